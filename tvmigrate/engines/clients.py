@@ -1,0 +1,248 @@
+"""The one way to open a client to each store, and to learn before any work whether all three can be worked with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import clickhouse_connect
+import elasticsearch
+import redis
+import urllib3
+from clickhouse_connect.driver.client import Client as ClickHouse
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL, Endpoints
+from tvmigrate.engines.errors import EngineUnreachable, UnsupportedVersion
+from tvmigrate.errors import UsageError
+
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 300
+_SUPPORTED = {"redis": "6.2 and later", "clickhouse": "23.8 and later", "elasticsearch": "9.x"}
+_VARIABLE = {"redis": REDIS_URL, "clickhouse": CLICKHOUSE_URL, "elasticsearch": ELASTICSEARCH_URL}
+
+
+def open_redis(url: str, db: int = 0) -> redis.Redis:
+    """Return a client of database `db` that gives bytes; nothing is sent yet.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`, with user and password where needed; it names no other database than 0,
+            since the tool reads every database by its number.
+        db: number of the database.
+
+    Raises:
+        UsageError: the URL is none of these, or names another database.
+    """
+    parts = _split(url, "redis", ("redis", "rediss", "unix"))
+    if parts.scheme != "unix":
+        if parts.path.strip("/") not in {"", "0"}:
+            raise UsageError(
+                f"{REDIS_URL} {masked(url)} names a database. The migrated keys are in database 0 and the tool visits "
+                "the others by their numbers: leave the path off."
+            )
+        url = parts._replace(path="").geturl()
+    return redis.Redis.from_url(
+        url, db=db, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS, decode_responses=False
+    )
+
+
+def open_clickhouse(url: str) -> ClickHouse:
+    """Return an HTTP client without a session, so that it may be used by several threads; it asks for the version at once.
+
+    Args:
+        url: `http(s)://[user[:password]@]host[:port][/database]`; the database is `default` unless named.
+
+    Raises:
+        UsageError: the URL is not of this form.
+        ClickHouseError, OSError: the server does not answer or refuses the user.
+    """
+    parts = _split(url, "clickhouse", ("http", "https"))
+    return clickhouse_connect.get_client(
+        interface=parts.scheme,
+        host=parts.hostname or "",
+        port=parts.port or (8443 if parts.scheme == "https" else 8123),
+        username=unquote(parts.username) if parts.username else "default",
+        password=unquote(parts.password or ""),
+        database=unquote(parts.path.strip("/")) or "default",
+        connect_timeout=CONNECT_SECONDS,
+        send_receive_timeout=ANSWER_SECONDS,
+        autogenerate_session_id=False,
+        compress=True,
+        client_name="tvmigrate",
+    )
+
+
+def open_elasticsearch(url: str) -> elasticsearch.Elasticsearch:
+    """Return a client that gives up after 300 s; nothing is sent yet.
+
+    It keeps the driver's own JSON reader: orjson is faster, but turns whole numbers beyond 64 bits into floats and refuses
+    lone surrogates, which old documents may hold.
+
+    Args:
+        url: `http(s)://[user:password@]host[:port]`.
+
+    Raises:
+        UsageError: the URL is not of this form.
+    """
+    parts = _split(url, "elasticsearch", ("http", "https"))
+    port = parts.port or (443 if parts.scheme == "https" else 9200)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    return elasticsearch.Elasticsearch(
+        f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}", basic_auth=user, request_timeout=ANSWER_SECONDS
+    )
+
+
+class Clients:
+    """One client of each store, opened together and closed together."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        """Open the three clients; only ClickHouse's asks its server something at once.
+
+        Raises:
+            UsageError: a URL is malformed.
+            EngineUnreachable: ClickHouse does not answer or refuses the user.
+        """
+        self._endpoints = endpoints
+        self._databases: dict[int, redis.Redis] = {}
+        with ExitStack() as opened:
+            self.redis = self._databases[0] = open_redis(endpoints.redis)
+            opened.callback(self._close_redis)
+            self.elasticsearch = open_elasticsearch(endpoints.elasticsearch)
+            opened.callback(self.elasticsearch.close)
+            try:
+                self.clickhouse = open_clickhouse(endpoints.clickhouse)
+            except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
+                raise _unreachable([("clickhouse", endpoints.clickhouse, error)]) from error
+            opened.callback(self.clickhouse.close)
+            self._opened = opened.pop_all()
+
+    def redis_db(self, number: int) -> redis.Redis:
+        """Return the client of Redis database `number`, opened once and closed with the others."""
+        if number not in self._databases:
+            self._databases[number] = open_redis(self._endpoints.redis, number)
+        return self._databases[number]
+
+    def close(self) -> None:
+        """Close all clients; a second call does nothing."""
+        self._opened.close()
+
+    def _close_redis(self) -> None:
+        for client in self._databases.values():
+            client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def check_reachable(endpoints: Endpoints) -> dict[str, str]:
+    """Ask each store for its version, and return them by store: `redis`, `clickhouse`, `elasticsearch`.
+
+    Raises:
+        UsageError: a URL is malformed.
+        EngineUnreachable: one or more do not answer or refuse the user; all of them are named.
+        UnsupportedVersion: one or more have a version that the tool does not work with.
+    """
+    asked: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+        ("redis", endpoints.redis, redis_version),
+        ("clickhouse", endpoints.clickhouse, clickhouse_version),
+        ("elasticsearch", endpoints.elasticsearch, elasticsearch_version),
+    )
+    versions: dict[str, str] = {}
+    failed: list[tuple[str, str, Exception]] = []
+    for store, url, ask in asked:
+        try:
+            versions[store] = ask(url)
+        except (
+            redis.RedisError,
+            ClickHouseError,
+            elasticsearch.ApiError,
+            elasticsearch.TransportError,
+            elasticsearch.UnsupportedProductError,
+            urllib3.exceptions.HTTPError,
+            OSError,
+        ) as error:
+            failed.append((store, url, error))
+    if failed:
+        raise _unreachable(failed) from failed[0][2]
+    too_old = [
+        f"{store} at {masked(url)} is {versions[store]}; supported is {_SUPPORTED[store]}."
+        for store, url, _ in asked
+        if not _supported(store, versions[store])
+    ]
+    if too_old:
+        raise UnsupportedVersion(f"{' '.join(too_old)} Nothing was read or changed; point the tool at a supported server.")
+    return versions
+
+
+def redis_version(url: str) -> str:
+    """Return the version of the Redis at `url`; raises RedisError, OSError."""
+    with open_redis(url) as client:
+        client.connection_pool.connection_kwargs["socket_timeout"] = CONNECT_SECONDS
+        return str(client.info("server")["redis_version"])
+
+
+def clickhouse_version(url: str) -> str:
+    """Return the version of the ClickHouse at `url`; raises ClickHouseError, OSError."""
+    client = open_clickhouse(url)
+    try:
+        return str(client.server_version)
+    finally:
+        client.close()
+
+
+def elasticsearch_version(url: str) -> str:
+    """Return the version of the Elasticsearch at `url`; raises elasticsearch's ApiError, TransportError."""
+    with open_elasticsearch(url) as client:
+        answer = client.options(request_timeout=CONNECT_SECONDS, max_retries=0).info()
+        return str(answer["version"]["number"])
+
+
+def masked(url: str) -> str:
+    """Return `url` with its password replaced by `***`."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}").geturl()
+
+
+def _split(url: str, store: str, schemes: tuple[str, ...]) -> SplitResult:
+    expected = f"expected is {' or '.join(f'{scheme}://' for scheme in schemes)} with a host, such as {schemes[0]}://db.example:1234"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise UsageError(f"{_VARIABLE[store]} is no URL ({error}): {expected}.") from error
+    if parts.scheme not in schemes or not (parts.hostname or parts.scheme == "unix"):
+        raise UsageError(f"{_VARIABLE[store]} is {masked(url)!r}: {expected}.")
+    return parts
+
+
+def _unreachable(failed: list[tuple[str, str, Exception]]) -> EngineUnreachable:
+    sentences = [
+        f"{store} at {masked(url)} cannot be worked with: {' '.join(str(error).split()) or type(error).__name__}."
+        for store, url, error in failed
+    ]
+    variables = ", ".join(_VARIABLE[store] for store, _, _ in failed)
+    return EngineUnreachable(
+        f"{' '.join(sentences)} Asked was for its version, with {CONNECT_SECONDS} s to connect. "
+        f"Start the server or correct {variables} (host, port, user, password)."
+    )
+
+
+def _supported(store: str, version: str) -> bool:
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return {
+        "redis": numbers >= (6, 2),
+        "clickhouse": numbers >= (23, 8),
+        "elasticsearch": numbers[:1] == (9,),
+    }[store]

@@ -1,0 +1,74 @@
+"""The embedded Elasticsearch: a node of the published jars, in the process of `elasticsearch_node`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from tvmigrate.engines.embedded.class_archive import ensure_archive
+from tvmigrate.engines.embedded.jars import ensure_jars
+from tvmigrate.engines.embedded.ports import HOST
+from tvmigrate.engines.embedded.process import Launch, python_environ, python_module
+from tvmigrate.errors import UsageError
+from tvmigrate.events import Listener
+
+NAME = "elasticsearch"
+HEAP_VARIABLE = "TVMIGRATE_ES_HEAP"
+# With half of it, two bulk writers meet the circuit breaker (429).
+DEFAULT_HEAP = "1g"
+_NODE = "tvmigrate.engines.embedded.elasticsearch_node"
+
+
+def heap_size(chosen: str | None = None) -> str:
+    """Return the JVM's heap: `chosen`, else `TVMIGRATE_ES_HEAP`, else 1g.
+
+    Raises:
+        UsageError: it is not a number with `m` or `g`.
+    """
+    heap = chosen or os.environ.get(HEAP_VARIABLE) or DEFAULT_HEAP
+    if not re.fullmatch(r"[1-9][0-9]*[mMgG]", heap):
+        raise UsageError(f"{heap!r} is no heap size for Elasticsearch: write a whole number and m or g, such as 1g or 1500m.")
+    return heap
+
+
+def prepare(heap: str, listener: Listener, cancelled: threading.Event) -> list[str]:
+    """Bring the jars and the class cache into place, and return the JVM options that follow from them.
+
+    Raises:
+        JarCorrupt, JarsUnavailable: see `jars.ensure_jars`.
+    """
+    ensure_jars(listener, cancelled)
+    return [] if cancelled.is_set() else ensure_archive(heap, listener, cancelled)
+
+
+def launch(data: Path, port: int, heap: str = DEFAULT_HEAP, jvm_options: list[str] | None = None) -> Launch:
+    """Return how to start Elasticsearch on `port` with its home, and so its data, in `data`."""
+    options = [f"--jvm-option={option}" for option in jvm_options or []]
+    command = python_module(_NODE, "--home", str(data), "--port", str(port), "--heap", heap, *options)
+    return Launch(NAME, command, data, python_environ())
+
+
+def url(port: int) -> str:
+    """Return the URL of an Elasticsearch on `port`."""
+    return f"http://{HOST}:{port}"
+
+
+def answer(port: int) -> str | None:
+    """Return the version if the cluster's health is yellow or green and `GET /` is answered, else None."""
+    connection = HTTPConnection(HOST, port, timeout=10)
+    try:
+        connection.request("GET", "/_cluster/health?wait_for_status=yellow&timeout=2s")
+        response = connection.getresponse()
+        response.read()
+        if response.status != 200:
+            return None
+        connection.request("GET", "/")
+        return str(json.load(connection.getresponse())["version"]["number"])
+    except (OSError, HTTPException, ValueError, KeyError):
+        return None
+    finally:
+        connection.close()

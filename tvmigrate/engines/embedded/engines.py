@@ -1,0 +1,299 @@
+"""Three engines of one's own, started side by side on free ports of 127.0.0.1, and gone when their owner is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from tvmigrate.engines.embedded import clickhouse, elasticsearch, locks, redis
+from tvmigrate.engines.embedded.ports import free_ports, is_free, require_free
+from tvmigrate.engines.embedded.process import EngineProcess, Launch, indented
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.errors import DirectoryInUse, DirectoryUnusable, EngineDied, EngineError, EngineNotReady, UnknownEngine
+from tvmigrate.events import Event, Finished, Listener, Started, ignore
+
+NAMES = (redis.NAME, clickhouse.NAME, elasticsearch.NAME)
+LOCK_FILE = ".lock"
+_URLS: Mapping[str, Callable[[int], str]] = MappingProxyType(
+    {redis.NAME: redis.url, clickhouse.NAME: clickhouse.url, elasticsearch.NAME: elasticsearch.url}
+)
+_ANSWERS: Mapping[str, Callable[[int], str | None]] = MappingProxyType(
+    {redis.NAME: redis.answer, clickhouse.NAME: clickhouse.answer, elasticsearch.NAME: elasticsearch.answer}
+)
+_SPACE_NEEDED = 512 * 1024 * 1024  # bytes: what the three write before any data comes
+_ASK_EVERY = 0.05  # seconds
+_PORT_ATTEMPTS = 3
+_LOCK_WAIT = 15  # seconds: as long as a killed owner's engines may take to go
+
+
+@dataclass(slots=True)
+class _Running:
+    process: EngineProcess
+    port: int
+    version: str
+
+
+class EmbeddedEngines:
+    """Redis, ClickHouse and Elasticsearch as processes of their own, for a `with` statement or `start` and `stop`.
+
+    `listener` is called by one thread at a time, but by several threads.
+    """
+
+    def __init__(
+        self,
+        directory: Path | None = None,
+        listener: Listener = ignore,
+        *,
+        ports: Mapping[str, int] = MappingProxyType({}),
+        heap: str | None = None,
+        timeout: float = 180,
+    ) -> None:
+        """Say what is to run; nothing is started yet.
+
+        Args:
+            directory: where data and logs lie; kept when the engines stop, and used again by the next start. None: a
+                temporary one that goes with the engines.
+            listener: is told about downloads and starts.
+            ports: by engine name, where a free port will not do.
+            heap: Elasticsearch's, such as `1g`; else `TVMIGRATE_ES_HEAP`, else 1g.
+            timeout: seconds that one engine may take until it answers, downloads not counted.
+
+        Raises:
+            UsageError: `heap` is no size.
+            UnknownEngine: `ports` names something else than the three engines.
+        """
+        for name in ports:
+            _require_known(name)
+        self._wanted = None if directory is None else directory.expanduser().absolute()
+        self._ports = dict(ports)
+        self._heap = elasticsearch.heap_size(heap)
+        self._timeout = timeout
+        self._running: dict[str, _Running] = {}
+        self._jvm_options: list[str] = []
+        self._cancelled = threading.Event()
+        self._lock: int | None = None
+        self._directory: Path | None = None
+        telling = threading.Lock()
+
+        def tell(event: Event) -> None:
+            with telling:
+                listener(event)
+
+        self._tell = tell
+
+    @property
+    def directory(self) -> Path:
+        """Where data and logs lie; raises EngineError before `start`."""
+        if self._directory is None:
+            raise EngineError("The embedded engines have not been started.")
+        return self._directory
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the three answer; raises EngineError if they have not been started."""
+        if len(self._running) < len(NAMES):
+            raise EngineError("The embedded engines have not been started.")
+        return Endpoints(**{name: _URLS[name](self._running[name].port) for name in NAMES})
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The engines' process ids by name."""
+        return {name: running.process.pid for name, running in self._running.items()}
+
+    @property
+    def guards(self) -> dict[str, int]:
+        """The process ids of the engines' guards by engine name."""
+        return {name: running.process.guard_pid for name, running in self._running.items()}
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions by engine name, as the engines gave them when they became ready."""
+        return {name: running.version for name, running in self._running.items()}
+
+    def start(self) -> Endpoints:
+        """Start all three side by side, and return when each has answered a real request.
+
+        Raises:
+            DirectoryInUse, DirectoryUnusable: the directory cannot be used.
+            PortTaken: a port that was asked for is in use.
+            JarCorrupt, JarsUnavailable: Elasticsearch's jars; see `jars.ensure_jars`.
+            EngineDied, EngineNotReady: an engine ended, or did not answer in time.
+        """
+        if self._running:
+            return self.endpoints
+        self._cancelled.clear()
+        self._open_directory()
+        began = time.monotonic()
+        self._tell(Started("engines", len(NAMES), "engines"))
+        try:
+            chosen = dict(zip(NAMES, free_ports(len(NAMES)), strict=True)) | self._ports
+            for name, port in self._ports.items():
+                require_free(name, port)
+            with ThreadPoolExecutor(len(NAMES)) as pool:
+                tasks = {pool.submit(self._bring_up, name, chosen[name]): name for name in NAMES}
+                try:
+                    for task in as_completed(tasks):
+                        self._running[tasks[task]] = task.result()
+                except BaseException:
+                    self._cancelled.set()  # the others' threads see it, end their engines and return
+                    raise
+        except BaseException:
+            self.stop()
+            raise
+        self._tell(Finished("engines", time.monotonic() - began, "all three answer"))
+        return self.endpoints
+
+    def stop(self) -> None:
+        """End all engines and wait for their end; a temporary directory goes with them. A second call does nothing."""
+        self._cancelled.set()
+        running, self._running = self._running, {}
+        if running:
+            # Nobody will read a temporary directory, so its engines need not put anything in order.
+            end = EngineProcess.kill if self._wanted is None else EngineProcess.stop
+            with ThreadPoolExecutor(len(NAMES)) as pool:
+                list(pool.map(end, [one.process for one in running.values()]))
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        if self._wanted is None and self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory = None
+
+    def check(self) -> None:
+        """Return if all engines run; raises EngineDied for one that ended unasked, with the last lines of its log."""
+        for one in self._running.values():
+            if not one.process.running:
+                raise one.process.died("ended unasked")
+
+    def kill(self, name: str) -> None:
+        """End the engine `name` with SIGKILL, as a crash would; `restart` brings it back. Raises UnknownEngine."""
+        self._one(name).process.kill()
+
+    def restart(self, name: str) -> None:
+        """Stop the engine `name` if it still runs, and start it on the same port and data.
+
+        Raises:
+            UnknownEngine: there is no such engine.
+            EngineDied, EngineNotReady, PortTaken: as `start`.
+        """
+        before = self._one(name)
+        before.process.stop()
+        require_free(name, before.port)
+        self._cancelled.clear()
+        self._running[name] = self._start_one(name, before.port)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            # A refused connection says little; that the engine died, and of what, says it all.
+            for one in self._running.values():
+                if not one.process.running and not isinstance(error, EngineDied):
+                    error.add_note(str(one.process.died("had ended by then")))
+        self.stop()
+
+    def _one(self, name: str) -> _Running:
+        _require_known(name)
+        if name not in self._running:
+            raise EngineError(f"{name} has not been started.")
+        return self._running[name]
+
+    def _open_directory(self) -> None:
+        """Make the directories, lock them against a second owner, and see that there is space."""
+        try:
+            if self._wanted is None:
+                self._directory = Path(tempfile.mkdtemp(prefix="tvmigrate-"))
+            else:
+                self._wanted.mkdir(parents=True, exist_ok=True)
+                self._directory = self._wanted
+            for name in (*NAMES, "logs"):
+                (self._directory / name).mkdir(exist_ok=True)
+            self._lock = locks.take(self._directory / LOCK_FILE, _LOCK_WAIT, self._cancelled.is_set)
+        except OSError as error:
+            place = error.filename or self._wanted or tempfile.gettempdir()
+            self.stop()
+            raise DirectoryUnusable(
+                f"{place} cannot hold the engines' data: {error.strerror}. Give a directory that can be written to."
+            ) from error
+        if self._lock is None:
+            raise DirectoryInUse(
+                f"{self._directory} is in use: other engines run there. Stop them with: "
+                f"tvmigrate engines down --dir '{self._directory}', or give another directory."
+            )
+        free = shutil.disk_usage(self._directory).free
+        if free < _SPACE_NEEDED:
+            place = self._directory
+            self.stop()
+            raise DirectoryUnusable(
+                f"{place} has {free // 2**20} MB left; the engines need {_SPACE_NEEDED // 2**20} MB before any data. "
+                "Free some space, or give another directory."
+            )
+
+    def _bring_up(self, name: str, port: int) -> _Running:
+        """Start one engine; where a port that we chose was taken in between, on another one."""
+        if name == elasticsearch.NAME:
+            self._jvm_options = elasticsearch.prepare(self._heap, self._tell, self._cancelled)
+        for attempt in range(_PORT_ATTEMPTS):
+            try:
+                return self._start_one(name, port)
+            except EngineDied:
+                lost_port = name not in self._ports and not is_free(port)
+                if not lost_port or attempt == _PORT_ATTEMPTS - 1:
+                    raise
+                port = free_ports(1)[0]
+        raise AssertionError("the last attempt returns or raises")
+
+    def _start_one(self, name: str, port: int) -> _Running:
+        if self._cancelled.is_set():
+            raise EngineNotReady(f"{name} was not started, since the start was given up.")
+        began = time.monotonic()
+        self._tell(Started(name))
+        log = self.directory / "logs" / f"{name}.log"
+        process = EngineProcess(self._launch(name, port), log, lock=self._lock, remove=self._wanted is None)
+        try:
+            version = self._await_answer(process, port)
+        except BaseException:
+            process.kill()
+            raise
+        self._tell(Finished(name, time.monotonic() - began, f"{version} at {_URLS[name](port)}"))
+        return _Running(process, port, version)
+
+    def _launch(self, name: str, port: int) -> Launch:
+        data = self.directory / name
+        if name == redis.NAME:
+            return redis.launch(data, port)
+        if name == clickhouse.NAME:
+            return clickhouse.launch(data, port)
+        return elasticsearch.launch(data, port, self._heap, self._jvm_options)
+
+    def _await_answer(self, process: EngineProcess, port: int) -> str:
+        deadline = time.monotonic() + self._timeout
+        while process.running:
+            version = _ANSWERS[process.name](port)
+            if version is not None and process.running:
+                return version
+            if time.monotonic() > deadline:
+                raise EngineNotReady(
+                    f"{process.name} runs but did not answer within {self._timeout:g} s. "
+                    f"The last lines of its log, {process.log}:\n{indented(process.tail())}"
+                )
+            if self._cancelled.wait(_ASK_EVERY):
+                raise EngineNotReady(f"{process.name} was stopped, since the start was given up.")
+        raise process.died("ended while it was starting")
+
+
+def _require_known(name: str) -> None:
+    if name not in NAMES:
+        raise UnknownEngine(f"There is no engine {name!r}: the embedded ones are {', '.join(NAMES)}.")

