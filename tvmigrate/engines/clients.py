@@ -45,7 +45,11 @@ def open_redis(url: str, db: int = 0) -> redis.Redis:
             )
         url = parts._replace(path="").geturl()
     return redis.Redis.from_url(
-        url, db=db, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS, decode_responses=False
+        url,
+        db=db,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        decode_responses=False,
     )
 
 
@@ -92,7 +96,9 @@ def open_elasticsearch(url: str) -> elasticsearch.Elasticsearch:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
     return elasticsearch.Elasticsearch(
-        f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}", basic_auth=user, request_timeout=ANSWER_SECONDS
+        f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}",
+        basic_auth=user,
+        request_timeout=ANSWER_SECONDS,
     )
 
 
@@ -179,7 +185,9 @@ def check_reachable(endpoints: Endpoints) -> dict[str, str]:
         if not _supported(store, versions[store])
     ]
     if too_old:
-        raise UnsupportedVersion(f"{' '.join(too_old)} Nothing was read or changed; point the tool at a supported server.")
+        raise UnsupportedVersion(
+            f"{' '.join(too_old)} Nothing was read or changed; point the tool at a supported server."
+        )
     return versions
 
 

@@ -13,12 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from tvmigrate.engines.embedded import clickhouse, elasticsearch, locks, redis
 from tvmigrate.engines.embedded.ports import free_ports, is_free, require_free
 from tvmigrate.engines.embedded.process import EngineProcess, Launch, indented
 from tvmigrate.engines.endpoints import Endpoints
-from tvmigrate.engines.errors import DirectoryInUse, DirectoryUnusable, EngineDied, EngineError, EngineNotReady, UnknownEngine
+from tvmigrate.engines.errors import (
+    DirectoryInUse,
+    DirectoryUnusable,
+    EngineDied,
+    EngineError,
+    EngineNotReady,
+    UnknownEngine,
+)
 from tvmigrate.events import Event, Finished, Listener, Started, ignore
 
 NAMES = (redis.NAME, clickhouse.NAME, elasticsearch.NAME)
@@ -292,6 +300,11 @@ class EmbeddedEngines:
             if self._cancelled.wait(_ASK_EVERY):
                 raise EngineNotReady(f"{process.name} was stopped, since the start was given up.")
         raise process.died("ended while it was starting")
+
+
+def answer(name: str, url: str) -> str | None:
+    """Return the version that the embedded engine `name` at `url` answers a real request with, or None."""
+    return _ANSWERS[name](urlsplit(url).port or 0)
 
 
 def _require_known(name: str) -> None:

@@ -172,7 +172,9 @@ def write_lock(path: Path) -> int:
         lines = []
         for artifact in jgo.resolve("+".join(Versions.read().jars)):
             context = _maven(scratch)
-            jar = context.project(artifact.groupId, artifact.artifactId).at_version(artifact.version).artifact()
+            jar = (
+                context.project(artifact.groupId, artifact.artifactId).at_version(artifact.version).artifact()
+            )
             coordinate = f"{artifact.groupId}:{artifact.artifactId}:{artifact.version}"
             lines.append(f'"{coordinate}" = "{_sha256(jar.resolve())}"')
         path.write_text(_HEADER + "\n".join(lines) + "\n")

@@ -21,7 +21,10 @@ _CAUSES = (
     ("No space left on device", "The disk is full: free some space, or give another directory."),
     ("Address already in use", "Another process has taken its port in the meantime: start again."),
     ("BindHttpException", "Another process has taken its port in the meantime: start again."),
-    ("Cannot allocate memory", "The machine is out of memory: end other programs, or lower TVMIGRATE_ES_HEAP."),
+    (
+        "Cannot allocate memory",
+        "The machine is out of memory: end other programs, or lower TVMIGRATE_ES_HEAP.",
+    ),
     ("Could not reserve enough space", "The heap does not fit the memory: lower TVMIGRATE_ES_HEAP."),
 )
 
@@ -45,7 +48,10 @@ def python_environ() -> dict[str, str]:
     """Return what a child interpreter needs to find this package, also when it is run from a checkout."""
     root = str(Path(tvmigrate.__file__).parent.parent)
     inherited = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]), "PYTHONUNBUFFERED": "1"}
+    return {
+        "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 class EngineProcess:
@@ -118,7 +124,9 @@ class EngineProcess:
         how = "" if status is None else f" ({_status(status)})"
         tail = self.tail()
         cause = next((f" {sentence}" for sign, sentence in _CAUSES if sign in tail), "")
-        return EngineDied(f"{self.name} {when}{how}.{cause} The last lines of its log, {self.log}:\n{indented(tail)}")
+        return EngineDied(
+            f"{self.name} {when}{how}.{cause} The last lines of its log, {self.log}:\n{indented(tail)}"
+        )
 
     def tail(self) -> str:
         """Return the last 15 lines that this run of the engine wrote to its log."""

@@ -1,0 +1,170 @@
+"""`tvmigrate engines`: start embedded engines, say whether they run, stop them."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tvmigrate.engines.embedded import NAMES, EmbeddedEngines
+from tvmigrate.engines.embedded.engines import answer
+from tvmigrate.engines.embedded.keeper import keep, leave_on_signals, start_detached
+from tvmigrate.engines.embedded.state import STATE_FILE, State, end
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.errors import ExitCode, TvmigrateError, UsageError
+from tvmigrate.events import Advanced, Event, Finished, Said, Started
+
+
+class _Group(click.Group):
+    """A group whose commands end with an error's sentence on stderr and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TvmigrateError as error:
+            shown = click.ClickException(str(error))
+            shown.exit_code = int(error.exit_code)
+            raise shown from error
+
+
+_directory = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the engines' data and logs; it stays when they stop.",
+)
+_same_directory = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The directory that `engines up` was given.",
+)
+
+
+@click.group(cls=_Group)
+def engines() -> None:
+    """Redis, ClickHouse and Elasticsearch on this machine, without Docker or Java."""
+
+
+@engines.command()
+@click.option("--detach", is_flag=True, help="Return when they answer, and let them run on; needs --dir.")
+@_directory
+@click.option("--redis-port", type=click.IntRange(1, 65535), help="Redis's port; a free one unless given.")
+@click.option("--clickhouse-port", type=click.IntRange(1, 65535), help="ClickHouse's port, likewise.")
+@click.option("--elasticsearch-port", type=click.IntRange(1, 65535), help="Elasticsearch's port, likewise.")
+@click.option("--heap", help="Elasticsearch's heap, such as 1g; else TVMIGRATE_ES_HEAP, else 1g.")
+def up(detach: bool, directory: Path | None, heap: str | None, **given: int | None) -> None:
+    """Start the three, and print the variables that lead to them as lines for `eval`.
+
+    Without --detach they run until Ctrl-C. Where they already run in DIR, the same variables are printed again.
+    """
+    ports = {name: port for name in NAMES if (port := given[f"{name}_port"]) is not None}
+    if directory is None:
+        if detach:
+            raise UsageError("--detach needs --dir DIR: that is where `engines status` and `engines down` find them.")
+        _stay(None, ports, heap)
+        return
+    state = State.read(directory)
+    if state is not None:
+        if detach and all(_answers(state).values()):
+            _say(f"They already run in {directory}.")
+            _export(state.endpoints)
+            return
+        if detach or not state.keeper.alive():
+            if end(directory, state):
+                _say(f"Not all of them ran in {directory}: the others were stopped, all are started again.")
+    if detach:
+        _export(start_detached(directory, _Progress(), ports, heap))
+    else:
+        _stay(directory, ports, heap)
+
+
+@engines.command()
+@_same_directory
+def status(directory: Path) -> None:
+    """Say of each engine whether it runs and answers: exit code 0 if all do, else 3."""
+    state = State.read(directory)
+    if state is None:
+        for name in NAMES:
+            click.echo(f"{name}: not running")
+        raise SystemExit(ExitCode.COULD_NOT_CHECK)
+    versions = _answers(state)
+    for name in NAMES:
+        pid, url = state.engines[name].pid, getattr(state.endpoints, name)
+        if versions[name] is not None:
+            click.echo(f"{name}: running, {versions[name]} at {url} (process {pid})")
+        elif state.engines[name].alive():
+            click.echo(f"{name}: process {pid} runs but does not answer at {url}; see {directory / 'logs'}")
+        else:
+            click.echo(f"{name}: not running; its process {pid} has ended, see {directory / 'logs' / name}.log")
+    if None in versions.values():
+        raise SystemExit(ExitCode.COULD_NOT_CHECK)
+
+
+@engines.command()
+@_same_directory
+def down(directory: Path) -> None:
+    """Stop the engines that `up` started in DIR, and nothing else; their data stays."""
+    state = State.read(directory)
+    ran = state is not None and end(directory, state)
+    _say(f"The engines in {directory} are stopped." if ran else f"No engines ran in {directory}.")
+
+
+def _answers(state: State) -> dict[str, str | None]:
+    """Return the version that each engine answers with; None for one whose process or answer is missing."""
+    return {
+        name: answer(name, getattr(state.endpoints, name)) if state.engines[name].alive() else None
+        for name in NAMES
+    }
+
+
+def _stay(directory: Path | None, ports: dict[str, int], heap: str | None) -> None:
+    """Run engines until a signal, or until one of them dies."""
+    leave_on_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    with EmbeddedEngines(directory, _Progress(), ports=ports, heap=heap) as running:
+        _export(running.endpoints)
+        _say("Ctrl-C stops them.")
+        try:
+            keep(running)
+        finally:
+            (running.directory / STATE_FILE).unlink(missing_ok=True)
+
+
+def _export(endpoints: Endpoints) -> None:
+    """Print shell lines to stdout, and nothing else."""
+    for name, value in endpoints.environ().items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+class _Progress:
+    """Prints events to stderr as plain lines; of a count, a line each tenth."""
+
+    def __init__(self) -> None:
+        self._tenth = 0
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Started(task=task, total=total, unit=unit):
+                self._tenth = 0
+                _say(f"{task}: starting" + (f" ({total} {unit})" if total else ""))
+            case Advanced(task=task, done=done, total=int(total)) if done * 10 // total > self._tenth:
+                self._tenth = done * 10 // total
+                _say(f"{task}: {done} of {total}")
+            case Finished(task=task, seconds=seconds, note=note):
+                _say(f"{task}: done after {seconds:.1f} s, {note}" if note else f"{task}: done after {seconds:.1f} s")
+            case Said(text=text):
+                _say(text)
+
+
+if __name__ == "__main__":
+    engines()

@@ -1,0 +1,143 @@
+"""What `engines up` writes down in its directory, so that `status` and `down` find the same processes and no others."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tvmigrate.engines.embedded.engines import NAMES, EmbeddedEngines
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.errors import EngineError
+
+STATE_FILE = "engines.json"
+_LOOK_EVERY = 0.05  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """One process, told from a later one of the same number by when it began."""
+
+    pid: int
+    began: str
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessRecord:
+        """Return the record of the process `pid`; raises EngineError if it has ended."""
+        began = _began(pid)
+        if began is None:
+            raise EngineError(f"Process {pid} ended before it could be written down. Start the engines again.")
+        return cls(pid, began)
+
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return _began(self.pid) == self.began
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to this process if it still runs."""
+        if self.alive():
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The engines that run in a directory: who keeps them, their processes by engine name, and where they answer."""
+
+    keeper: ProcessRecord
+    engines: dict[str, ProcessRecord]
+    guards: dict[str, ProcessRecord]
+    endpoints: Endpoints
+
+    @classmethod
+    def of(cls, engines: EmbeddedEngines) -> State:
+        """Return the state of `engines`, which run and which this process keeps."""
+        return cls(
+            ProcessRecord.of(os.getpid()),
+            {name: ProcessRecord.of(pid) for name, pid in engines.processes.items()},
+            {name: ProcessRecord.of(pid) for name, pid in engines.guards.items()},
+            engines.endpoints,
+        )
+
+    @classmethod
+    def read(cls, directory: Path) -> State | None:
+        """Return what is written down in `directory`, None where nothing is.
+
+        Raises:
+            EngineError: the file is there but is not one of ours.
+        """
+        path = directory / STATE_FILE
+        try:
+            text = path.read_text()
+        except FileNotFoundError:
+            return None
+        try:
+            fields = json.loads(text)
+            return cls(
+                ProcessRecord(**fields["keeper"]),
+                {name: ProcessRecord(**fields["engines"][name]) for name in NAMES},
+                {name: ProcessRecord(**fields["guards"][name]) for name in NAMES},
+                Endpoints(**fields["endpoints"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise EngineError(
+                f"{path} does not say which engines run there ({error!r}). "
+                "If none do, remove it; else stop them by hand first."
+            ) from error
+
+    def write(self, directory: Path) -> None:
+        """Write this down in `directory`, whole or not at all."""
+        part = directory / f"{STATE_FILE}.part"
+        part.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        part.replace(directory / STATE_FILE)
+
+    def processes(self) -> list[ProcessRecord]:
+        """Return every process written down: the keeper, the engines, their guards."""
+        return [self.keeper, *self.engines.values(), *self.guards.values()]
+
+
+def end(directory: Path, state: State, patience: float = 60) -> bool:
+    """End what `state` names, the keeper first so that it stops the engines in order; return whether anything ran.
+
+    Only processes that are still the ones written down get a signal.
+
+    Raises:
+        EngineError: one of them does not end.
+    """
+    ran = any(process.alive() for process in state.processes())
+    state.keeper.send(signal.SIGTERM)
+    _await_end([state.keeper], patience)
+    for process in state.processes():
+        process.send(signal.SIGKILL)
+    if left := _await_end(state.processes(), 10):
+        numbers = ", ".join(str(process.pid) for process in left)
+        raise EngineError(f"Processes {numbers} of {directory} do not end, not even by SIGKILL.")
+    (directory / STATE_FILE).unlink(missing_ok=True)
+    return ran
+
+
+def _await_end(processes: list[ProcessRecord], patience: float) -> list[ProcessRecord]:
+    deadline = time.monotonic() + patience
+    while (left := [process for process in processes if process.alive()]) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY)
+    return left
+
+
+def _began(pid: int) -> str | None:
+    """Return boot id and start in clock ticks since boot, which no later process repeats; None if it does not run.
+
+    psutil's start time is a date, which moves when the clock is set; the ticks do not (man 5 proc_pid_stat, field 22).
+    """
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    if after_name[0] in {"Z", "X"}:  # ended, and only not yet collected by its parent
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}:{after_name[19]}"
