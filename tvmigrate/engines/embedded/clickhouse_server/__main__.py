@@ -1,0 +1,120 @@
+"""Starts the server: `--data DIR --port PORT`; prints `ready` when it answers, ends on SIGTERM or when stdin ends."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from tvmigrate.errors import ExitCode, TvmigrateError
+
+PASSWORD = "TVMIGRATE_CLICKHOUSE_PASSWORD"  # noqa: S105 - the variable's name
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until told to stop; return the exit status: 0 after a clean stop, 3 when it could not start."""
+    parser = argparse.ArgumentParser(prog="clickhouse_server", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="directory of the data; made if missing")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--user", default="default")
+    parser.add_argument("--password-file", type=Path, help=f"file that holds the password (else ${PASSWORD}, else none)")
+    parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends")
+    options = parser.parse_args(argv)
+    try:
+        serve(options)
+    except TvmigrateError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return ExitCode.PASS
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), reuse_port=False, backlog=256)
+    except OSError as error:
+        raise TvmigrateError(
+            f"The ClickHouse server cannot listen on {host}:{port}: {error.strerror}. Choose a free port with --port."
+        ) from error
+
+
+def _own(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        probe = data / f".writable-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise TvmigrateError(
+            f"The ClickHouse server cannot write in its data directory {data}: {error.strerror}. "
+            "Choose a directory of your own with --data."
+        ) from error
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        return os.environ.get(PASSWORD, "")
+    try:
+        return file.read_text().rstrip("\n")
+    except OSError as error:
+        raise TvmigrateError(f"The password file {file} cannot be read: {error.strerror}.") from error
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Open the engine and answer until SIGTERM, SIGINT or, if asked for, the end of standard input.
+
+    Raises:
+        TvmigrateError: the port, the data directory or the password file cannot be used.
+    """
+    listener = _listen(options.host, options.port)
+    _own(options.data)
+    password = _password(options.password_file)
+    os.environ["TZ"] = "UTC"  # the engine's own time zone, read when it is loaded
+    # chdb takes half a second to load: only once the port and the directory are ours.
+    import uvicorn  # noqa: PLC0415
+    from chdb import _chdb  # noqa: PLC0415
+
+    _chdb.set_signal_handlers_enabled(0)
+    from tvmigrate.engines.embedded.clickhouse_server.app import User, create_app  # noqa: PLC0415
+    from tvmigrate.engines.embedded.clickhouse_server.engine import Engine  # noqa: PLC0415
+    from tvmigrate.engines.embedded.clickhouse_server.execute import Service  # noqa: PLC0415
+
+    service = Service(Engine(options.data), socket.gethostname())
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+
+    config = uvicorn.Config(
+        create_app(service, User(options.user, password)),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+    )
+    server = Server(config)
+    if options.exit_with_stdin:
+        threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
+    server.run(sockets=[listener])
+    service.close()
+
+
+def _stop_with_stdin(server: object) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    signal.raise_signal(signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
