@@ -26,9 +26,8 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except TvmigrateError as error:
-            shown = click.ClickException(str(error))
-            shown.exit_code = int(error.exit_code)
-            raise shown from error
+            click.echo(f"Error: {error}", err=True)
+            raise click.exceptions.Exit(int(error.exit_code)) from error
 
 
 _directory = click.option(
@@ -61,12 +60,15 @@ def engines() -> None:
 def up(detach: bool, directory: Path | None, heap: str | None, **given: int | None) -> None:
     """Start the three, and print the variables that lead to them as lines for `eval`.
 
-    Without --detach they run until Ctrl-C. Where they already run in DIR, the same variables are printed again.
+    Without --detach they run until Ctrl-C. Where they already run in DIR, the same variables are printed
+    again.
     """
     ports = {name: port for name in NAMES if (port := given[f"{name}_port"]) is not None}
     if directory is None:
         if detach:
-            raise UsageError("--detach needs --dir DIR: that is where `engines status` and `engines down` find them.")
+            raise UsageError(
+                "--detach needs --dir DIR: that is where `engines status` and `engines down` find them."
+            )
         _stay(None, ports, heap)
         return
     state = State.read(directory)
@@ -75,9 +77,8 @@ def up(detach: bool, directory: Path | None, heap: str | None, **given: int | No
             _say(f"They already run in {directory}.")
             _export(state.endpoints)
             return
-        if detach or not state.keeper.alive():
-            if end(directory, state):
-                _say(f"Not all of them ran in {directory}: the others were stopped, all are started again.")
+        if (detach or not state.keeper.alive()) and end(directory, state):
+            _say(f"Not all of them ran in {directory}: the others were stopped, all are started again.")
     if detach:
         _export(start_detached(directory, _Progress(), ports, heap))
     else:
@@ -101,7 +102,9 @@ def status(directory: Path) -> None:
         elif state.engines[name].alive():
             click.echo(f"{name}: process {pid} runs but does not answer at {url}; see {directory / 'logs'}")
         else:
-            click.echo(f"{name}: not running; its process {pid} has ended, see {directory / 'logs' / name}.log")
+            click.echo(
+                f"{name}: not running; its process {pid} has ended, see {directory / 'logs' / name}.log"
+            )
     if None in versions.values():
         raise SystemExit(ExitCode.COULD_NOT_CHECK)
 
@@ -161,7 +164,11 @@ class _Progress:
                 self._tenth = done * 10 // total
                 _say(f"{task}: {done} of {total}")
             case Finished(task=task, seconds=seconds, note=note):
-                _say(f"{task}: done after {seconds:.1f} s, {note}" if note else f"{task}: done after {seconds:.1f} s")
+                _say(
+                    f"{task}: done after {seconds:.1f} s, {note}"
+                    if note
+                    else f"{task}: done after {seconds:.1f} s"
+                )
             case Said(text=text):
                 _say(text)
 

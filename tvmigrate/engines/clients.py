@@ -1,4 +1,4 @@
-"""The one way to open a client to each store, and to learn before any work whether all three can be worked with."""
+"""The one way to open a client to each store, and to learn whether all three can be worked with."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def open_redis(url: str, db: int = 0) -> redis.Redis:
     """Return a client of database `db` that gives bytes; nothing is sent yet.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`, with user and password where needed; it names no other database than 0,
-            since the tool reads every database by its number.
+        url: `redis://`, `rediss://` or `unix://`, with user and password where needed; it names no other
+            database than 0, since the tool reads every database by its number.
         db: number of the database.
 
     Raises:
@@ -40,8 +40,8 @@ def open_redis(url: str, db: int = 0) -> redis.Redis:
     if parts.scheme != "unix":
         if parts.path.strip("/") not in {"", "0"}:
             raise UsageError(
-                f"{REDIS_URL} {masked(url)} names a database. The migrated keys are in database 0 and the tool visits "
-                "the others by their numbers: leave the path off."
+                f"{REDIS_URL} {masked(url)} names a database. The keys are in database 0, and the tool "
+                "visits the others by their numbers: leave the path off."
             )
         url = parts._replace(path="").geturl()
     return redis.Redis.from_url(
@@ -54,7 +54,7 @@ def open_redis(url: str, db: int = 0) -> redis.Redis:
 
 
 def open_clickhouse(url: str) -> ClickHouse:
-    """Return an HTTP client without a session, so that it may be used by several threads; it asks for the version at once.
+    """Return an HTTP client without a session, for any number of threads; it asks for the version at once.
 
     Args:
         url: `http(s)://[user[:password]@]host[:port][/database]`; the database is `default` unless named.
@@ -82,8 +82,8 @@ def open_clickhouse(url: str) -> ClickHouse:
 def open_elasticsearch(url: str) -> elasticsearch.Elasticsearch:
     """Return a client that gives up after 300 s; nothing is sent yet.
 
-    It keeps the driver's own JSON reader: orjson is faster, but turns whole numbers beyond 64 bits into floats and refuses
-    lone surrogates, which old documents may hold.
+    It keeps the driver's own JSON reader: orjson is faster, but turns whole numbers beyond 64 bits into
+    floats and refuses lone surrogates, which old documents may hold.
 
     Args:
         url: `http(s)://[user:password@]host[:port]`.
@@ -224,7 +224,8 @@ def masked(url: str) -> str:
 
 
 def _split(url: str, store: str, schemes: tuple[str, ...]) -> SplitResult:
-    expected = f"expected is {' or '.join(f'{scheme}://' for scheme in schemes)} with a host, such as {schemes[0]}://db.example:1234"
+    listed = " or ".join(f"{scheme}://" for scheme in schemes)
+    expected = f"expected is {listed} with a host, such as {schemes[0]}://db.example:1234"
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -236,10 +237,12 @@ def _split(url: str, store: str, schemes: tuple[str, ...]) -> SplitResult:
 
 
 def _unreachable(failed: list[tuple[str, str, Exception]]) -> EngineUnreachable:
-    sentences = [
-        f"{store} at {masked(url)} cannot be worked with: {' '.join(str(error).split()) or type(error).__name__}."
-        for store, url, error in failed
-    ]
+    sentences = []
+    for store, url, error in failed:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if password := urlsplit(url).password:
+            reason = reason.replace(password, "***").replace(unquote(password), "***")
+        sentences.append(f"{store} at {masked(url)} cannot be worked with: {reason.rstrip('.')}.")
     variables = ", ".join(_VARIABLE[store] for store, _, _ in failed)
     return EngineUnreachable(
         f"{' '.join(sentences)} Asked was for its version, with {CONNECT_SECONDS} s to connect. "

@@ -1,5 +1,6 @@
 """What can go wrong between the tool and its engines, each as one typed error with a whole sentence."""
 
+# ruff: noqa: N818 - these names say what happened; "Error" would add nothing to them
 from __future__ import annotations
 
 from tvmigrate.errors import TvmigrateError, UsageError

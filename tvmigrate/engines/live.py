@@ -1,4 +1,4 @@
-"""Where three running engines come from, behind one protocol: embedded ones, or those that the environment names."""
+"""Where three running engines come from, behind one protocol: embedded, or named by the environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind = Literal["embedded", "live"]
 
 
 class EngineSource(Protocol):
-    """Three running engines for the body of a `with` statement: `with open_engines(…) as source: source.endpoints`."""
+    """Three running engines, as in `with open_engines(…) as source: source.endpoints`."""
 
     @property
     def endpoints(self) -> Endpoints:
@@ -38,7 +38,7 @@ class EngineSource(Protocol):
 
 
 class LiveEngines:
-    """The three stores that `REDIS_URL`, `CLICKHOUSE_URL` and `ELASTICSEARCH_URL` name; leaving stops nothing."""
+    """The stores that `REDIS_URL`, `CLICKHOUSE_URL`, `ELASTICSEARCH_URL` name; leaving stops nothing."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         """Read the URLs; nothing is asked yet. Raises UsageError if one is not set."""

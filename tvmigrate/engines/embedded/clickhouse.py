@@ -1,4 +1,4 @@
-"""The embedded ClickHouse: chdb behind ClickHouse's HTTP interface, as the server process of `clickhouse_server`."""
+"""The embedded ClickHouse: chdb behind ClickHouse's HTTP interface, as `clickhouse_server` serves it."""
 
 from __future__ import annotations
 

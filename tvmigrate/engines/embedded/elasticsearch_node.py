@@ -1,8 +1,9 @@
-"""The process of the embedded Elasticsearch: a real node inside a JVM that this Python process starts (jpype).
+"""The process of the embedded Elasticsearch: a real node in a JVM that this Python process starts (jpype).
 
 Run as `python -m tvmigrate.engines.embedded.elasticsearch_node --home DIR --port PORT`; it serves until
-SIGTERM. The official start script and `GET /` are in parts of Elasticsearch that are not published as jars, so this
-module stands in for both: it lays out the home directory, wires the node together, and answers `GET /` and `HEAD /`.
+SIGTERM. The official start script and `GET /` are in parts of Elasticsearch that are not published as jars,
+so this module stands in for both: it lays out the home directory, wires the node together, and answers `GET
+/` and `HEAD /`.
 """
 
 from __future__ import annotations
@@ -64,14 +65,15 @@ def main() -> None:
         jpype.shutdownJVM()  # writes the cache
         return
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    # A node that hangs while closing must not hold up whoever waits for it: what was acknowledged is in the translog.
+    # A node that hangs while closing must not hold up whoever waits for it: what was acknowledged is in the
+    # translog.
     threading.Timer(15, lambda: signal.raise_signal(signal.SIGKILL)).start()
     node.close()
     signal.raise_signal(signal.SIGKILL)
 
 
 def _split(jars: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the jars of the netty transport, which is a module of its own, and those of the node's class path."""
+    """Return the jars of the netty transport, a module of its own, and those of the node's class path."""
     transport = [jar for jar in jars if jar.name.startswith(("netty-", "transport-netty4"))]
     return transport, [jar for jar in jars if jar not in transport]
 
@@ -130,7 +132,8 @@ def train(port: int) -> None:
 
 def _native_platform() -> str:
     """Return the directory name that Elasticsearch's native access looks for, such as `linux-x64`."""
-    return f"linux-{ {'x86_64': 'x64', 'amd64': 'x64', 'arm64': 'aarch64'}.get(platform.machine(), platform.machine()) }"
+    machine = platform.machine()
+    return f"linux-{'x64' if machine in {'x86_64', 'amd64'} else machine}"
 
 
 def find_libzstd() -> Path | None:
@@ -156,7 +159,8 @@ def start_jvm(home: Path, class_path: list[Path], heap: str, options: list[str])
         f"-Xms{heap}",
         f"-Xmx{heap}",
         "-XX:+UseSerialGC",
-        # What is worth knowing comes through Elasticsearch's own log; the JVM warns of every class it did not archive.
+        # What is worth knowing comes through Elasticsearch's own log; the JVM warns of every class it did
+        # not archive.
         "-Xlog:disable",
         "-Xlog:all=error:stderr",
         *options,
@@ -177,7 +181,7 @@ def start_jvm(home: Path, class_path: list[Path], heap: str, options: list[str])
 
 
 def start_node(home: Path, port: int) -> Any:
-    """Start the node on 127.0.0.1:`port` and return the Java object; raises the Java exception where it cannot."""
+    """Start the node on `port` of 127.0.0.1, and return the Java object; raises Java's exceptions."""
     java = jpype.JClass
     path = java("java.nio.file.Path")
     settings = java("org.elasticsearch.common.settings.Settings").builder()
@@ -200,7 +204,7 @@ def start_node(home: Path, port: int) -> Any:
     logs = java("org.elasticsearch.common.logging.LogConfigurator")
     logs.setNodeName(NODE_NAME)
     logs.registerErrorListener()
-    logs.configure(environment, True)  # noqa: FBT003 - a Java signature
+    logs.configure(environment, True)
     loader = java("org.elasticsearch.plugins.PluginsLoader")
     modules = loader.loadModulesBundles(path.of(str(home / "modules")), False)
     # The last argument: no exports of the server's modules, since the server is on the class path.
@@ -244,7 +248,7 @@ def _root_handler(node: Any) -> Any:
 
     @jpype.JImplements("org.elasticsearch.rest.RestHandler")
     class Root:
-        @jpype.JOverride
+        @jpype.JOverride  # type: ignore[untyped-decorator]
         def handleRequest(self, request: Any, channel: Any, client: Any) -> None:  # noqa: N802 - Java's name
             # The channel's builder minds `Accept`, `pretty` and `filter_path` as every other answer does.
             body = channel.newBuilder()
@@ -260,11 +264,11 @@ def _root_handler(node: Any) -> Any:
             body.endObject()
             channel.sendResponse(response(status.OK, body))
 
-        @jpype.JOverride
+        @jpype.JOverride  # type: ignore[untyped-decorator]
         def routes(self) -> Any:
             return java("java.util.Arrays").asList([route(method.GET, "/"), route(method.HEAD, "/")])
 
-        @jpype.JOverride
+        @jpype.JOverride  # type: ignore[untyped-decorator]
         def getName(self) -> str:  # noqa: N802 - Java's name
             return "main_action"
 

@@ -1,4 +1,4 @@
-"""Three engines of one's own, started side by side on free ports of 127.0.0.1, and gone when their owner is."""
+"""Three engines of one's own, started side by side on free ports of 127.0.0.1, gone when their owner is."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _Running:
 
 
 class EmbeddedEngines:
-    """Redis, ClickHouse and Elasticsearch as processes of their own, for a `with` statement or `start` and `stop`.
+    """Redis, ClickHouse and Elasticsearch as processes of their own, for `with`, or `start` and `stop`.
 
     `listener` is called by one thread at a time, but by several threads.
     """
@@ -68,8 +68,8 @@ class EmbeddedEngines:
         """Say what is to run; nothing is started yet.
 
         Args:
-            directory: where data and logs lie; kept when the engines stop, and used again by the next start. None: a
-                temporary one that goes with the engines.
+            directory: where data and logs lie; kept when the engines stop, and used again by the next
+                start. None: a temporary one that goes with the engines.
             listener: is told about downloads and starts.
             ports: by engine name, where a free port will not do.
             heap: Elasticsearch's, such as `1g`; else `TVMIGRATE_ES_HEAP`, else 1g.
@@ -160,7 +160,7 @@ class EmbeddedEngines:
         return self.endpoints
 
     def stop(self) -> None:
-        """End all engines and wait for their end; a temporary directory goes with them. A second call does nothing."""
+        """End all engines, and a temporary directory with them. A second call does nothing."""
         self._cancelled.set()
         running, self._running = self._running, {}
         if running:
@@ -176,13 +176,13 @@ class EmbeddedEngines:
         self._directory = None
 
     def check(self) -> None:
-        """Return if all engines run; raises EngineDied for one that ended unasked, with the last lines of its log."""
+        """Return if all engines run; raises EngineDied, with the last lines of its log, if not."""
         for one in self._running.values():
             if not one.process.running:
                 raise one.process.died("ended unasked")
 
     def kill(self, name: str) -> None:
-        """End the engine `name` with SIGKILL, as a crash would; `restart` brings it back. Raises UnknownEngine."""
+        """End the engine `name` with SIGKILL; `restart` brings it back. Raises UnknownEngine."""
         self._one(name).process.kill()
 
     def restart(self, name: str) -> None:
@@ -233,7 +233,7 @@ class EmbeddedEngines:
             place = error.filename or self._wanted or tempfile.gettempdir()
             self.stop()
             raise DirectoryUnusable(
-                f"{place} cannot hold the engines' data: {error.strerror}. Give a directory that can be written to."
+                f"{place} cannot hold the engines' data: {error.strerror}. Give a writable directory."
             ) from error
         if self._lock is None:
             raise DirectoryInUse(
@@ -245,8 +245,8 @@ class EmbeddedEngines:
             place = self._directory
             self.stop()
             raise DirectoryUnusable(
-                f"{place} has {free // 2**20} MB left; the engines need {_SPACE_NEEDED // 2**20} MB before any data. "
-                "Free some space, or give another directory."
+                f"{place} has {free // 2**20} MB left; the engines need {_SPACE_NEEDED // 2**20} MB at "
+                "first. Free some space, or give another directory."
             )
 
     def _bring_up(self, name: str, port: int) -> _Running:
@@ -269,7 +269,8 @@ class EmbeddedEngines:
         began = time.monotonic()
         self._tell(Started(name))
         log = self.directory / "logs" / f"{name}.log"
-        process = EngineProcess(self._launch(name, port), log, lock=self._lock, remove=self._wanted is None)
+        temporary = self.directory if self._wanted is None else None
+        process = EngineProcess(self._launch(name, port), log, lock=self._lock, remove=temporary)
         try:
             version = self._await_answer(process, port)
         except BaseException:

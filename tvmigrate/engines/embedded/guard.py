@@ -1,15 +1,15 @@
-"""The process between an owner and one engine: it ends the engine when the owner ends, however the owner ends.
+"""The process between an owner and one engine: it ends the engine when the owner ends, however that is.
 
 Run by path with `python -I -S`, so it uses the standard library alone. Three ties, since each has a gap:
 
-- the owner holds the write end of this process's stdin; its end of file is the owner's end, also after `kill -9`. The
-  gap: a child that the owner forked without exec holds that end too;
+- the owner holds the write end of this process's stdin; its end of file is the owner's end, also after
+  `kill -9`. The gap: a child that the owner forked without exec holds that end too;
 - the parent's pid is looked at, which catches that, since an orphan has another parent;
-- the engine gets SIGKILL from the kernel when this process dies (PR_SET_PDEATHSIG). It is set here, where there is only
-  one thread, because the kernel ties it to the parent's *thread* (man 2 prctl).
+- the engine gets SIGKILL from the kernel when this process dies (PR_SET_PDEATHSIG). It is set here, where
+  there is only one thread, because the kernel ties it to the parent's *thread* (man 2 prctl).
 
-On stdin: `T` ends the engine in order (SIGTERM, after `--grace` seconds SIGKILL), `K` at once. On stdout: `started PID`.
-The exit status is the engine's own, or 128 + the signal's number.
+On stdin: `T` ends the engine in order (SIGTERM, after `--grace` seconds SIGKILL), `K` at once. On stdout:
+`started PID`. The exit status is the engine's own, or 128 + the signal's number.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _LOOK_EVERY = 0.2  # seconds
@@ -37,12 +39,12 @@ def main() -> int:
     )
     parser.add_argument("--log", required=True, help="file that takes the engine's output")
     parser.add_argument("--grace", type=float, default=20.0, help="seconds between SIGTERM and SIGKILL")
-    parser.add_argument("--remove", help="directory to remove when the owner was killed")
+    parser.add_argument("--remove", help="temporary directory to remove if the owner was killed")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     # The terminal's Ctrl-C is for the owner, which then stops the engines in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with open(options.log, "ab", buffering=0) as log:
+    with Path(options.log).open("ab", buffering=0) as log:
         try:
             engine = subprocess.Popen(
                 options.command[1:],
@@ -57,16 +59,11 @@ def main() -> int:
             return 127
     os.write(1, f"started {engine.pid}\n".encode())
     orphaned = _watch(engine, options.owner, options.grace)
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(engine.pid, signal.SIGKILL)  # whatever the engine itself had forked
-    except ProcessLookupError:
-        pass
     if orphaned and options.remove:
+        # The other engines' guards do the same; the last one finds no writer left, and leaves nothing.
         shutil.rmtree(options.remove, ignore_errors=True)
-        try:
-            os.rmdir(os.path.dirname(options.remove))
-        except OSError:
-            pass  # the other engines' guards have not removed theirs yet; the last one will
     return engine.returncode if engine.returncode >= 0 else 128 - engine.returncode
 
 

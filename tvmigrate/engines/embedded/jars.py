@@ -1,4 +1,4 @@
-"""The jars of the embedded Elasticsearch: fetched once with jgo, kept in a cache, compared with `jars.toml` on every start."""
+"""The jars of the embedded Elasticsearch: fetched once by jgo, cached, held to `jars.toml` on every start."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CACHE_VARIABLE = "TVMIGRATE_CACHE"
 _DOWNLOADS_AT_ONCE = 4
 _HEADER = """\
 # Every jar of the embedded Elasticsearch and its sha256, as jgo resolved the coordinates in versions.toml.
-# Written by `python -m tvmigrate.engines.embedded.jars --lock`; what is downloaded and what lies in the cache must equal it.
+# Written by `python -m tvmigrate.engines.embedded.jars --lock`; a jar that differs is refused.
 
 [sha256]
 """
@@ -61,8 +61,9 @@ def jar_files() -> list[Path]:
 def ensure_jars(listener: Listener = ignore, cancelled: threading.Event | None = None) -> None:
     """Return when every jar is in the cache with the checksum of `jars.toml`, downloading what is absent.
 
-    A first start says how many jars are there, as events of the task `Elasticsearch jars`. Any number of processes may
-    call this at once: one downloads, the others wait; a jar appears under its name only whole and checked.
+    A first start says how many jars are there, as events of the task `Elasticsearch jars`. Any number of
+    processes may call this at once: one downloads, the others wait; a jar appears under its name only whole
+    and checked.
 
     Raises:
         JarCorrupt: a jar in the cache, or one just downloaded, has another checksum.
@@ -104,7 +105,8 @@ def _download(
     task, began = "Elasticsearch jars", time.monotonic()
     total = len(jar_checksums())
     listener(Started(task, total, "jars"))
-    # A repository of its own: jgo takes whatever lies in the user's for whole, also what an interruption cut off.
+    # A repository of its own: jgo takes whatever lies in the user's for whole, also what an interruption
+    # cut off.
     scratch = directory / ".download"
     shutil.rmtree(scratch, ignore_errors=True)
     context = _maven(scratch)
@@ -130,7 +132,7 @@ def _download(
 
 
 def _maven(scratch: Path) -> MavenContext:
-    """Return jgo's context: its own default repository, and those that the user's jgo settings name (a mirror)."""
+    """Return jgo's context: the repositories of the user's jgo settings (a mirror), and jgo's own default."""
     # Imported here: it takes a quarter of a second, and only the first start on a machine needs it.
     from jgo.config import GlobalSettings  # noqa: PLC0415
     from jgo.maven import MavenContext  # noqa: PLC0415
@@ -143,7 +145,13 @@ def _maven(scratch: Path) -> MavenContext:
 def _fetch(context: MavenContext, coordinate: str, expected: str, directory: Path) -> None:
     group, artifact, version = coordinate.split(":")
     jar = context.project(group, artifact).at_version(version).artifact()
-    part: Path = jar.cached_path
+    part = (
+        directory
+        / ".download"
+        / context.project(group, artifact).path_prefix
+        / version
+        / file_name(coordinate)
+    )
     try:
         for attempt in stamina.retry_context(on=(OSError, JarCorrupt), attempts=3, timeout=120):
             with attempt:
@@ -151,20 +159,21 @@ def _fetch(context: MavenContext, coordinate: str, expected: str, directory: Pat
                 jar.resolve()
                 if (found := _sha256(part)) != expected:
                     raise JarCorrupt(
-                        f"The download of {coordinate} has the sha256 {found}, expected is {expected}: what answers "
-                        "for the Maven repository is not giving the published file. Nothing was kept of it."
+                        f"The download of {coordinate} has the sha256 {found}, expected is {expected}: "
+                        "the Maven repository that answered does not give the published file. "
+                        "Nothing was kept of it; look at its proxy or mirror settings."
                     )
     except (OSError, RuntimeError) as error:
         raise JarsUnavailable(
-            f"{coordinate}, a jar of the embedded Elasticsearch, could not be downloaded: {error}. The first start needs "
-            "a Maven repository: give a proxy with HTTPS_PROXY, a mirror in jgo's settings ([repositories] in "
-            f"~/.config/jgo.conf), or copy {directory} from a machine that has it."
+            f"{coordinate}, a jar of the embedded Elasticsearch, could not be downloaded: {error}. The first "
+            "start needs a Maven repository: give a proxy with HTTPS_PROXY, a mirror in jgo's settings "
+            f"([repositories] in ~/.config/jgo.conf), or copy {directory} from a machine that has it."
         ) from error
-    os.replace(part, directory / part.name)
+    part.replace(directory / part.name)
 
 
 def write_lock(path: Path) -> int:
-    """Resolve the coordinates of `versions.toml` with all they need, write their checksums to `path`, return how many."""
+    """Resolve the coordinates of `versions.toml` and write all checksums to `path`; return how many."""
     import jgo  # noqa: PLC0415 - as in _maven
 
     scratch = path.with_suffix(".download")

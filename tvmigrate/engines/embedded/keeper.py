@@ -1,7 +1,8 @@
 """The process that owns detached engines, and the talk between it and the `engines up` that started it.
 
-Run as `python -m tvmigrate.engines.embedded.keeper --dir DIR`. On stdout it gives one JSON line for each event, then one
-that says ready or names the error. Until it reads `detach` on stdin, it belongs to whoever started it and ends with it.
+Run as `python -m tvmigrate.engines.embedded.keeper --dir DIR`. On stdout it gives one JSON line for each
+event, then one that says ready or names the error. Until it reads `detach` on stdin, it belongs to whoever
+started it and ends with it.
 """
 
 from __future__ import annotations
@@ -77,11 +78,13 @@ def start_detached(
                 keeper.returncode = 0  # it goes on without us: `with` is not to wait for it
                 return Endpoints(**said["ready"])
         tail = "\n".join((logs / "keeper.log").read_text().splitlines()[-15:])
-        raise EngineError(f"The keeper of the engines ended. Its log, {log.name}, ends with:\n{indented(tail)}")
+        raise EngineError(
+            f"The keeper of the engines ended. Its log, {log.name}, ends with:\n{indented(tail)}"
+        )
 
 
 def keep(engines: EmbeddedEngines) -> None:
-    """Write down running `engines`, and return only by the exception of a signal or, at the end of one, EngineDied."""
+    """Write down running `engines` and watch them until a signal's exception, or EngineDied if one ends."""
     State.of(engines).write(engines.directory)
     while True:
         engines.check()
@@ -89,7 +92,7 @@ def keep(engines: EmbeddedEngines) -> None:
 
 
 def leave_on_signals(*numbers: signal.Signals) -> None:
-    """Make the signals `numbers` raise SystemExit in the main thread, so that `with` statements are left in order."""
+    """Make the signals `numbers` raise SystemExit in the main thread, so that `with` is left in order."""
 
     def leave(number: int, _frame: FrameType | None) -> NoReturn:
         for other in numbers:  # a second one must not interrupt the stopping

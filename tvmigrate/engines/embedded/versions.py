@@ -5,11 +5,12 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """The pins of `versions.toml`; `jars` are the Maven coordinates (group:artifact:version) that are resolved."""
+    """The pins of `versions.toml`; `jars` are Maven coordinates, group:artifact:version."""
 
     redis: str
     clickhouse: str
@@ -19,7 +20,7 @@ class Versions:
     @classmethod
     def read(cls) -> Versions:
         """Read the pins that ship with the package."""
-        pins = _table("versions.toml")
+        pins: Any = _table("versions.toml")
         return cls(
             redis=pins["redis"]["version"],
             clickhouse=pins["clickhouse"]["version"],
@@ -33,5 +34,5 @@ def jar_checksums() -> dict[str, str]:
     return dict(_table("jars.toml")["sha256"])
 
 
-def _table(name: str) -> dict[str, dict[str, object]] | dict[str, dict[str, str]] | dict:  # type: ignore[type-arg]
+def _table(name: str) -> dict[str, Any]:
     return tomllib.loads(resources.files(__package__).joinpath(name).read_text())
