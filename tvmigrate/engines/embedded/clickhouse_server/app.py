@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -15,12 +17,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tvmigrate.engines.embedded.clickhouse_server.errors import Code, QueryError
-from tvmigrate.engines.embedded.clickhouse_server.execute import Answer, BrokenOff, Service
+from tvmigrate.engines.embedded.clickhouse_server.execute import Answer, BrokenOff, Running, Service
 from tvmigrate.engines.embedded.clickhouse_server.request import Asked, Credentials, External, ask
 
 MOST_AT_ONCE = 256  # requests that run at the same time; each holds a thread
 _UPLOAD_PIECE = 1 << 20
-_SECRETS = frozenset({"password", "user"})
+FIELD_BYTES = 64 << 20  # of one text field of a form, such as its query
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,34 +52,55 @@ def _same(one: str, other: str) -> bool:
 
 
 class _Streamed(Response):
-    """Sends an `Answer` piece by piece from a thread, and ends the engine's work when the client goes away."""
+    """Sends an `Answer` piece by piece from a thread, and stops the engine's work when the client goes away."""
 
-    def __init__(self, answer: Answer, limiter: anyio.CapacityLimiter) -> None:
+    def __init__(self, answer: Answer, running: Running, limiter: anyio.CapacityLimiter) -> None:
         self._answer = answer
+        self._running = running
         self._limiter = limiter
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in self._answer.headers.items()]
-        if not any(name == b"content-type" for name, _ in headers):
-            headers.append((b"content-type", b"text/plain; charset=UTF-8"))
         try:
-            await send({"type": "http.response.start", "status": self._answer.status, "headers": headers})
-            while True:
-                piece = await anyio.to_thread.run_sync(self._next, limiter=self._limiter)
-                if piece is None:
-                    break
-                if piece:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except BrokenOff:
-            return  # without the last chunk, so that no reader takes the answer for whole
+            async with _stopped_by_disconnect(receive, self._running, self._limiter):
+                await self._send(send)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._answer.close, limiter=self._limiter)
 
+    async def _send(self, send: Send) -> None:
+        headers = {"Content-Type": "text/plain; charset=UTF-8", **self._answer.headers}
+        raw = [(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in headers.items()]
+        await send({"type": "http.response.start", "status": self._answer.status, "headers": raw})
+        try:
+            while (piece := await anyio.to_thread.run_sync(self._next, limiter=self._limiter)) is not None:
+                if piece:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except BrokenOff:
+            return  # without the last chunk, so that no reader takes the answer for whole
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
     def _next(self) -> bytes | None:
         return next(self._answer.pieces, None)
+
+
+@asynccontextmanager
+async def _stopped_by_disconnect(
+    receive: Receive, running: Running, limiter: anyio.CapacityLimiter, after: anyio.Event | None = None
+) -> AsyncIterator[None]:
+    """Stop what is `running` if the client disconnects inside; not before `after`, when the body has been read."""
+
+    async def watch() -> None:
+        if after is not None:
+            await after.wait()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await anyio.to_thread.run_sync(lambda: running.cancel(), limiter=limiter)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        yield
+        tasks.cancel_scope.cancel()
 
 
 def create_app(service: Service, user: User) -> Starlette:
@@ -87,26 +110,40 @@ def create_app(service: Service, user: User) -> Starlette:
     async def query(request: Request) -> Response:
         url = {name: text for name, text in request.query_params.multi_items()}
         headers = {name.lower(): text for name, text in request.headers.items()}
-        asked: Asked | None = None
+        running = Running()
+        query_id = None
         try:
             asked = ask(request.method, url, headers)
+            query_id = asked.query_id
             if request.method in ("GET", "HEAD") and "query" not in url:
                 return PlainTextResponse("Ok.\n")
             user.check(asked.credentials)
-            answer = await _run(request, asked)
+            answer = await _run(request, asked, running)
         except QueryError as error:
-            answer = service.refusal(error, asked.query_id if asked else None)
-        return _Streamed(answer, limiter)
+            answer = service.refusal(error, query_id)
+            await _drain(request)
+        return _Streamed(answer, running, limiter)
 
-    async def _run(request: Request, asked: Asked) -> Answer:
+    async def _run(request: Request, asked: Asked, running: Running) -> Answer:
+        read = anyio.Event()
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            body = _pieces(request.stream())
-            return await anyio.to_thread.run_sync(lambda: service.answer(asked, body), limiter=limiter)
-        async with request.form() as form:
+            body = _pieces(request.stream(), read)
+            return await _watched(request, lambda: service.answer(asked, body, (), running), running, read)
+        async with request.form(max_files=1000, max_fields=10000, max_part_size=FIELD_BYTES) as form:
+            read.set()
             full, externals = _with_form(asked, form)
-            return await anyio.to_thread.run_sync(
-                lambda: service.answer(full, iter(()), externals), limiter=limiter
-            )
+            return await _watched(request, lambda: service.answer(full, iter(()), externals, running), running, read)
+
+    async def _watched(request: Request, work: Callable[[], Answer], running: Running, read: anyio.Event) -> Answer:
+        failure: QueryError | None = None
+        async with _stopped_by_disconnect(request.receive, running, limiter, read):
+            try:
+                answer = await anyio.to_thread.run_sync(work, limiter=limiter)
+            except QueryError as error:  # caught here, or the task group would wrap it
+                failure = error
+        if failure:
+            raise failure
+        return answer
 
     async def ok(request: Request) -> Response:
         return PlainTextResponse("Ok.\n")
@@ -128,8 +165,15 @@ def create_app(service: Service, user: User) -> Starlette:
     )
 
 
-def _pieces(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
-    """Read an asynchronous body from the request's own thread, one piece at a time."""
+async def _drain(request: Request) -> None:
+    """Read what is left of a refused request: a client that still sends would see a reset, not the answer."""
+    with contextlib.suppress(ClientDisconnect, RuntimeError):
+        async for _ in request.stream():
+            pass
+
+
+def _pieces(stream: AsyncIterator[bytes], read: anyio.Event) -> Iterator[bytes]:
+    """Read an asynchronous body from the request's own thread, one piece at a time; `read` is set behind the last."""
 
     async def following() -> bytes | None:
         try:
@@ -142,6 +186,7 @@ def _pieces(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
     while (piece := anyio.from_thread.run(following)) is not None:
         if piece:
             yield piece
+    anyio.from_thread.run_sync(read.set)
 
 
 def _with_form(asked: Asked, form: FormData) -> tuple[Asked, list[tuple[External, Iterator[bytes]]]]:

@@ -50,6 +50,13 @@ class Answer:
     close: Callable[[], None] = lambda: None
 
 
+@dataclass(slots=True)
+class Running:
+    """The way to stop a request's statement from another thread, while it is one that only reads."""
+
+    cancel: Callable[[], None] = lambda: None
+
+
 def _read_statement(query: bytes, pieces: Iterator[bytes]) -> tuple[bytes, InlineInsert | None, Iterator[bytes]]:
     """Return the statement, where its inline rows begin if it has some, and those rows.
 
@@ -79,13 +86,15 @@ def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 class _Streaming:
     """A SELECT that runs in a thread and writes into a pipe; `read` gives what it wrote, `outcome` how it ended."""
 
-    def __init__(self, text: bytes, asked: Asked, scope: Scope, cancel: Callable[[], None]) -> None:
+    def __init__(self, text: bytes, asked: Asked, scope: Scope, engine: Engine) -> None:
         self._read_end, self._write_end = os.pipe()
         with contextlib.suppress(AttributeError, OSError):  # a bigger pipe is only faster
             fcntl.fcntl(self._write_end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._scope = scope
-        self._cancel = cancel
-        self._text = find_output(text).into(f"/dev/fd/{self._write_end}", asked.format)
+        self._engine = engine
+        self._mark = f"/* {secrets.token_hex(8)} */"  # by which KILL QUERY finds the statement
+        output = find_output(text).into(f"/dev/fd/{self._write_end}", asked.format)
+        self._text = output + b" " + self._mark.encode()
         self._asked = asked
         self.failure: QueryError | None = None
         self.figures: Figures | None = None
@@ -109,11 +118,15 @@ class _Streaming:
     def read(self) -> bytes:
         return os.read(self._read_end, PIPE_BYTES)
 
-    def close(self) -> None:
+    def cancel(self) -> None:
+        """Ask the engine to stop; closing the pipe alone would not stop it."""
         if self._thread.is_alive():
-            self._cancel()
-            while self.read():
-                pass
+            self._engine.cancel(self._mark)
+
+    def close(self) -> None:
+        self.cancel()
+        while self.read():
+            pass
         self._thread.join()
         os.close(self._read_end)
 
@@ -144,9 +157,13 @@ class Service:
         return Answer(error.status, headers, iter((body,)))
 
     def answer(
-        self, asked: Asked, pieces: Iterator[bytes], externals: Iterable[tuple[External, Iterable[bytes]]] = ()
+        self,
+        asked: Asked,
+        pieces: Iterator[bytes],
+        externals: Iterable[tuple[External, Iterable[bytes]]],
+        running: Running,
     ) -> Answer:
-        """Run what is asked; `pieces` is the request's body.
+        """Run what is asked; `pieces` is the request's body. What can be stopped is put into `running`.
 
         Raises:
             QueryError: it failed before anything was answered.
@@ -168,9 +185,9 @@ class Service:
                 raise QueryError.own(Code.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed over HTTP.")
             format_name = output.format or asked.format
             if kind is Kind.READ_ONLY and first_words(text, 1)[0] in _STREAMED:
-                mark = f"/* {secrets.token_hex(8)} */"
                 entered = True
-                streaming = _Streaming(text, asked, scope, lambda: self._engine.cancel(mark))
+                streaming = _Streaming(text, asked, scope, self._engine)
+                running.cancel = streaming.cancel
             else:
                 return self._small(scope.handle.run(text, asked.format, asked.params), asked, headers, format_name)
         finally:
