@@ -1,0 +1,189 @@
+"""The ClickHouse rules as SQL for the server that holds the rows; proved equal to `rules` by a property test.
+
+SQL decides which rows map and what they become; the reason of a row that does not map comes from `rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tvmigrate.contract import new, old
+from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.policy import Policy
+from tvmigrate.contract.rules import BUCKET_S
+from tvmigrate.contract.unicode import WHITE_SPACE_RANGES
+from tvmigrate.contract.values import MAX_COUNT, SENTIMENTS, Sentiment
+
+_WHITE = "[" + "".join(rf"\x{{{first:x}}}-\x{{{last:x}}}" for first, last in WHITE_SPACE_RANGES) + "]+"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRule:
+    """How rows of `source` become rows of `target`.
+
+    `mapped` is an SQL condition over the old columns, true for a row that maps; `select` has, in the target's column
+    order, the expression of each new column.
+    """
+
+    source: Table
+    target: Table
+    mapped: str
+    select: Mapping[str, str]
+
+    def query(self, source: str, where: str = "") -> str:
+        """Return the SELECT that yields the mapped rows of `source` (a quoted `db`.`table`), new columns in order.
+
+        `where` narrows it further, for instance to one partition.
+        """
+        columns = ",\n    ".join(f"{expression} AS {quoted(name)}" for name, expression in self.select.items())
+        condition = f"({self.mapped})" + (f" AND ({where})" if where else "")
+        # A subquery: an alias such as `topics` would otherwise replace the old column of that name in `where`.
+        old_columns = ", ".join(map(quoted, self.source.column_names))
+        return f"SELECT\n    {columns}\nFROM (SELECT {old_columns} FROM {source} WHERE {condition})"
+
+    def unmapped(self, source: str, where: str = "") -> str:
+        """Return the SELECT that yields every column of the rows that do not map, as they are."""
+        condition = f"NOT ({self.mapped})" + (f" AND ({where})" if where else "")
+        return f"SELECT * FROM {source} WHERE {condition}"
+
+
+def trim(text: str) -> str:
+    """Return the SQL of `unicode.trim`."""
+    return f"replaceRegexpAll({text}, {literal(f'^{_WHITE}|{_WHITE}$')}, '')"
+
+
+def sentiment(label: str) -> str:
+    """Return the SQL of `values.sentiment`; '' where it is unknown."""
+    # toValidUTF8, since normalizeUTF8NFC throws on bytes that are not UTF-8 even in a branch that is not taken.
+    folded = f"lowerUTF8({trim(f'normalizeUTF8NFC(toValidUTF8({label}))')})"
+    known = ", ".join(map(literal, SENTIMENTS))
+    meaning = ", ".join(literal(label.value) for label in SENTIMENTS.values())
+    return f"transform({folded}, [{known}], [{meaning}], '')"
+
+
+def program_id(entity: str, policy: Policy) -> str:
+    """Return the SQL of `values.program_id` for an entity that is not blank."""
+    plain = entity
+    if policy.show is not None:
+        plain = f"if(position({entity}, '/') > 0, {entity}, concat({literal(policy.show + '/')}, {entity}))"
+    if not policy.entity_map:
+        return plain
+    olds = ", ".join(map(literal, policy.entity_map))
+    news = ", ".join(map(literal, policy.entity_map.values()))
+    return f"transform({entity}, [{olds}], [{news}], {plain})"
+
+
+def split_topics(topics: str) -> str:
+    """Return the SQL of `values.split_topics`."""
+    return f"arrayFilter(topic -> topic != '', arrayMap(topic -> {trim('topic')}, splitByChar(',', {topics})))"
+
+
+def _instant(column: str) -> str:
+    return f"toDateTime64({column}, 3, 'UTC')"
+
+
+def _not_blank(text: str) -> str:
+    return f"{trim(text)} != ''"
+
+
+def _all_utf8(table: Table) -> list[str]:
+    return [f"isValidUTF8({quoted(c.name)})" for c in table.columns if c.type == "String"]
+
+
+def comments(policy: Policy) -> TableRule:
+    """Return the rule `clickhouse.comments` in SQL."""
+    mapped = [
+        *_all_utf8(old.COMMENTS),
+        "comment_id != ''",
+        _not_blank("entity"),
+        f"{sentiment('sentiment')} != ''",
+        "isFinite(sentiment_score)",
+        "isFinite(engagement)",
+        "(eaos_score IS NULL OR ifNull(isFinite(eaos_score), 0))",
+    ]
+    select = {
+        "comment_id": "comment_id",
+        "program_id": program_id("entity", policy),
+        "text": "text",
+        "username": "username",
+        "timestamp": _instant("created_at"),
+        "sentiment": sentiment("sentiment"),
+        "sentiment_score": "toFloat64(sentiment_score)",
+        "engagement_score": "toFloat64(engagement)",
+        "topics": split_topics("topics"),
+        "eaos_score": "toFloat64(eaos_score)",
+    }
+    return TableRule(old.COMMENTS, new.RAW_COMMENTS, " AND ".join(mapped), select)
+
+
+def _count_of(raw: str) -> str:
+    """Return the SQL of `values.count` for a raw JSON value, as Nullable(UInt128); a JSON null is 0."""
+    digits = f"replaceRegexpOne(JSONExtractString({raw}), '^0+', '')"
+    text = (
+        f"if(match(JSONExtractString({raw}), '^[0-9]+$') AND length({digits}) <= 19, toUInt128OrZero({digits}), NULL)"
+    )
+    double = f"JSONExtractFloat({raw})"
+    fraction = (
+        f"if({double} >= 0 AND {double} < 9223372036854775808. AND floor({double}) = {double},"
+        f" toUInt128({double}), NULL)"
+    )
+    whole = f"if(JSONExtractInt({raw}) >= 0, toUInt128(JSONExtractUInt({raw})), NULL)"
+    kind = f"toString(JSONType({raw}))"
+    return (
+        f"multiIf({kind} = 'String', {text}, {kind} = 'Double', {fraction}, {kind} = 'UInt64',"
+        f" toUInt128(JSONExtractUInt({raw})), {kind} = 'Int64', {whole}, {kind} = 'Null', toUInt128(0), NULL)"
+    )
+
+
+def eaos_metrics(policy: Policy) -> TableRule:
+    """Return the rule `clickhouse.eaos_metrics` in SQL."""
+    pairs = "JSONExtractKeysAndValuesRaw(sentiment_breakdown)"
+    labels = f"arrayMap(pair -> {sentiment('pair.1')}, {pairs})"
+    counts = f"arrayMap(pair -> {_count_of('pair.2')}, {pairs})"
+
+    def sum_of(label: Sentiment) -> str:
+        chosen = f"if(label = {literal(label.value)}, ifNull(number, 0), 0)"
+        return f"arraySum((label, number) -> {chosen}, {labels}, {counts})"
+
+    keys = "JSONExtractKeys(sentiment_breakdown)"
+    mapped = [
+        *_all_utf8(old.EAOS_METRICS),
+        _not_blank("entity"),
+        "isFinite(eaos_score)",
+        "isValidJSON(sentiment_breakdown)",
+        # simdjson skips a byte order mark, which is no JSON (RFC 8259, section 8.1).
+        r"NOT startsWith(sentiment_breakdown, '\xEF\xBB\xBF')",
+        "toString(JSONType(sentiment_breakdown)) = 'Object'",
+        f"length({keys}) = length(arrayDistinct({keys}))",
+        f"NOT has({labels}, '')",
+        f"arrayAll(number -> ifNull(number <= {MAX_COUNT}, 0), {counts})",
+        *(f"{sum_of(label)} <= {MAX_COUNT}" for label in Sentiment),
+    ]
+    select = {
+        "program_id": program_id("entity", policy),
+        "timestamp": _instant("recorded_at"),
+        "score": "toFloat64(eaos_score)",
+        "positive_count": f"toUInt64({sum_of(Sentiment.POSITIVE)})",
+        "negative_count": f"toUInt64({sum_of(Sentiment.NEGATIVE)})",
+        "neutral_count": f"toUInt64({sum_of(Sentiment.NEUTRAL)})",
+        "total_comments": "toUInt64(comment_count)",
+    }
+    return TableRule(old.EAOS_METRICS, new.EAOS_METRICS, " AND ".join(mapped), select)
+
+
+def aggregates(policy: Policy, source: str, where: str = "") -> str:
+    """Return the SELECT of `comment_aggregates`' rows, computed from the old comments in `source`.
+
+    `where` may narrow it to whole 5-minute buckets only (a month is: both are UTC).
+    """
+    rule = comments(policy)
+    bucket = f"toDateTime(intDiv(toUnixTimestamp(timestamp), {BUCKET_S}) * {BUCKET_S}, 'UTC')"
+    # sumKahan, since a plain sum loses more than a relative 1e-12 where scores cancel out.
+    return (
+        "SELECT program_id, bucket AS timestamp, topic, count() AS count,"
+        " sumKahan(sentiment_score) / count() AS avg_sentiment\n"
+        f"FROM (SELECT program_id, {bucket} AS bucket, arrayJoin(arrayDistinct(topics)) AS topic, sentiment_score"
+        f" FROM ({rule.query(source, where)}))\n"
+        "GROUP BY program_id, bucket, topic"
+    )
