@@ -1,15 +1,17 @@
-"""Starts the server: `--data DIR --port PORT`; prints `ready` when it answers, ends on SIGTERM or when stdin ends."""
+"""Start the server: `--data DIR --port PORT`. It prints `ready` when it answers and ends on SIGTERM."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tvmigrate.errors import ExitCode, TvmigrateError
@@ -24,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--user", default="default")
-    parser.add_argument("--password-file", type=Path, help=f"file that holds the password (else ${PASSWORD}, else none)")
+    parser.add_argument(
+        "--password-file", type=Path, help=f"file that holds the password (else ${PASSWORD}, else none)"
+    )
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends")
     options = parser.parse_args(argv)
     try:
@@ -38,11 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=_family(host), backlog=256)
-        # Accepted connections inherit it. Without it each small answer waits 40 ms for the client's delayed ACK.
+        # Connections inherit it; without it each small answer waits 40 ms for the client's delayed ACK.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         raise TvmigrateError(
-            f"The ClickHouse server cannot listen on {host}:{port}: {error.strerror}. Choose a free port with --port."
+            f"The ClickHouse server cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. "
+            "Choose a free port with --port."
         ) from error
     return listener
 
@@ -57,6 +62,13 @@ def _own(data: Path) -> None:
         probe = data / f".writable-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
+        with (data / "status").open("ab") as status:
+            fcntl.flock(status, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as the engine will; it goes with the file
+    except BlockingIOError as error:
+        raise TvmigrateError(
+            f"Another ClickHouse server already runs in the data directory {data}. "
+            "Stop it, or choose another directory with --data."
+        ) from error
     except OSError as error:
         raise TvmigrateError(
             f"The ClickHouse server cannot write in its data directory {data}: {error.strerror}. "
@@ -85,16 +97,33 @@ def serve(options: argparse.Namespace) -> None:
     os.environ["TZ"] = "UTC"  # the engine's own time zone, read when it is loaded
     # chdb takes half a second to load: only once the port and the directory are ours.
     import uvicorn  # noqa: PLC0415
-    from chdb import _chdb  # noqa: PLC0415
 
-    _chdb.set_signal_handlers_enabled(0)
     from tvmigrate.engines.embedded.clickhouse_server.app import User, create_app  # noqa: PLC0415
     from tvmigrate.engines.embedded.clickhouse_server.engine import Engine  # noqa: PLC0415
+    from tvmigrate.engines.embedded.clickhouse_server.errors import QueryError  # noqa: PLC0415
     from tvmigrate.engines.embedded.clickhouse_server.execute import Service  # noqa: PLC0415
 
-    service = Service(Engine(options.data), socket.gethostname())
+    try:
+        engine = Engine(options.data)
+    except QueryError as error:
+        raise TvmigrateError(
+            f"The ClickHouse engine cannot open its data directory {options.data}: {error.text} "
+            "Choose another directory with --data, or move the damaged one away."
+        ) from error
+    service = Service(engine, socket.gethostname())
 
     class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            """End in order: uvicorn's own way raises the signal again, before the engine is closed."""
+
+            def stop(number: int, frame: object) -> None:
+                self.should_exit = True
+
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, stop)
+            yield
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             sys.stdout.write("ready\n")

@@ -52,7 +52,7 @@ def _same(one: str, other: str) -> bool:
 
 
 class _Streamed(Response):
-    """Sends an `Answer` piece by piece from a thread, and stops the engine's work when the client goes away."""
+    """Sends an `Answer` piece by piece from a thread; stops the engine's work when the client goes away."""
 
     def __init__(self, answer: Answer, running: Running, limiter: anyio.CapacityLimiter) -> None:
         self._answer = answer
@@ -88,14 +88,17 @@ class _Streamed(Response):
 async def _stopped_by_disconnect(
     receive: Receive, running: Running, limiter: anyio.CapacityLimiter, after: anyio.Event | None = None
 ) -> AsyncIterator[None]:
-    """Stop what is `running` if the client disconnects inside; not before `after`, when the body has been read."""
+    """Stop what is `running` if the client goes away meanwhile; watch from `after` on, the body's end."""
+
+    def cancel() -> None:
+        running.cancel()  # looked up now: it comes to be while the statement runs
 
     async def watch() -> None:
         if after is not None:
             await after.wait()
         while (await receive())["type"] != "http.disconnect":
             pass
-        await anyio.to_thread.run_sync(lambda: running.cancel(), limiter=limiter)
+        await anyio.to_thread.run_sync(cancel, limiter=limiter)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch)
@@ -108,7 +111,7 @@ def create_app(service: Service, user: User) -> Starlette:
     limiter = anyio.CapacityLimiter(MOST_AT_ONCE)
 
     async def query(request: Request) -> Response:
-        url = {name: text for name, text in request.query_params.multi_items()}
+        url = dict(request.query_params.multi_items())
         headers = {name.lower(): text for name, text in request.headers.items()}
         running = Running()
         query_id = None
@@ -173,7 +176,7 @@ async def _drain(request: Request) -> None:
 
 
 def _pieces(stream: AsyncIterator[bytes], read: anyio.Event) -> Iterator[bytes]:
-    """Read an asynchronous body from the request's own thread, one piece at a time; `read` is set behind the last."""
+    """Read a body from the request's own thread, one piece at a time; `read` is set behind the last."""
 
     async def following() -> bytes | None:
         try:
@@ -199,4 +202,3 @@ def _with_form(asked: Asked, form: FormData) -> tuple[Asked, list[tuple[External
 def _upload(part: UploadFile) -> Iterator[bytes]:
     while piece := part.file.read(_UPLOAD_PIECE):
         yield piece
-

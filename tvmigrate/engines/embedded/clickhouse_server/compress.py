@@ -1,4 +1,4 @@
-"""HTTP bodies packed and unpacked piece by piece: gzip, deflate, lz4, zstd and, where it is installed, brotli."""
+"""HTTP bodies packed and unpacked piece by piece: gzip, deflate, lz4, zstd and, if installed, brotli."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _brotli() -> Any:
 
 
 def choose(accept_encoding: str) -> str | None:
-    """Return the encoding of those in an Accept-Encoding header that ClickHouse likes best, or None for plain."""
+    """Return the encoding in an Accept-Encoding header that ClickHouse likes best, or None for plain."""
     offered = set()
     for part in accept_encoding.split(","):
         name, _, weight = part.strip().lower().partition(";")
@@ -105,12 +105,13 @@ def _new_unpacker(encoding: str) -> Any:
         return zstandard.ZstdDecompressor().decompressobj()
     raise QueryError.own(
         Code.UNKNOWN_COMPRESSION_METHOD,
-        f"Unknown compression method {encoding!r}: this server reads gzip, deflate, lz4, zstd, and br if brotli is installed.",
+        f"Unknown compression method {encoding!r}: this server reads gzip, deflate, lz4, zstd, "
+        "and br if brotli is installed.",
     )
 
 
 def unpack(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a body whose Content-Encoding is `encoding`; several frames in a row are one body.
+    """Yield the unpacked bytes of a body with this Content-Encoding; several frames in a row are one body.
 
     Raises:
         QueryError: the encoding is unknown, or the body is damaged or ends early.

@@ -1,4 +1,4 @@
-"""chdb: one engine in this process, and handles on it that each keep their own settings, database and temporary tables."""
+"""chdb: one engine in this process; each handle on it has its own settings, database and temporary tables."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ class Handle:
         found = self._connection._conn.classify_query(_as_text(text))
         return Kind(found["query_class"].name), int(found["statement_count"])
 
-    def run(self, text: bytes | str, format_name: str = "TabSeparated", params: Mapping[str, str] | None = None) -> Finished:
+    def run(
+        self, text: bytes | str, format_name: str = "TabSeparated", params: Mapping[str, str] | None = None
+    ) -> Finished:
         """Run one statement.
 
         Raises:
@@ -112,7 +114,7 @@ class Handle:
         return Finished(figures, result.bytes())
 
     def insert(self, head: bytes, format_name: str, pieces: Iterable[bytes]) -> Finished:
-        """Run an INSERT whose rows are `pieces` of bytes in a ClickHouse input format; `head` ends before FORMAT or VALUES.
+        """Run an INSERT, `head` up to FORMAT or VALUES, of rows that come as `pieces` in an input format.
 
         Raises:
             QueryError: the engine refused the statement or the rows.
@@ -182,19 +184,15 @@ class Engine:
     def open(self) -> Handle:
         """Return a new handle (about 0.3 ms), with nothing of any other."""
         try:
-            return Handle(chdb.connect(self._path))
+            return Handle(chdb.connect(self._path))  # type: ignore[no-untyped-call]
         except (chdb.ChdbError, RuntimeError) as error:
             raise QueryError.from_engine(error) from error
 
     def cancel(self, mark: str) -> None:
         """Stop the running statement whose text holds the comment `mark`."""
         with self._lock:
-            self._root.run(
-                f"KILL QUERY WHERE position(query, {literal(mark)}) > 0 AND query_id != queryID() ASYNC"
-            )
+            self._root.run(f"KILL QUERY WHERE position(query, {literal(mark)}) > 0 AND query_id != queryID() ASYNC")
 
     def close(self) -> None:
         """Close the root handle; the engine shuts down when no other is open."""
         self._root.close()
-
-

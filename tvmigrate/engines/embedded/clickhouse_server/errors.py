@@ -1,4 +1,4 @@
-"""What goes wrong in a request, as ClickHouse says it: a code, a text, and the HTTP status that belongs to the code."""
+"""What goes wrong in a request, as ClickHouse says it: a code, a text, and the code's HTTP status."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class QueryError(TvmigrateError):
         return _STATUS_OF_CODE.get(self.code, 500)
 
     def line(self, version: str) -> str:
-        """Return the answer's body: `Code: 60. DB::Exception: … (UNKNOWN_TABLE) (version 26.9.2.1)` and a line end."""
+        """Return the answer's body: `Code: 60. DB::Exception: … (UNKNOWN_TABLE) (version 26.9.2.1)`."""
         return f"Code: {self.code}. DB::Exception: {self.text} (version {version})\n"
 
 

@@ -1,7 +1,7 @@
 """From a request to its answer: find the statement, run it on a handle, hand its rows over as they come.
 
-A SELECT writes through a pipe (`INTO OUTFILE '/dev/fd/N'`), so any format streams whole, in bounded memory, and the
-engine still tells its figures. INSERTs feed the engine piece by piece. Everything else has a small answer.
+A SELECT writes through a pipe (`INTO OUTFILE '/dev/fd/N'`), so any format streams whole, in bounded memory,
+and the engine still tells its figures. An INSERT feeds the engine piece by piece. All else has a small answer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _STREAMED: Final = ("SELECT", "WITH", "FROM")
 
 
 class BrokenOff(Exception):  # noqa: N818 - not an error of its own: the error is already in the stream
-    """Raised behind the last piece of an answer that failed after it began, so that its HTTP end is missing too."""
+    """Raised behind the last piece of an answer that failed after it began: its HTTP end is missing too."""
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Streaming:
-    """A SELECT that runs in a thread and writes into a pipe; `read` gives what it wrote, `outcome` how it ended."""
+    """A SELECT that runs in a thread and writes into a pipe, which `read` reads."""
 
     def __init__(self, text: bytes, asked: Asked, scope: Scope, engine: Engine) -> None:
         self._read_end, self._write_end = os.pipe()
@@ -218,15 +218,15 @@ class Service:
                 piece = streaming.read()
                 store.write(piece)
                 ended = not piece
-            if ended and streaming.failure:
-                raise streaming.failure
         except BaseException:
             store.close()
             streaming.close()
             raise
+        if ended and streaming.failure:
+            store.close()
+            streaming.close()
+            raise streaming.failure
         headers["X-ClickHouse-Summary"] = streaming.progress.header()
-        if not ended:
-            store.seek(0)
 
         def close() -> None:
             store.close()

@@ -16,7 +16,7 @@ from tvmigrate.engines.embedded.clickhouse_server.errors import Code, QueryError
 _INTERFACE: Final = frozenset(
     "query database default_format user password quota_key query_id session_id session_timeout session_check "
     "close_session stacktrace compress decompress buffer_size wait_end_of_query role client_protocol_version "
-    "http_response_headers".split()
+    "http_response_headers".split()  # noqa: SIM905 - a list of words reads better as one text
 )
 _EXTERNAL_SUFFIXES: Final = ("_format", "_types", "_structure")
 DEFAULT_BUFFER: Final = 1 << 20  # bytes held back, so that an early error still has a status; ClickHouse's default
@@ -78,7 +78,10 @@ class Asked:
 
     def with_form(self, fields: Mapping[str, str]) -> Asked:
         """Add the fields of a form: `query` is put behind the URL's, `param_…` and settings beside them."""
-        params = {**self.params, **{name[6:]: text for name, text in fields.items() if name.startswith("param_")}}
+        params = {
+            **self.params,
+            **{name[6:]: text for name, text in fields.items() if name.startswith("param_")},
+        }
         query = self.query
         if "query" in fields:
             query = (query + b"\n" if query else b"") + fields["query"].encode()
@@ -122,7 +125,8 @@ def ask(method: str, url: Mapping[str, str], headers: Mapping[str, str]) -> Aske
         if _flag(url, unsupported):
             raise QueryError.own(
                 Code.NOT_IMPLEMENTED,
-                f"{unsupported}=1 (ClickHouse's own block format) is not served: use Content-Encoding or Accept-Encoding.",
+                f"{unsupported}=1 (ClickHouse's own block format) is not served: "
+                "use Content-Encoding or Accept-Encoding.",
             )
     timeout = _whole(url, "session_timeout", 60)
     if timeout > MAX_SESSION_SECONDS:

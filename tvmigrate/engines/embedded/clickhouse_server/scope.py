@@ -1,7 +1,7 @@
-"""The handle that one request runs on, with the request's database, settings and tables, and nothing left of them after.
+"""The handle a request runs on, with its database, settings and tables, and nothing left of them after.
 
-Without a session that is a new handle, so nothing can leak by construction. A session's handle stays, so what the
-request brought is taken back; a session in which that fails is ended rather than kept changed.
+Without a session that is a new handle, so nothing can leak by construction. A session's handle stays, so what
+the request brought is taken back; a session in which that fails is ended rather than kept changed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Scope:
         """Bring the request's database, role, settings and tables to the handle; `text` is what it will run.
 
         Raises:
-            QueryError: one of them is unknown or wrong, or the statement writes though the request may only read.
+            QueryError: one of them is unknown or wrong, or it writes though the request may only read.
         """
         asked = self._asked
         settings = {name: value for name, value in asked.settings.items() if name != "readonly"}
@@ -78,7 +78,9 @@ class Scope:
         """Set the bound parameters on the handle, for statements to which chdb's call cannot hand them."""
         params = self._asked.params
         if params:
-            self.handle.run(", ".join(f"param_{name} = {literal(text)}" for name, text in params.items()).join(("SET ", "")))
+            self.handle.run(
+                ", ".join(f"param_{name} = {literal(text)}" for name, text in params.items()).join(("SET ", ""))
+            )
             if self._session is not None:
                 self._undo.append("")  # any later call with parameters of its own forgets these
 
@@ -86,7 +88,8 @@ class Scope:
         if settings:
             names = ", ".join(literal(name) for name in settings)
             rows = self.handle.run(
-                f"SELECT name, value, changed FROM system.settings WHERE name IN ({names})", "JSONCompactEachRow"
+                f"SELECT name, value, changed FROM system.settings WHERE name IN ({names})",  # noqa: S608
+                "JSONCompactEachRow",
             )
             for line in rows.answer.splitlines():
                 name, value, changed = json.loads(line)
@@ -95,7 +98,7 @@ class Scope:
             self._undo.append(f"USE {identifier(self.handle.scalar('SELECT currentDatabase()'))}")
 
     def _check_elsewhere(self, settings: Mapping[str, str]) -> None:
-        """A SET or USE changes the session only; the request's own settings are checked and then do not matter to it."""
+        """Check the request's own settings, which else do not matter to a SET or USE of the session."""
         handle = self._engine.open()
         try:
             handle.set(settings)
@@ -112,7 +115,7 @@ class Scope:
             return
         hint = ""
         if self._asked.method in ("GET", "HEAD"):
-            hint = " For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries."
+            hint = " For queries over HTTP, method GET implies readonly. Use method POST for modifying queries."
         raise QueryError.own(
             Code.READONLY, f"{self._asked.credentials.user}: Cannot execute query in readonly mode.{hint}"
         )

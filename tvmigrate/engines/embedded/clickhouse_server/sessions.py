@@ -12,7 +12,7 @@ from tvmigrate.engines.embedded.clickhouse_server.errors import Code, QueryError
 
 @dataclass(slots=True)
 class Session:
-    """One session's handle; `until` is when it ends unless asked for again (seconds of the monotonic clock)."""
+    """One session's handle; `until` is when it ends unless asked for again (monotonic seconds)."""
 
     key: tuple[str, str]
     handle: Handle

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 _TOKEN = re.compile(
     rb"""
@@ -35,7 +36,7 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class InlineInsert:
-    """An INSERT whose rows follow its text: `head` is the statement up to FORMAT or VALUES, `data_at` where rows begin."""
+    """An INSERT with rows behind its text: `head` ends before FORMAT or VALUES, rows begin at `data_at`."""
 
     head: bytes
     format: str
@@ -64,7 +65,7 @@ def _tokens(text: bytes) -> Iterator[_Token]:
 
 
 def _skip_target(tokens: list[_Token], at: int) -> int:
-    """Return the index behind `INSERT INTO [TABLE] [FUNCTION] name[.name…]`, a name being any one token or `{…}`."""
+    """Return the index behind `INSERT INTO [TABLE] [FUNCTION] name[.name…]`; a name is any token or `{…}`."""
     at += 1
     for word in (b"INTO", b"TABLE", b"FUNCTION"):
         if at + 1 < len(tokens) and tokens[at].text == word and tokens[at + 1].text not in (b".", b"("):
@@ -91,7 +92,7 @@ def _settings_end(tokens: list[_Token], at: int) -> int:
 
 
 def _data_start(text: bytes, at: int) -> int:
-    """Rows begin behind the blanks and one line end that follow FORMAT, as in ClickHouse's ParserInsertQuery."""
+    """Rows begin behind blanks and one line end after FORMAT, as in ClickHouse's ParserInsertQuery."""
     while text[at : at + 1] in (b" ", b"\t", b"\f"):
         at += 1
     if text[at : at + 1] == b"\r":
@@ -102,7 +103,7 @@ def _data_start(text: bytes, at: int) -> int:
 def find_inline_insert(text: bytes, *, complete: bool) -> InlineInsert | Cut | None:
     """Say whether `text`, the beginning of a statement, is an INSERT with rows behind it.
 
-    Returns None for every other statement, and `Cut` when more than `text` is needed to tell (never if `complete`).
+    Returns None for any other statement, `Cut` when more than `text` is needed to tell (never if `complete`).
     """
     size = 2048  # rows must not be read as tokens, so only as much is looked at as is needed
     while True:
@@ -112,7 +113,9 @@ def find_inline_insert(text: bytes, *, complete: bool) -> InlineInsert | Cut | N
         size *= 8
 
 
-def _inline(text: bytes, *, complete: bool) -> InlineInsert | Cut | None:
+def _inline(  # noqa: PLR0911 - one return a kind of statement
+    text: bytes, *, complete: bool
+) -> InlineInsert | Cut | None:
     unclear = None if complete else Cut()
     tokens = list(_tokens(text))
     if not tokens or tokens[0].kind == "cut":
@@ -153,7 +156,7 @@ def _with_format(text: bytes, tokens: list[_Token], at: int) -> InlineInsert:
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """A statement with an answer: what stands before and behind an output clause, and the format it asks for."""
+    """What stands before and behind an output clause in a statement, and the format it asks for."""
 
     before: bytes
     behind: bytes
@@ -161,37 +164,25 @@ class Readable:
     into_outfile: bool
 
     def into(self, path: str, format_name: str) -> bytes:
-        """Return the statement that writes its answer to `path`, in its own format or else in `format_name`."""
+        """Return the statement that writes its answer to `path`, in its own format or else `format_name`."""
         given = b"" if self.format else f" FORMAT {format_name}".encode()
         return self.before + f" INTO OUTFILE '{path}' TRUNCATE".encode() + given + b" " + self.behind
 
 
 def find_output(text: bytes) -> Readable:
-    """Split a statement where ClickHouse's grammar has INTO OUTFILE: before FORMAT, or before a last SETTINGS, or at its end.
-
-    A SELECT takes SETTINGS before INTO OUTFILE as well, so for one without FORMAT the end is the place.
-    """
+    """Split a SELECT where ClickHouse's grammar has INTO OUTFILE: before FORMAT, or else at its end."""
     tokens = [token for token in _tokens(text) if token.kind != "cut"]
     while tokens and tokens[-1].text == b";":
         tokens.pop()
     end = tokens[-1].end if tokens else 0
-    outfile = any(
-        token.text == b"OUTFILE" and token.depth == 0 and tokens[i - 1].text == b"INTO"
-        for i, token in enumerate(tokens)
-        if i
-    )
+    outfile = any(one.text == b"INTO" and two.text == b"OUTFILE" and one.depth == 0 for one, two in pairwise(tokens))
     for i in range(len(tokens) - 2, -1, -1):
         token, name = tokens[i], tokens[i + 1]
-        if token.text == b"FORMAT" and token.depth == 0 and name.kind in ("word", "quoted"):
-            if i + 2 == len(tokens) or tokens[i + 2].text == b"SETTINGS":
-                written = text[name.start : name.end].strip(b'`"').decode()
-                return Readable(text[: token.start], text[token.start : end], written, outfile)
-            break
-    place = end
-    if tokens and tokens[0].text not in (b"SELECT", b"WITH", b"FROM", b"("):
-        settings = [t for i, t in enumerate(tokens) if t.text == b"SETTINGS" and t.depth == 0 and i > 1]
-        place = settings[-1].start if settings and tokens[-1] is not settings[-1] else end
-    return Readable(text[:place], text[place:end], None, outfile)
+        last = i + 2 == len(tokens) or tokens[i + 2].text == b"SETTINGS"
+        if token.text == b"FORMAT" and token.depth == 0 and name.kind in ("word", "quoted") and last:
+            written = text[name.start : name.end].strip(b'`"').decode()
+            return Readable(text[: token.start], text[token.start : end], written, outfile)
+    return Readable(text[:end], b"", None, outfile)
 
 
 def first_words(text: bytes, count: int) -> tuple[str, ...]:
