@@ -1,0 +1,132 @@
+"""What a check is, how it reports what it saw, and the registry of all of them.
+
+One pass over a store may answer several checks: an *examination* names its checks and fills a sheet for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tvmigrate.contract.outcome import Rule, Store
+from tvmigrate.errors import TvmigrateError
+from tvmigrate.verify.findings import CheckResult, Finding, Phase, State
+
+if TYPE_CHECKING:
+    from tvmigrate.verify.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One law: its id (`store.what`), when and where it holds, and the claim, a sentence that starts `Assert that`."""
+
+    id: str
+    phase: Phase
+    store: Store
+    rule: Rule
+    claim: str
+
+
+class Sheet:
+    """Where an examination writes down what one check saw. Keeps `limit` findings, counts them all."""
+
+    def __init__(self, check: Check, limit: int) -> None:
+        self.check = check
+        self._limit = limit
+        self._findings: list[Finding] = []
+        self._total = 0
+        self._examined = 0
+        self._old = 0
+
+    def saw(self, count: int = 1) -> None:
+        """Note that `count` more records or objects were looked at."""
+        self._examined += count
+
+    def old_side_has(self, count: int) -> None:
+        """Note that the old side holds `count` more records of this check: examining none of them is a failure."""
+        self._old += count
+
+    def find(self, finding: Finding) -> None:
+        """Note a difference."""
+        self._total += 1
+        if len(self._findings) < self._limit:
+            self._findings.append(finding)
+
+    def result(self, error: str | None = None) -> CheckResult:
+        """Close the sheet. `error` says why the check could not look to the end."""
+        check = self.check
+        findings = tuple(self._findings)
+        if self._total == 0 and error is None and self._examined == 0 and self._old > 0:
+            error = f"{check.id} examined nothing, though the old side has {self._old} records of {check.rule}."
+            return CheckResult(check.id, check.phase, check.store, check.rule, State.FAIL, 0, findings, 0, error)
+        if self._total:
+            state = State.FAIL
+        elif error is not None:
+            state = State.ERROR
+        else:
+            state = State.PASS if self._examined else State.EMPTY
+        return CheckResult(
+            check.id, check.phase, check.store, check.rule, state, self._examined, findings, self._total, error
+        )
+
+
+Run = Callable[["Context", Mapping[str, Sheet]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """A pass over a store and the checks it answers."""
+
+    checks: tuple[Check, ...]
+    run: Run
+
+
+class Registry:
+    """All examinations, in the order they were registered."""
+
+    def __init__(self) -> None:
+        self.examinations: list[Examination] = []
+
+    def examines(self, *checks: Check) -> Callable[[Run], Run]:
+        """Register the decorated `run(context, sheets)` as what answers `checks`; `sheets` is keyed by check id.
+
+        Raises:
+            ValueError: a check id is registered already.
+        """
+
+        def register(run: Run) -> Run:
+            known = {check.id for check in self.checks()}
+            for check in checks:
+                if check.id in known:
+                    raise ValueError(f"check {check.id} is registered twice")
+            self.examinations.append(Examination(checks, run))
+            return run
+
+        return register
+
+    def checks(self) -> list[Check]:
+        """Return every registered check."""
+        return [check for examination in self.examinations for check in examination.checks]
+
+
+REGISTRY = Registry()
+examines = REGISTRY.examines
+
+
+def examine(
+    examination: Examination, context: Context, *, limit: int, only: frozenset[str] | None = None
+) -> list[CheckResult]:
+    """Run one examination; return the results of its checks (those named in `only`, if given).
+
+    Whatever it raises makes the checks it answers `error`, with the sentence: a check that could not look never passes.
+    """
+    sheets = {check.id: Sheet(check, limit) for check in examination.checks}
+    error: str | None = None
+    try:
+        examination.run(context, sheets)
+    except TvmigrateError as problem:
+        error = str(problem)
+    except Exception as problem:  # noqa: BLE001 - any other exception too means that the check could not look
+        error = f"The check stopped: {type(problem).__name__}: {problem}"
+    return [sheet.result(error) for check_id, sheet in sheets.items() if only is None or check_id in only]
