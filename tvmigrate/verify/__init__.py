@@ -1,1 +1,1 @@
-"""Decide whether a migration, anyone's, did what the contract says, and whether its way back brought everything back."""
+"""Decide whether a migration, anyone's, did what the contract says, and whether its way back brought all back."""
