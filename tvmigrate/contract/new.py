@@ -189,4 +189,4 @@ def kept_index(index: str, run: str) -> str:
 # https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/ignore-above
 MAX_KEYWORD_BYTES = 32_766
 MAX_ID_BYTES = 512
-MAX_FLOAT = 3.4028234663852886e38
+MAX_FLOAT = 3.4028235e38  # rounds to the largest float, and Elasticsearch takes it
