@@ -16,7 +16,8 @@ def parse(raw: bytes | str) -> Any:
 
     Raises:
         Unmappable: `not-utf8` (also for an escaped lone surrogate), `bad-json`, `not-finite` for a literal NaN or
-            Infinity, `conflicting-fields` for an object that has one key twice.
+            Infinity, `conflicting-fields` for an object that has one key twice with
+            different values.
     """
     if isinstance(raw, bytes):
         try:
@@ -52,9 +53,11 @@ def _constant(name: str) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise Unmappable(Reason.CONFLICTING_FIELDS, f"the JSON object has {', '.join(map(repr, twice))} more than once")
+        # By repr, since 1 and 1.0 are equal to Python but two texts to the reader who must choose.
+        twice = sorted({name for name, value in pairs if repr(value) != repr(result[name])})
+        if not twice:
+            return result
+        raise Unmappable(Reason.CONFLICTING_FIELDS, f"the JSON object says {', '.join(map(repr, twice))} twice")
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from tvmigrate.contract import new, old
@@ -10,8 +9,8 @@ from tvmigrate.contract.outcome import Rule
 
 STRING, LIST, ZSET, HASH = "string", "list", "zset", "hash"
 
-_EVENTS = re.compile(re.escape(new.EVENTS_PREFIX).encode() + rb".+:[0-9]{4}-[0-9]{2}-[0-9]{2}", re.DOTALL)
-_TRENDS = frozenset(key.encode() for key in new.TREND_KEYS)
+_EVENTS = new.EVENTS_PREFIX.encode()
+_TRENDS = new.TRENDS_PREFIX.encode()
 _EAOS_NEW = new.EAOS_PREFIX.encode()
 
 
@@ -64,8 +63,8 @@ def classify(db: int, key: bytes, kind: str) -> KeyKind:
     if key.startswith(old.METRICS_PREFIX):
         name = key[len(old.METRICS_PREFIX) :]
         return OldKey(Rule.REDIS_METRIC, name) if kind == LIST else WrongTypeKey(Rule.REDIS_METRIC, LIST)
-    if key in _TRENDS:
+    if key.startswith(_TRENDS):
         return NewKey(Rule.REDIS_TREND) if kind == ZSET else WrongTypeKey(Rule.REDIS_TREND, ZSET)
-    if _EVENTS.fullmatch(key):
+    if key.startswith(_EVENTS):
         return NewKey(Rule.REDIS_METRIC) if kind == LIST else WrongTypeKey(Rule.REDIS_METRIC, LIST)
     return UnrelatedKey()

@@ -138,7 +138,7 @@ def _count_of(raw: str) -> str:
 
 def eaos_metrics(policy: Policy) -> TableRule:
     """Return the rule `clickhouse.eaos_metrics` in SQL."""
-    pairs = "JSONExtractKeysAndValuesRaw(sentiment_breakdown)"
+    pairs = "arrayDistinct(JSONExtractKeysAndValuesRaw(sentiment_breakdown))"
     labels = f"arrayMap(pair -> {sentiment('pair.1')}, {pairs})"
     counts = f"arrayMap(pair -> {_count_of('pair.2')}, {pairs})"
 
@@ -146,7 +146,7 @@ def eaos_metrics(policy: Policy) -> TableRule:
         chosen = f"if(label = {literal(label.value)}, ifNull(number, 0), 0)"
         return f"arraySum((label, number) -> {chosen}, {labels}, {counts})"
 
-    keys = "JSONExtractKeys(sentiment_breakdown)"
+    keys = f"arrayMap(pair -> pair.1, {pairs})"
     mapped = [
         *_all_utf8(old.EAOS_METRICS),
         _not_blank("entity"),
