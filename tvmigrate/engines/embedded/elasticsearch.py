@@ -61,7 +61,7 @@ def url(port: int) -> str:
 
 def answer(port: int) -> str | None:
     """Return the version if the cluster's health is yellow or green and `GET /` is answered, else None."""
-    connection = HTTPConnection(HOST, port, timeout=10)
+    connection = HTTPConnection(HOST, port, timeout=5)
     try:
         connection.request("GET", "/_cluster/health?wait_for_status=yellow&timeout=2s")
         response = connection.getresponse()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import threading
@@ -16,7 +15,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from tvmigrate.engines.embedded import clickhouse, elasticsearch, locks, redis
-from tvmigrate.engines.embedded.ports import free_ports, is_free, require_free
+from tvmigrate.engines.embedded.ports import free_ports, is_free, listens, require_free
 from tvmigrate.engines.embedded.process import EngineProcess, Launch, indented
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import (
@@ -169,7 +168,7 @@ class EmbeddedEngines:
             with ThreadPoolExecutor(len(NAMES)) as pool:
                 list(pool.map(end, [one.process for one in running.values()]))
         if self._lock is not None:
-            os.close(self._lock)
+            locks.release(self._lock)
             self._lock = None
         if self._wanted is None and self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -291,7 +290,8 @@ class EmbeddedEngines:
         deadline = time.monotonic() + self._timeout
         while process.running:
             version = _ANSWERS[process.name](port)
-            if version is not None and process.running:
+            # Whoever has taken the port before the engine could may answer as well.
+            if version is not None and listens(process.pid, port):
                 return version
             if time.monotonic() > deadline:
                 raise EngineNotReady(

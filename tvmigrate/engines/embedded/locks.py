@@ -32,6 +32,11 @@ def take(path: Path, wait: float, cancelled: Callable[[], bool] = lambda: False)
             return descriptor
 
 
+def release(descriptor: int) -> None:
+    """End this process's part in the lock that `take` returned."""
+    os.close(descriptor)
+
+
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
     """Hold the lock on `path` for the body; `on_wait` is called once if another process has it."""
@@ -43,4 +48,4 @@ def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        release(descriptor)

