@@ -1,0 +1,52 @@
+"""`tvmigrate load`: fill the engines that the environment names from a dataset on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tvmigrate.dataset.load import load as load_dataset
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.clients import check_reachable
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.errors import TvmigrateError
+from tvmigrate.events import Advanced, Event, Finished, Started
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Remove what the dataset would create, and nothing else, first.")
+def load(directory: Path, replace: bool) -> None:
+    """Fill Redis, ClickHouse and Elasticsearch from the dataset in DIR.
+
+    The engines are those that REDIS_URL, CLICKHOUSE_URL and ELASTICSEARCH_URL name. Every line of DIR is checked
+    before anything is written, and a load that fails removes what it had written.
+    """
+    try:
+        endpoints = Endpoints.from_environ()
+        dataset = Dataset.open(directory)
+        check_reachable(endpoints)
+        report = load_dataset(dataset, endpoints, _say, replace=replace)
+    except TvmigrateError as error:
+        notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
+        click.echo(f"Error: {error}{notes}", err=True)
+        raise click.exceptions.Exit(int(error.exit_code)) from error
+    click.echo(
+        f"{dataset.name}: {report.redis_keys} keys, {sum(report.rows.values())} rows,"
+        f" {sum(report.documents.values())} documents in {report.seconds:.1f} s"
+    )
+
+
+def _say(event: Event) -> None:
+    match event:
+        case Started(task=task, total=total, unit=unit):
+            click.echo(f"{task}: {total} {unit}", err=True)
+        case Finished(task=task, seconds=seconds, note=note):
+            click.echo(f"{task}: done after {seconds:.1f} s, {note}", err=True)
+        case Advanced():
+            pass
+
+
+if __name__ == "__main__":
+    load()
