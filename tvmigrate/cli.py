@@ -1,0 +1,150 @@
+"""The `tvmigrate` command: mounts every command, tells errors as sentences, and turns them into exit codes (§5)."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from tvmigrate.errors import ExitCode, TvmigrateError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """Where a command is defined (`module:attribute`), and the line that `tvmigrate --help` shows for it.
+
+    The line stands here too, since to import all commands only to list them takes seconds.
+    """
+
+    target: str
+    line: str
+
+    def load(self) -> click.Command:
+        """Import the command."""
+        module, _, name = self.target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+COMMANDS: Mapping[str, Mounted] = {
+    "rehearse": Mounted("tvmigrate.rehearse:rehearse", "Load a dataset, migrate, verify, roll back, verify."),
+    "load": Mounted("tvmigrate.dataset.cli:load", "Fill the three stores from a dataset."),
+    "plan": Mounted("tvmigrate.migrate.cli:plan", "Say what would be done, with counts and blockers."),
+    "apply": Mounted("tvmigrate.migrate.cli:apply", "Migrate, or go on where an interrupted run stopped."),
+    "status": Mounted("tvmigrate.migrate.cli:status", "Say how far the migration is."),
+    "rollback": Mounted("tvmigrate.migrate.cli:rollback", "Bring the old data back."),
+    "finish": Mounted("tvmigrate.migrate.cli:finish", "Drop what was kept for a rollback."),
+    "engines": Mounted("tvmigrate.engines.cli:engines", "Run the three stores on this machine."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order a person meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command, or return None if there is none of that name."""
+        mounted = COMMANDS.get(cmd_name)
+        return None if mounted is None else mounted.load()
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, mounted.line) for name, mounted in COMMANDS.items()])
+
+
+@dataclass(slots=True)
+class _Asked:
+    debug: bool = False
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="tvmigrate")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Verify, run and roll back a migration of data in Redis, ClickHouse and Elasticsearch.
+
+    Exit codes: 0 pass, 1 differences, 2 wrong usage, 3 could not check, 4 nothing to check.
+    """
+    ctx.ensure_object(_Asked).debug = debug
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (`arguments`: those of the process unless given) and return its exit code."""
+    asked = _Asked()
+    try:
+        with _signals_interrupt():
+            answer = cli.main(arguments, prog_name="tvmigrate", standalone_mode=False, obj=asked)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except _Ended as ended:
+        _say(f"Stopped by {ended.name}; whatever this command had started is stopped too.")
+        return 128 + ended.number
+    except (click.Abort, KeyboardInterrupt):
+        _say("Stopped on your word (Ctrl-C); whatever this command had started is stopped too.")
+        return INTERRUPTED
+    except TvmigrateError as error:
+        if asked.debug:
+            traceback.print_exc()
+        _say(f"Error: {_with_notes(error)}")
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the last place where a fault of ours can become a sentence
+        if asked.debug:
+            traceback.print_exc()
+        told = _with_notes(error, " ".join(str(error).split()).rstrip("."))
+        _say(
+            f"Error: tvmigrate met something it has no sentence for: {type(error).__name__}: {told}. "
+            "Nothing was judged; `tvmigrate --debug …` shows where it happened."
+        )
+        return ExitCode.COULD_NOT_CHECK
+    return answer if isinstance(answer, int) else ExitCode.PASS
+
+
+class _Ended(BaseException):
+    """A signal that asks to end arrived; as an exception, so that what is open is closed on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        self.name = signal.Signals(number).name
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise _Ended(number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _with_notes(error: BaseException, text: str | None = None) -> str:
+    return "\n".join([str(error) if text is None else text, *getattr(error, "__notes__", ())])
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

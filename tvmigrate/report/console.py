@@ -1,0 +1,111 @@
+"""The end of a run on the terminal: checks, ledger, findings in full, the verdict, where the report lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tvmigrate.contract.outcome import LedgerLine
+from tvmigrate.report.prose import explain, printable
+from tvmigrate.verify.check import Check
+from tvmigrate.verify.findings import CheckResult, Phase, State, Verdict
+
+STYLES: Mapping[State, str] = {
+    State.PASS: "green",
+    State.FAIL: "bold red",
+    State.ERROR: "bold magenta",
+    State.EMPTY: "yellow",
+}
+PAPER_WIDTH = 120  # columns where stdout is no terminal
+_FATES = ("mapped", "filled", "quarantined", "untouched", "expired")
+
+
+def stdout_console() -> Console:
+    """Return a console on stdout that is wide enough for the ledger, also in a pipe."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PAPER_WIDTH)
+
+
+def print_verdict(
+    console: Console,
+    verdict: Verdict,
+    checks: Mapping[str, Check],
+    repeat: Callable[[str], str],
+    reports: Sequence[Path] = (),
+) -> None:
+    """Print the whole outcome; `repeat(check_id)` is the shell command that runs just that check again."""
+    console.print(check_table(verdict.checks))
+    console.print()
+    console.print(ledger_table(verdict.ledger))
+    if verdict.inconsistencies:
+        console.print(f"\nSource inconsistencies, nobody's fault and kept as they are: {len(verdict.inconsistencies)}.")
+    for result in verdict.checks:
+        if result.state in {State.FAIL, State.ERROR}:
+            console.print()
+            console.print(Text(explain(result, checks.get(result.id))), soft_wrap=True)
+            console.print(Text(f"\n  Repeat just this check:\n    {repeat(result.id)}"), soft_wrap=True)
+    console.print()
+    for path in reports:
+        console.print(Text(f"report: {path}"), soft_wrap=True)
+    for line in verdict_lines(verdict):
+        console.print(line, soft_wrap=True)
+
+
+def verdict_lines(verdict: Verdict) -> list[Text]:
+    """Return the last lines: the state after each phase, then of the whole."""
+    lines = []
+    for phase in Phase:
+        results = [result for result in verdict.checks if result.phase is phase]
+        if results:
+            lines.append(_state_line(f"after the {phase}", results))
+    seconds = verdict.seconds.get("total")
+    took = f" ({seconds:.1f} s)" if seconds is not None else ""
+    lines.append(Text.assemble("verdict: ", (str(verdict.state), STYLES[verdict.state]), took))
+    return lines
+
+
+def check_table(results: Sequence[CheckResult]) -> Table:
+    """Return every check with its state, how much it examined, and how many differences it found."""
+    table = Table("after the", "check", "state", title="Checks", title_justify="left", box=None, pad_edge=False)
+    table.add_column("examined", justify="right")
+    table.add_column("differences", justify="right")
+    for result in results:
+        table.add_row(
+            str(result.phase),
+            result.id,
+            Text(str(result.state), STYLES[result.state]),
+            f"{result.examined:,}",
+            f"{result.findings_total:,}",
+        )
+    return table
+
+
+def ledger_table(lines: Sequence[LedgerLine]) -> Table:
+    """Return the ledger, with whether each line balances."""
+    table = Table("store", "rule", title="Ledger", title_justify="left", box=None, pad_edge=False)
+    for name in ("old", *_FATES):
+        table.add_column(name, justify="right")
+    table.add_column("balance")
+    for line in lines:
+        old = "derived" if line.old is None else f"{line.old:,}"
+        fates = (f"{getattr(line, fate):,}" for fate in _FATES)
+        table.add_row(str(line.store), str(line.rule), old, *fates, _sum(line))
+    return table
+
+
+def _sum(line: LedgerLine) -> Text:
+    if line.old is None:
+        return Text("")
+    if line.balanced:
+        return Text("balanced", "green")
+    return Text(f"off by {line.accounted - line.old:+,}", "bold red")
+
+
+def _state_line(what: str, results: Sequence[CheckResult]) -> Text:
+    counts = {state: sum(result.state is state for result in results) for state in State}
+    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    return Text(printable(f"{what}: {told}, {sum(result.examined for result in results):,} examined"))

@@ -1,0 +1,38 @@
+"""Write a report file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from tvmigrate.errors import TvmigrateError
+
+
+class ReportUnwritable(TvmigrateError):  # noqa: N818 - says what happened
+    """A report file could not be written; the file of an earlier run, if any, is as it was."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, making its directory; a reader sees the old file or the new one, never half of one.
+
+    Raises:
+        ReportUnwritable: no directory, no right, no space.
+    """
+    unfinished: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(unfinished).chmod(0o644)
+        Path(unfinished).replace(path)
+    except OSError as error:
+        if unfinished is not None:
+            Path(unfinished).unlink(missing_ok=True)
+        raise ReportUnwritable(
+            f"The report {path} could not be written: {error.strerror}. Nothing of it was left there; give a "
+            "directory that can be written to with --report DIR."
+        ) from error

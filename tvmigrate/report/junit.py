@@ -1,0 +1,46 @@
+"""`junit.xml`: a suite a phase, a test case a check, for build servers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from tvmigrate.report.files import write_whole
+from tvmigrate.report.prose import explain, headline, printable
+from tvmigrate.verify.check import Check
+from tvmigrate.verify.findings import CheckResult, Phase, State, Verdict
+
+FILE = "junit.xml"
+
+
+def write(verdict: Verdict, directory: Path, checks: Mapping[str, Check]) -> Path:
+    """Write `junit.xml` into `directory`, whole or not at all, and return its path; raises ReportUnwritable.
+
+    `checks` gives the claims by check id. A check that found nothing to look at is skipped, with that as its reason.
+    """
+    report = JUnitXml("tvmigrate")
+    for phase in Phase:
+        suite = TestSuite(str(phase))
+        for name, value in {"verdict": verdict.state, "show": verdict.show or "", **verdict.engines}.items():
+            suite.add_property(str(name), str(value))
+        for result in verdict.checks:
+            if result.phase is phase:
+                suite.add_testcase(_case(result, checks.get(result.id)))
+        if len(suite):
+            report.add_testsuite(suite)
+    report.update_statistics()
+    path = directory / FILE
+    write_whole(path, report.tostring())
+    return path
+
+
+def _case(result: CheckResult, check: Check | None) -> TestCase:
+    case = TestCase(result.id, f"{result.phase}.{result.store}")
+    kind = {State.FAIL: Failure, State.ERROR: Error, State.EMPTY: Skipped}.get(result.state)
+    if kind is not None:
+        told = kind(printable(headline(result)), str(result.rule))
+        told.text = explain(result, check)
+        case.result = [told]
+    return case

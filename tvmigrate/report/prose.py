@@ -1,0 +1,100 @@
+"""Findings as text a person can act on: the claim, what was found, where, expected and actual, what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tvmigrate.report.plain import as_json_text
+from tvmigrate.verify.check import Check
+from tvmigrate.verify.findings import CheckResult, Direction, Finding, Phase, State
+
+VALUE_LIMIT = 1000  # characters of a value; verdict.json holds all of it
+
+MEANINGS: Mapping[tuple[Phase, Direction], str] = {
+    (Phase.MIGRATION, Direction.MISSING): (
+        "The rules give this a place in the new data, and it is not there. Once the old data is dropped it is lost."
+    ),
+    (Phase.MIGRATION, Direction.EXTRA): (
+        "Nothing in the old data becomes this: it was made up, doubled, or left behind."
+    ),
+    (Phase.MIGRATION, Direction.CHANGED): (
+        "It is there, but not as the rule makes it of the old data. Who reads it is told something else than before."
+    ),
+    (Phase.MIGRATION, Direction.SCHEMA): (
+        "The layout is not the one that readers and writers of the new data were built for."
+    ),
+    (Phase.ROLLBACK, Direction.MISSING): (
+        "It was there before the migration, and the way back did not bring it back: it is lost."
+    ),
+    (Phase.ROLLBACK, Direction.EXTRA): "It was not there before the migration: the way back left it behind.",
+    (Phase.ROLLBACK, Direction.CHANGED): (
+        "The way back brought back something else than what was there before the migration."
+    ),
+    (Phase.ROLLBACK, Direction.SCHEMA): (
+        "The way back did not restore the layout: programs that worked before the migration may fail now."
+    ),
+}
+
+
+def headline(result: CheckResult) -> str:
+    """Return one line: the state, the check, its rule and how much it saw."""
+    seen = f"{result.examined:,} examined"
+    if result.findings_total:
+        differences = "1 difference" if result.findings_total == 1 else f"{result.findings_total:,} differences"
+        seen = f"{differences}, {seen}"
+    return f"{result.state.upper()} {result.id} (rule {result.rule}, after the {result.phase}): {seen}"
+
+
+def explain(result: CheckResult, check: Check | None = None) -> str:
+    """Return all that a failed, stopped or empty check has to say, as lines; `check` gives the claim."""
+    lines = [headline(result)]
+    if check is not None:
+        lines.append(f"  {check.claim}")
+    if result.error:
+        lines.append(f"  {printable(result.error)}")
+    if result.state is State.EMPTY:
+        lines.append("  Neither side has anything that this check could look at.")
+    for number, finding in enumerate(result.findings, 1):
+        lines.append("")
+        lines += (f"  {line}" for line in finding_lines(number, result.phase, finding))
+    if (left := result.findings_total - len(result.findings)) > 0:
+        lines += ["", f"  … and {left:,} more; --max-findings says how many are kept."]
+    return "\n".join(lines)
+
+
+def finding_lines(number: int, phase: Phase, finding: Finding) -> Iterator[str]:
+    """Yield the lines of one finding."""
+    yield f"{number}. {printable(finding.note)}"
+    yield f"   where:    {where(finding)}"
+    if finding.expected is not None or finding.actual is not None:
+        yield f"   expected: {_value(finding.expected)}"
+        yield f"   actual:   {_value(finding.actual)}"
+    yield f"   {finding.direction}: {MEANINGS[phase, finding.direction]}"
+
+
+def where(finding: Finding) -> str:
+    """Return the place of a finding: `redis, rule redis.eaos: old → new, field f`."""
+    sides = " → ".join(printable(side) for side in (finding.old, finding.new) if side is not None)
+    place = f"{finding.store}, rule {finding.rule}"
+    if sides:
+        place += f": {sides}"
+    if finding.field is not None:
+        place += f", field {printable(finding.field)}"
+    return place
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with whatever a terminal would not show as itself (controls, half a surrogate) as `\x..`."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    text = printable(as_json_text(value))
+    if len(text) <= VALUE_LIMIT:
+        return text
+    return f"{text[:VALUE_LIMIT]}… ({len(text):,} characters; verdict.json holds them all)"

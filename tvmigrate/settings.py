@@ -1,0 +1,125 @@
+"""What a person asked for, on the command line or of pytest: the policy, and the words that ask for the same again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tvmigrate.contract.policy import Policy
+from tvmigrate.errors import UsageError
+
+DEFAULT_REPORT = Path("report")
+DEFAULT_MAX_FINDINGS = 20
+DEFAULT_TIMEZONE = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options of a run, under the names they have on the command line; None where the default holds.
+
+    `migration` and `rollback` are shell commands, `only` the ids of the checks to run (empty: all).
+    """
+
+    dataset: Path
+    engines: str = "embedded"
+    migration: str | None = None
+    rollback: str | None = None
+    show: str | None = None
+    keep_entities: bool = False
+    entity_map: Path | None = None
+    timezone: str = DEFAULT_TIMEZONE
+    missing_counts: str = "quarantine"
+    old: str = "removed"
+    quarantine: str = "table"
+    max_findings: int = DEFAULT_MAX_FINDINGS
+    only: tuple[str, ...] = ()
+    report: Path = DEFAULT_REPORT
+
+    def policy(self) -> Policy:
+        """Return the policy asked for.
+
+        Raises:
+            UsageError: neither or both of `--show` and `--keep-entities`, a name or time zone that cannot be used, an
+                entity map that cannot be read.
+        """
+        return make_policy(self.show, self.keep_entities, self.entity_map, self.timezone, self.missing_counts)
+
+    def command(self, *only: str) -> str:
+        """Return the shell command that asks for the same, of the checks `only`."""
+        words = ["tvmigrate", "rehearse", "--dataset", str(self.dataset)]
+        words += ["--keep-entities"] if self.keep_entities else ["--show", self.show or ""]
+        given: tuple[tuple[str, object, object], ...] = (
+            ("--engines", self.engines, "embedded"),
+            ("--migration", self.migration, None),
+            ("--rollback", self.rollback, None),
+            ("--entity-map", self.entity_map, None),
+            ("--timezone", self.timezone, DEFAULT_TIMEZONE),
+            ("--missing-counts", self.missing_counts, "quarantine"),
+            ("--old", self.old, "removed"),
+            ("--quarantine", self.quarantine, "table"),
+            ("--max-findings", self.max_findings, DEFAULT_MAX_FINDINGS),
+        )
+        for option, value, default in given:
+            if value != default:
+                words += [option, str(value)]
+        for check in only:
+            words += ["--only", check]
+        return shlex.join(words)
+
+
+def make_policy(
+    show: str | None, keep_entities: bool, entity_map: Path | None, timezone: str, missing_counts: str
+) -> Policy:
+    """Return the policy that these options ask for; `missing_counts` is `quarantine` or `zero`.
+
+    Raises:
+        UsageError: see `Asked.policy`.
+    """
+    return Policy(
+        show=show,
+        keep_entities=keep_entities,
+        entity_map={} if entity_map is None else read_entity_map(entity_map),
+        timezone=timezone,
+        zero_missing_counts=missing_counts == "zero",
+    )
+
+
+def read_entity_map(path: Path) -> dict[str, str]:
+    """Read the JSON object old entity → program id.
+
+    Raises:
+        UsageError: the file cannot be read, is not such an object, or names an entity twice.
+    """
+    expected = 'Expected is one JSON object of texts, such as {"contestant_1": "the_voice/contestant_1"}.'
+    try:
+        read = json.loads(path.read_bytes(), object_pairs_hook=_each_once)
+    except OSError as error:
+        raise UsageError(f"The entity map {path} cannot be read: {error.strerror}. {expected}") from error
+    except _Twice as error:
+        raise UsageError(f"The entity map {path} names {error} twice: say once what becomes of it.") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"The entity map {path} is not JSON: {error}. {expected}") from error
+    if not isinstance(read, dict):
+        raise UsageError(f"The entity map {path} holds no JSON object. {expected}")
+    for entity, program_id in read.items():
+        if not isinstance(program_id, str):
+            raise UsageError(
+                f"The entity map {path} maps {entity!r} to {json.dumps(program_id)}, not a text. {expected}"
+            )
+    return read
+
+
+class _Twice(Exception):  # noqa: N818 - a fact about a file, told by `read_entity_map`
+    """A JSON object has this key twice."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Twice(repr(key))
+        found[key] = value
+    return found
