@@ -14,9 +14,12 @@ from tvmigrate.engines.embedded.clickhouse_server.errors import Code, QueryError
 # Parameters of the HTTP interface itself; every other one is a setting.
 # https://clickhouse.com/docs/interfaces/http
 _INTERFACE: Final = frozenset(
-    "query database default_format user password quota_key query_id session_id session_timeout session_check "
-    "close_session stacktrace compress decompress buffer_size wait_end_of_query role client_protocol_version "
-    "http_response_headers".split()  # noqa: SIM905 - a list of words reads better as one text
+    {
+        *("query", "query_id", "database", "default_format", "user", "password", "quota_key", "role"),
+        *("session_id", "session_timeout", "session_check", "close_session"),
+        *("wait_end_of_query", "buffer_size", "compress", "decompress", "stacktrace"),
+        *("client_protocol_version", "http_response_headers"),
+    }
 )
 _EXTERNAL_SUFFIXES: Final = ("_format", "_types", "_structure")
 DEFAULT_BUFFER: Final = 1 << 20  # bytes held back, so that an early error still has a status; ClickHouse's default

@@ -88,7 +88,7 @@ class Scope:
         if settings:
             names = ", ".join(literal(name) for name in settings)
             rows = self.handle.run(
-                f"SELECT name, value, changed FROM system.settings WHERE name IN ({names})",  # noqa: S608
+                f"SELECT name, value, changed FROM system.settings WHERE name IN ({names})",
                 "JSONCompactEachRow",
             )
             for line in rows.answer.splitlines():

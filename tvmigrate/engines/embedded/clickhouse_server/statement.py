@@ -113,9 +113,7 @@ def find_inline_insert(text: bytes, *, complete: bool) -> InlineInsert | Cut | N
         size *= 8
 
 
-def _inline(  # noqa: PLR0911 - one return a kind of statement
-    text: bytes, *, complete: bool
-) -> InlineInsert | Cut | None:
+def _inline(text: bytes, *, complete: bool) -> InlineInsert | Cut | None:
     unclear = None if complete else Cut()
     tokens = list(_tokens(text))
     if not tokens or tokens[0].kind == "cut":
