@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.errors import TvmigrateError
+from tvmigrate.events import Said
 from tvmigrate.verify.findings import CheckResult, Finding, Phase, State
 
 if TYPE_CHECKING:
@@ -72,14 +73,25 @@ class Sheet:
 
 
 Run = Callable[["Context", Mapping[str, Sheet]], None]
+Applies = Callable[["Context"], str]
+
+
+def always(context: Context) -> str:
+    """Return the empty text: nothing speaks against the examination."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """A pass over a store and the checks it answers."""
+    """A pass over a store and the checks it answers.
+
+    `applies(context)` returns the sentence that says why it has nothing to say about this run, empty if it has: its
+    checks are then no part of the verdict, and the sentence is an event.
+    """
 
     checks: tuple[Check, ...]
     run: Run
+    applies: Applies = always
 
 
 class Registry:
@@ -88,8 +100,10 @@ class Registry:
     def __init__(self) -> None:
         self.examinations: list[Examination] = []
 
-    def examines(self, *checks: Check) -> Callable[[Run], Run]:
+    def examines(self, *checks: Check, applies: Applies = always) -> Callable[[Run], Run]:
         """Register the decorated `run(context, sheets)` as what answers `checks`; `sheets` is keyed by check id.
+
+        `applies` says for which runs it does; see `Examination`.
 
         Raises:
             ValueError: a check id is registered already.
@@ -100,7 +114,7 @@ class Registry:
             for check in checks:
                 if check.id in known:
                     raise ValueError(f"check {check.id} is registered twice")
-            self.examinations.append(Examination(checks, run))
+            self.examinations.append(Examination(checks, run, applies))
             return run
 
         return register
@@ -120,13 +134,20 @@ def examine(
     """Run one examination; return the results of its checks (those named in `only`, if given).
 
     Whatever it raises makes the checks it answers `error`, with the sentence: a check that could not look never passes.
+    One that does not apply to this run has no results, and says so to the context's listener.
     """
+    wanted = [check for check in examination.checks if only is None or check.id in only]
+    if not wanted:
+        return []
     sheets = {check.id: Sheet(check, limit) for check in examination.checks}
     error: str | None = None
     try:
+        if why_not := examination.applies(context):
+            context.listener(Said(f"{', '.join(check.id for check in wanted)}: not judged. {why_not}"))
+            return []
         examination.run(context, sheets)
     except TvmigrateError as problem:
         error = str(problem)
     except Exception as problem:  # noqa: BLE001 - any other exception too means that the check could not look
         error = f"The check stopped: {type(problem).__name__}: {problem}"
-    return [sheet.result(error) for check_id, sheet in sheets.items() if only is None or check_id in only]
+    return [sheets[check.id].result(error) for check in wanted]
