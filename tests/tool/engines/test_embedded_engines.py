@@ -1,4 +1,4 @@
-"""The three embedded engines together: they start side by side, answer, keep what they acknowledged, and say why they died."""
+"""The three embedded engines together: they start, answer, keep what they acknowledged, say why they died."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.tool.engines.conftest import Running, left_in
 from tvmigrate.engines.clients import Clients, check_reachable
-from tvmigrate.engines.embedded import NAMES, EmbeddedEngines, engines as engines_module, locks
+from tvmigrate.engines.embedded import NAMES, EmbeddedEngines, locks
+from tvmigrate.engines.embedded import engines as engines_module
 from tvmigrate.engines.embedded.versions import Versions
 from tvmigrate.engines.errors import (
     DirectoryInUse,
@@ -25,6 +25,8 @@ from tvmigrate.engines.errors import (
 )
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Started
+
+from .processes import Running, left_in
 
 
 def test_all_three_answer_as_soon_as_the_start_returns(engines: EmbeddedEngines) -> None:
@@ -193,9 +195,7 @@ def test_check_is_content_with_engines_that_run(engines: EmbeddedEngines) -> Non
 def test_an_unknown_engine_is_refused_by_name(engines: EmbeddedEngines) -> None:
     with pytest.raises(UnknownEngine) as raised:
         engines.kill("mysql")
-    assert str(raised.value) == (
-        "There is no engine 'mysql': the embedded ones are redis, clickhouse, elasticsearch."
-    )
+    assert str(raised.value) == ("There is no engine 'mysql': the embedded ones are redis, clickhouse, elasticsearch.")
 
 
 def test_data_in_a_directory_is_there_at_the_next_start_and_a_port_lost_meanwhile_is_replaced(
@@ -219,10 +219,18 @@ def test_data_in_a_directory_is_there_at_the_next_start_and_a_port_lost_meanwhil
 
 
 def test_a_failure_beside_a_dead_engine_tells_of_its_death_and_nothing_temporary_stays() -> None:
-    with pytest.raises(ConnectionError) as raised, EmbeddedEngines() as engines:
-        directory = engines.directory
-        engines.kill("redis")
-        raise ConnectionError("refused")
+    engines = EmbeddedEngines()
+
+    def fail_beside_a_dead_engine() -> None:
+        with engines:
+            seen.append(engines.directory)
+            engines.kill("redis")
+            raise ConnectionError("refused")
+
+    seen: list[Path] = []
+    with pytest.raises(ConnectionError) as raised:
+        fail_beside_a_dead_engine()
+    (directory,) = seen
     assert raised.value.__notes__[0].startswith("redis had ended by then (killed by SIGKILL).")
     assert not directory.exists()
     assert left_in(directory) == []

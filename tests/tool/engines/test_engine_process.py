@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.tool.engines.conftest import left_in, processes_in, python
 from tvmigrate.engines.embedded.process import EngineProcess, Launch
 from tvmigrate.engines.errors import EngineDied
+
+from .processes import left_in, processes_in, python
 
 SLEEP = ("sleep", "600")
 
