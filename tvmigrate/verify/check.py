@@ -136,18 +136,15 @@ def examine(
     Whatever it raises makes the checks it answers `error`, with the sentence: a check that could not look never passes.
     One that does not apply to this run has no results, and says so to the context's listener.
     """
-    wanted = [check for check in examination.checks if only is None or check.id in only]
-    if not wanted:
-        return []
     sheets = {check.id: Sheet(check, limit) for check in examination.checks}
     error: str | None = None
     try:
         if why_not := examination.applies(context):
-            context.listener(Said(f"{', '.join(check.id for check in wanted)}: not judged. {why_not}"))
+            context.listener(Said(f"{', '.join(sheets)}: not judged. {why_not}"))
             return []
         examination.run(context, sheets)
     except TvmigrateError as problem:
         error = str(problem)
     except Exception as problem:  # noqa: BLE001 - any other exception too means that the check could not look
         error = f"The check stopped: {type(problem).__name__}: {problem}"
-    return [sheets[check.id].result(error) for check in wanted]
+    return [sheet.result(error) for check_id, sheet in sheets.items() if only is None or check_id in only]
