@@ -42,7 +42,7 @@ TYPES: list[tuple[str, list[Any]]] = [
     ("IPv6", [ipaddress.IPv6Address("2001:db8::8a2e:370:7334")]),
     ("Date", [dt.date(1970, 1, 1), dt.date(2149, 6, 6)]),
     ("Date32", [dt.date(1900, 1, 1), dt.date(2299, 12, 31)]),
-    ("DateTime", [dt.datetime(1970, 1, 1), dt.datetime(2106, 2, 7, 6, 28, 15)]  # noqa: DTZ001 - it has no zone),
+    ("DateTime", [dt.datetime(1970, 1, 1), dt.datetime(2106, 2, 7, 6, 28, 15)]),  # noqa: DTZ001 - it has no zone
     ("DateTime('Asia/Ho_Chi_Minh')", [dt.datetime(2025, 11, 20, 13, 5, tzinfo=SAIGON)]),
     *(
         (
