@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -11,6 +11,8 @@ from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.events import Listener
+from tvmigrate.verify.ledger import Book
+from tvmigrate.verify.redis_state import DumpedStates
 
 
 class OldEndState(StrEnum):
@@ -28,10 +30,18 @@ class QuarantineKind(StrEnum):
 
 
 class ReferenceTables(Protocol):
-    """The verifier's own ClickHouse (chdb in process), which the migration cannot reach, with the old rows in it."""
+    """The verifier's own ClickHouse (chdb), which the migration cannot reach, with the old tables and rows in it."""
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        """Run `sql`; return its rows as dicts, one JSONEachRow object each."""
+        """Run `sql`; return its rows as dicts, one JSONEachRow object each.
+
+        Instants are UTC text, 64-bit integers are ints, infinities and NaN are text. Bytes that are not UTF-8 stand as
+        lone surrogates: `text.encode("utf-8", "surrogateescape")` gives them back.
+        """
+        ...
+
+    def rows(self, sql: str) -> Iterator[dict[str, Any]]:
+        """Run `sql`; yield its rows as `query` returns them, in bounded memory. Exhaust it before the next question."""
         ...
 
 
@@ -39,12 +49,16 @@ class ReferenceTables(Protocol):
 class Baseline:
     """The live old system, read after loading and before the migration began, for what no dataset holds.
 
-    `tables` maps a ClickHouse table of the old database to its row of `system.tables` and `system.columns` facts,
-    `indices` an Elasticsearch index to its settings, mappings and aliases.
+    `tables` maps the name of each table of the old database to its facts (`reference.live_tables` says which),
+    `all_tables` those of every database by `database.name`; `indices` maps every Elasticsearch index to its settings,
+    mappings and aliases (`reference.live_indices`). `redis_dumps` has the states of keys the dataset holds as a DUMP.
     """
 
     tables: Mapping[str, Mapping[str, Any]]
     indices: Mapping[str, Mapping[str, Any]]
+    all_tables: Mapping[str, Mapping[str, Any]]
+    databases: frozenset[str]
+    redis_dumps: DumpedStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +78,8 @@ class Reference:
 class Context:
     """All that a check may look at.
 
-    `began_ns` and `ended_ns` (nanoseconds since the epoch) bound the run of the command that was judged last.
+    `began_ns` and `ended_ns` (nanoseconds since the epoch) bound the run of the command that was judged last. `book`
+    takes the fates of old records and the contradictions of the old data: each store's examination writes into it.
     """
 
     clients: Clients
@@ -75,3 +90,4 @@ class Context:
     listener: Listener
     old_end_state: OldEndState = OldEndState.REMOVED
     quarantine: QuarantineKind = QuarantineKind.TABLE
+    book: Book = field(default_factory=Book)

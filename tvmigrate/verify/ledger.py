@@ -1,0 +1,89 @@
+"""The ledger: every old record has exactly one fate, by what is found live and not by the migration's own word."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from tvmigrate.contract.outcome import DERIVED_RULES, LEDGER_RULES, Fate, LedgerLine, Rule, Store
+from tvmigrate.verify.findings import Finding
+
+
+class Book:
+    """What the examinations write down about the fates of old records, and about contradictions of the old data.
+
+    Every store's examination calls, for each rule of its records: `old_has` with how many there are in the reference,
+    `came_to` with how many are *found* with a fate, `without_fate` with a finding for each record that has none. A rule
+    that nobody writes about has no line, and `ledger.balance` finds that. Keeps `limit` of each kind of entry.
+    """
+
+    def __init__(self, limit: int = 50) -> None:
+        self._limit = limit
+        self._old: Counter[Rule] = Counter()
+        self._fates: Counter[tuple[Rule, Fate]] = Counter()
+        self._lost: dict[Rule, list[Finding]] = {}
+        self._lost_total: Counter[Rule] = Counter()
+        self._inconsistencies: dict[str, dict[str, Any]] = {}
+
+    def old_has(self, rule: Rule, count: int = 1) -> None:
+        """Count records of the reference; with 0 it says that the old side has none of this rule."""
+        self._old[rule] += count
+
+    def came_to(self, rule: Rule, fate: Fate, count: int = 1) -> None:
+        """Count records that were found with `fate`; of a derived rule, rows found, as *mapped*."""
+        self._fates[rule, fate] += count
+
+    def without_fate(self, finding: Finding) -> None:
+        """Note an old record that is found nowhere; `finding` names its rule and its old key."""
+        self._lost_total[finding.rule] += 1
+        kept = self._lost.setdefault(finding.rule, [])
+        if len(kept) < self._limit:
+            kept.append(finding)
+
+    def inconsistent(self, store: Store, rule: Rule, kind: str, old: str, note: str) -> None:
+        """Note a contradiction that the old data had before (contract §3): counted by `kind`, never a failure.
+
+        `kind` is a short id such as `total-is-not-the-sum`, `old` the record, `note` a sentence about it.
+        """
+        entry = self._inconsistencies.setdefault(
+            f"{store}/{rule}/{kind}",
+            {"store": str(store), "rule": str(rule), "kind": kind, "count": 0, "examples": []},
+        )
+        entry["count"] += 1
+        if len(entry["examples"]) < 5:
+            entry["examples"].append({"old": old, "note": note})
+
+    def copy(self) -> Book:
+        """Return the book as it is now, for `restore`."""
+        return copy.deepcopy(self)
+
+    def restore(self, earlier: Book) -> None:
+        """Forget whatever was written since `earlier` was copied."""
+        self.__dict__.update(copy.deepcopy(earlier.__dict__))
+
+    @property
+    def inconsistencies(self) -> list[Mapping[str, Any]]:
+        """The contradictions by store, rule and kind: `{store, rule, kind, count, examples: [{old, note}]}`."""
+        return [self._inconsistencies[name] for name in sorted(self._inconsistencies)]
+
+    def lost(self, rule: Rule) -> list[Finding]:
+        """Return the records of `rule` without a fate, as far as they are kept."""
+        return list(self._lost.get(rule, ()))
+
+    def lost_total(self, rule: Rule) -> int:
+        """Return how many records of `rule` have no fate."""
+        return self._lost_total[rule]
+
+    def lines(self) -> list[LedgerLine]:
+        """Return the ledger: a line for each rule that anything was written about."""
+        written = set(self._old) | {rule for rule, _ in self._fates}
+        return [self._line(rule) for rule in LEDGER_RULES if rule in written]
+
+    def _line(self, rule: Rule) -> LedgerLine:
+        count = {fate: self._fates[rule, fate] for fate in Fate}
+        return LedgerLine(
+            LEDGER_RULES[rule], rule, None if rule in DERIVED_RULES else self._old[rule],
+            count[Fate.MAPPED], count[Fate.FILLED], count[Fate.QUARANTINED], count[Fate.UNTOUCHED], count[Fate.EXPIRED],
+        )  # fmt: skip

@@ -1,0 +1,245 @@
+"""The records set aside and the fields kept in the archive, compared with what the rules say of each (contract §2, §3).
+
+Both tables hold all three stores' records, so every store's checks compare its part through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tvmigrate.contract import exact_json, new, old
+from tvmigrate.contract.layout import literal, quoted
+from tvmigrate.contract.outcome import Rule, Store, Unmappable
+from tvmigrate.verify.check import Sheet
+from tvmigrate.verify.compare import differences, shown
+from tvmigrate.verify.context import QuarantineKind
+from tvmigrate.verify.findings import Direction, Finding
+from tvmigrate.verify.spool import Spool
+
+if TYPE_CHECKING:
+    from tvmigrate.verify.context import Context
+
+# What stands in the column `source`: the old prefix without its colon, the old table, the old index.
+SOURCES: Mapping[Rule, str] = {
+    Rule.REDIS_EAOS: old.EAOS_PREFIX.decode().rstrip(":"),
+    Rule.REDIS_TREND: old.TREND_PREFIX.decode().rstrip(":"),
+    Rule.REDIS_METRIC: old.METRICS_PREFIX.decode().rstrip(":"),
+    Rule.CLICKHOUSE_COMMENTS: old.COMMENTS.name,
+    Rule.CLICKHOUSE_EAOS_METRICS: old.EAOS_METRICS.name,
+    Rule.ELASTICSEARCH_COMMENTS: old.INDEX.name,
+}
+_QUARANTINE = f"{quoted(new.DATABASE)}.{quoted(new.QUARANTINE.name)}"
+_ARCHIVE = f"{quoted(new.DATABASE)}.{quoted(new.ARCHIVE.name)}"
+
+
+def quarantined_rows(context: Context, store: Store, rule: Rule) -> Iterator[tuple[str, str, int]]:
+    """Yield (record_key, reason, how often) of the live quarantine rows of one rule's records.
+
+    Nothing where there is no such table: `compare_quarantine` finds that.
+    """
+    query = (
+        f"SELECT record_key, toString(reason), count() FROM {_QUARANTINE}"
+        f" WHERE store = {literal(store)} AND source = {literal(SOURCES[rule])} GROUP BY record_key, reason"
+    )
+    if is_there(context, new.QUARANTINE.name):
+        yield from _stream(context, query)
+
+
+def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where its findings go
+    context: Context,
+    sheet: Sheet,
+    store: Store,
+    rule: Rule,
+    expected: Iterable[tuple[str, str]],
+    optional: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Find quarantine rows that are missing, extra, doubled or have another reason.
+
+    `expected` gives (record_key, reason) of each old record of `rule` that does not map, `optional` those whose rows
+    may be there or not, because their TTL ran out during the run. Examines each expected record, and at
+    least the table. Does nothing where the migration keeps its quarantine elsewhere (`--quarantine none`).
+    """
+    if context.quarantine is QuarantineKind.NONE:
+        return
+    schema = """
+        CREATE TABLE expected (key TEXT, reason TEXT, optional INT);
+        CREATE TABLE live (key TEXT, reason TEXT, n INT)"""
+    with Spool(schema) as spool:
+        spool.add("INSERT INTO expected VALUES (?, ?, 0)", ((key, str(reason)) for key, reason in expected))
+        spool.add("INSERT INTO expected VALUES (?, ?, 1)", ((key, str(reason)) for key, reason in optional))
+        due = spool.number("SELECT count(*) FROM expected WHERE NOT optional")
+        sheet.old_side_has(due)
+        if not is_there(context, new.QUARANTINE.name):
+            if due:
+                sheet.saw(due)
+                sheet.find(_no_table(store, rule, new.QUARANTINE.name, f"{due} records of {rule} do not map"))
+            return
+        spool.add("INSERT INTO live VALUES (?, ?, ?)", quarantined_rows(context, store, rule))
+        sheet.saw(max(1, due))
+        spool.run("CREATE INDEX live_key ON live (key)")
+        spool.run("CREATE INDEX expected_key ON expected (key)")
+        for finding in _quarantine_findings(spool, store, rule):
+            sheet.find(finding)
+
+
+def _quarantine_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Finding]:
+    # Records that share a key (two rows with one comment_id) are counted, not told apart.
+    query = """
+        SELECT key, reason, sum(due), sum(may), sum(found) FROM (
+            SELECT key, reason, NOT optional AS due, optional AS may, 0 AS found FROM expected
+            UNION ALL SELECT key, reason, 0, 0, n FROM live)
+        GROUP BY key, reason HAVING sum(found) < sum(due) OR sum(found) > sum(due) + sum(may) ORDER BY key, reason"""
+    for key, reason, due, may, found in spool.rows(query):
+        where = f"{_where(store, rule)} {key}"
+        if found > due + may:
+            if spool.number("SELECT count(*) FROM expected WHERE key = ?", (key,)) == 0:
+                note = (
+                    f"{where} is in quarantine as {reason}, but its rule maps it. A record that maps belongs in the "
+                    "new layout; quarantine is for what no rule can map."
+                )
+            elif due + may == 0:
+                continue  # its right reason is missing, and that finding names this one
+            else:
+                note = f"{where} has {found} quarantine rows for {reason}, and {due + may} is right: one a record."
+            yield Finding(
+                store, rule, Direction.EXTRA, note, old=key, new=new.QUARANTINE.name, field="reason",
+                expected=None if due + may == 0 else due + may, actual=reason if due + may == 0 else found,
+            )  # fmt: skip
+            continue
+        others = [r for (r,) in spool.rows("SELECT reason FROM live WHERE key = ? AND reason <> ?", (key, reason))]
+        if found == 0 and others:
+            note = f"{where} is quarantined as {', '.join(others)}; the first thing wrong with it is {reason}."
+            yield Finding(
+                store, rule, Direction.CHANGED, note, old=key, new=new.QUARANTINE.name, field="reason",
+                expected=reason, actual=others[0],
+            )  # fmt: skip
+        else:
+            note = (
+                f"{where} does not map ({reason}) and {'has no quarantine row' if not found else f'{due} such records'}"
+                f"{'' if not found else f' have {found} quarantine rows'}. A record that cannot be mapped is set aside "
+                f"with its reason in {new.QUARANTINE.name}, so that somebody can mend it."
+            )
+            yield Finding(
+                store, rule, Direction.MISSING, note, old=key, new=new.QUARANTINE.name, field="reason",
+                expected=reason, actual=found or None,
+            )  # fmt: skip
+
+
+def compare_archive(  # noqa: PLR0913, PLR0917 - as above
+    context: Context,
+    sheet: Sheet,
+    store: Store,
+    rule: Rule,
+    expected: Iterable[tuple[str, Mapping[str, Any]]],
+    optional: Iterable[tuple[str, Mapping[str, Any]]] = (),
+) -> None:
+    """Find archived fields that are missing, extra or changed.
+
+    `expected` gives (record_key, fields) of each mapped record with fields that have no place in the new layout, read
+    by `exact_json.parse`; `optional` as for `compare_quarantine`. Records without such fields are left out. Does
+    nothing with `--quarantine none`, whose migration has no such table either.
+    """
+    if context.quarantine is QuarantineKind.NONE:
+        return
+    schema = """
+        CREATE TABLE expected (key TEXT, fields TEXT, optional INT);
+        CREATE TABLE live (key TEXT, fields TEXT)"""
+    with Spool(schema) as spool:
+        insert = "INSERT INTO expected VALUES (?, ?, {})"
+        spool.add(insert.format(0), ((key, exact_json.dump(fields)) for key, fields in expected))
+        spool.add(insert.format(1), ((key, exact_json.dump(fields)) for key, fields in optional))
+        due = spool.number("SELECT count(*) FROM expected WHERE NOT optional")
+        sheet.old_side_has(due)
+        if not is_there(context, new.ARCHIVE.name):
+            if due:
+                sheet.saw(due)
+                sheet.find(_no_table(store, rule, new.ARCHIVE.name, f"{due} records have fields without a new place"))
+            return
+        query = (
+            f"SELECT record_key, fields FROM {_ARCHIVE}"
+            f" WHERE store = {literal(store)} AND source = {literal(SOURCES[rule])}"
+        )
+        spool.add("INSERT INTO live VALUES (?, ?)", _stream(context, query))
+        sheet.saw(max(1, due))
+        spool.run("CREATE INDEX live_key ON live (key)")
+        for finding in _archive_findings(spool, store, rule):
+            sheet.find(finding)
+
+
+def _archive_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Finding]:
+    # Rows that share a key are paired in the order of their text, which is exact for all but doubled keys.
+    pairs = """
+        SELECT key, max(fields), max(kept), max(optional) FROM (
+            SELECT key, row_number() OVER (PARTITION BY key ORDER BY fields) AS n, fields, NULL AS kept, optional
+            FROM expected
+            UNION ALL
+            SELECT key, row_number() OVER (PARTITION BY key ORDER BY fields), NULL, fields, 0 FROM live)
+        GROUP BY key, n ORDER BY key"""
+    for key, fields, kept, optional in spool.rows(pairs):
+        where = f"{_where(store, rule)} {key}"
+        if fields is None:
+            note = (
+                f"{where} has archived fields, though it maps whole or not at all. The archive holds just the fields "
+                "of mapped records that have no place in the new layout."
+            )
+            yield Finding(store, rule, Direction.EXTRA, note, old=key, new=new.ARCHIVE.name, actual=kept)
+        elif kept is None:
+            if optional:
+                continue
+            note = (
+                f"The fields of {where} that have no place in the new layout are lost. Each such record has one row in "
+                f"{new.ARCHIVE.name} with those fields as JSON."
+            )
+            yield Finding(
+                store, rule, Direction.MISSING, note, old=key, new=new.ARCHIVE.name, expected=_shown_text(fields)
+            )
+        else:
+            yield from _archived_differences(store, rule, key, fields, kept)
+
+
+def _archived_differences(store: Store, rule: Rule, key: str, fields: str, kept: str) -> Iterator[Finding]:
+    where = f"{_where(store, rule)} {key}"
+    try:
+        found = exact_json.parse(kept)
+    except Unmappable as problem:
+        note = f"The archived fields of {where} cannot be read: {problem}."
+        yield Finding(
+            store, rule, Direction.CHANGED, note, old=key, new=new.ARCHIVE.name, field="fields", expected=fields,
+            actual=kept,
+        )  # fmt: skip
+        return
+    for path, wanted, actual in differences(exact_json.parse(fields), found):
+        note = f"The archived field {path or 'fields'} of {where} is not what the old record held."
+        yield Finding(
+            store, rule, Direction.CHANGED, note, old=key, new=new.ARCHIVE.name, field=path or "fields",
+            expected=shown(wanted), actual=shown(actual),
+        )  # fmt: skip
+
+
+def _shown_text(text: str) -> Any:
+    return shown(exact_json.parse(text))
+
+
+def _where(store: Store, rule: Rule) -> str:
+    return f"{store} {SOURCES[rule]} record"
+
+
+def _no_table(store: Store, rule: Rule, table: str, why: str) -> Finding:
+    note = (
+        f"There is no table {new.DATABASE}.{table}, though {why}. The migration creates it and keeps such records "
+        "there; a migration that keeps them elsewhere is judged with --quarantine none."
+    )
+    return Finding(store, rule, Direction.SCHEMA, note, new=f"{new.DATABASE}.{table}")
+
+
+def is_there(context: Context, table: str) -> bool:
+    """Return whether the live new database has `table`."""
+    query = f"SELECT count() FROM system.tables WHERE database = {literal(new.DATABASE)} AND name = {literal(table)}"
+    return bool(context.clients.clickhouse.query(query).result_rows[0][0])
+
+
+def _stream(context: Context, query: str) -> Iterator[tuple[Any, ...]]:
+    with context.clients.clickhouse.query_rows_stream(query) as rows:
+        for row in rows:
+            yield tuple(row)

@@ -1,0 +1,365 @@
+"""A rehearsal: engines up, old data in, the migration under test, checks, its rollback, checks, and the verdict."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tvmigrate.contract.outcome import LedgerLine, Rule, Store
+from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset.load import load
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.clients import Clients
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.errors import EngineError
+from tvmigrate.engines.live import EngineSource, Kind, open_engines
+from tvmigrate.errors import TvmigrateError, UsageError
+from tvmigrate.events import Finished, Listener, Said, Started, ignore
+from tvmigrate.verify import command
+from tvmigrate.verify.balance import BALANCE
+from tvmigrate.verify.check import Check, Examination, Registry, Sheet, examine
+from tvmigrate.verify.checks import REGISTRY
+from tvmigrate.verify.context import Context, OldEndState, QuarantineKind, Reference
+from tvmigrate.verify.errors import NotReady
+from tvmigrate.verify.findings import CheckResult, Direction, Finding, Phase, State, Verdict
+from tvmigrate.verify.ledger import Book
+from tvmigrate.verify.reference import load_reference, read_baseline
+
+MIGRATION_COMMAND = "tvmigrate apply --yes"
+ROLLBACK_COMMAND = "tvmigrate rollback --yes"
+DEFAULT_MAX_FINDINGS = 50
+
+MIGRATION_EXIT = Check(
+    "migration.exit",
+    Phase.MIGRATION,
+    Store.CROSS,
+    Rule.LEDGER_BALANCE,
+    "Assert that the migration command ends with exit code 0: half a migration cannot be told from a whole one.",
+)
+ROLLBACK_EXIT = Check(
+    "rollback.exit",
+    Phase.ROLLBACK,
+    Store.CROSS,
+    Rule.LEDGER_BALANCE,
+    "Assert that the rollback command ends with exit code 0: whoever runs it in an emergency must be able to trust it.",
+)
+# What is added to the ids of checks that look a second time.
+TWICE = ".twice"
+SECOND_MIGRATION = ".second-migration"
+AFTER_SECOND_MIGRATION = ".after-second-migration"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be rehearsed.
+
+    `migration` and `rollback` are shell commands that get the engines and the policy by contract §5; `entity_map` is
+    the file that `policy.entity_map` was read from. `directory` keeps the commands' logs and what they leave in their
+    working directory; None: nothing is kept. `only` limits the report to these check ids (and those of second looks).
+    `second_round` also rolls back twice, migrates again and rolls back again.
+    """
+
+    dataset: Path
+    policy: Policy
+    entity_map: Path | None = None
+    migration: str = MIGRATION_COMMAND
+    rollback: str = ROLLBACK_COMMAND
+    engines: Kind = "embedded"
+    directory: Path | None = None
+    old_end_state: OldEndState = OldEndState.REMOVED
+    quarantine: QuarantineKind = QuarantineKind.TABLE
+    max_findings: int = DEFAULT_MAX_FINDINGS
+    only: frozenset[str] | None = None
+    second_round: bool = True
+
+
+class Rehearsal:
+    """One job, step by step, for `with`: the engines run from `__enter__` on and are stopped when it is left.
+
+    Each step runs once, when it is first asked for, and is remembered; a later step brings about the earlier ones.
+    """
+
+    def __init__(self, job: Job, listener: Listener = ignore, registry: Registry = REGISTRY) -> None:
+        """Say what is to be rehearsed; nothing is started yet.
+
+        Raises:
+            DatasetError: the dataset cannot be opened.
+            UsageError: `job.only` names a check that does not exist.
+        """
+        self.job = job
+        self._listener = listener
+        self._registry = registry
+        self._dataset = Dataset.open(job.dataset)
+        self._refuse_unknown_checks()
+        self._opened: ExitStack | None = None
+        self._engines: EngineSource | None = None
+        self._reference: Reference | None = None
+        self._work = Path()
+        self._migrated: list[CheckResult] | None = None
+        self._rolled_back: list[CheckResult] | None = None
+        self._ledger: list[LedgerLine] = []
+        self._inconsistencies: list[Any] = []
+        self._seconds: dict[str, float] = {}
+
+    # ------------------------------------------------------------------------------------------------ its life
+
+    def __enter__(self) -> Self:
+        """Start the engines, load the dataset, build the reference.
+
+        Raises:
+            TvmigrateError: an engine does not start, or the dataset cannot be loaded; nothing is left running.
+        """
+        with ExitStack() as opened:
+            self._work = self._make_directories(opened)
+            with self._timed("engines"), ThreadPoolExecutor(1, thread_name_prefix="reference") as pool:
+                # The verifier's own ClickHouse takes the rows while Elasticsearch is still starting.
+                tables = pool.submit(load_reference, self._dataset)
+                opened.callback(lambda: None if tables.exception() else tables.result().close())
+                self._engines = opened.enter_context(open_engines(self.job.engines, None, self._listener))
+            with self._timed("load"):
+                report = load(self._dataset, self.endpoints, self._listener)
+                with Clients(self.endpoints) as clients:
+                    baseline = read_baseline(self._dataset, clients, opened)
+                self._reference = Reference(self._dataset, report.redis_epoch_ms, tables.result(), baseline)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the engines and remove what is not kept; a second call does nothing."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the three engines answer; raises NotReady outside `with`."""
+        if self._engines is None:
+            raise NotReady("The rehearsal has not been started: use it in a with statement.")
+        return self._engines.endpoints
+
+    @property
+    def reference(self) -> Reference:
+        """The old data as the verifier holds it; raises NotReady outside `with`."""
+        if self._reference is None or self._opened is None:
+            raise NotReady("The rehearsal is not running: use it in a with statement.")
+        return self._reference
+
+    # ------------------------------------------------------------------------------------------------ its steps
+
+    def migrated(self) -> list[CheckResult]:
+        """Run the migration command and every check of the migration; return what came of them."""
+        if self._migrated is None:
+            book = self._book()
+            self._migrated = self._migrate("", book)
+            self._ledger = book.lines()
+            self._inconsistencies = book.inconsistencies
+        return self._migrated
+
+    def rolled_back(self) -> list[CheckResult]:
+        """Run the rollback command and every check of the rollback; return what came of them.
+
+        With `second_round` then: the rollback again (ids end in `.twice`), the migration again (`.second-migration`),
+        and its rollback (`.after-second-migration`).
+        """
+        if self._rolled_back is None:
+            self.migrated()
+            results = self._roll_back("")
+            if self.job.second_round:
+                results += self._roll_back(TWICE)
+                results += self._migrate(SECOND_MIGRATION, self._book())
+                results += self._roll_back(AFTER_SECOND_MIGRATION)
+            self._rolled_back = results
+        return self._rolled_back
+
+    def verdict(self) -> Verdict:
+        """Return the verdict over all that has run so far; raises NotReady before the first step."""
+        if self._migrated is None:
+            raise NotReady("There is no verdict yet: nothing was migrated.")
+        engines = self._engines.versions() if self._engines is not None else {}
+        policy, job = self.job.policy, self.job
+        return Verdict(
+            show=policy.show,
+            policy={
+                "show": policy.show,
+                "keep_entities": policy.keep_entities,
+                "entity_map": dict(policy.entity_map),
+                "timezone": policy.timezone,
+                "missing_counts": "zero" if policy.zero_missing_counts else "quarantine",
+                "old": str(job.old_end_state),
+                "quarantine": str(job.quarantine),
+                "migration": job.migration,
+                "rollback": job.rollback,
+                "dataset": self._dataset.name,
+            },
+            engines=engines,
+            checks=[*self._migrated, *(self._rolled_back or [])],
+            ledger=self._ledger,
+            inconsistencies=self._inconsistencies,
+            seconds={name: round(seconds, 3) for name, seconds in self._seconds.items()},
+        )
+
+    # -------------------------------------------------------------------------------------------------- inside
+
+    def _migrate(self, suffix: str, book: Book) -> list[CheckResult]:
+        run = self._run(self.job.migration, f"migration{suffix}")
+        results = self._exit(MIGRATION_EXIT, suffix, run)
+        return results + self._examine(Phase.MIGRATION, suffix, run, book)
+
+    def _roll_back(self, suffix: str) -> list[CheckResult]:
+        run = self._run(self.job.rollback, f"rollback{suffix}")
+        if suffix == TWICE:
+            # Refusing to roll back what is rolled back is as good as doing nothing: only the state is judged.
+            results = []
+            if run.exit_code:
+                self._listener(Said(f"The second rollback {run.how}; what counts is that it changed nothing."))
+        else:
+            results = self._exit(ROLLBACK_EXIT, suffix, run)
+        return results + self._examine(Phase.ROLLBACK, suffix, run, self._book())
+
+    def _run(self, text: str, task: str) -> command.Run:
+        environ = self.endpoints.environ() | self.job.policy.environ(
+            str(self.job.entity_map.absolute()) if self.job.entity_map else None
+        )
+        if self._opened is None:
+            raise NotReady("The rehearsal is over: its engines are stopped.")
+        with self._timed(task):
+            return command.run(text, task, self._work, environ, self._listener)
+
+    def _exit(self, check: Check, suffix: str, run: command.Run) -> list[CheckResult]:
+        """Judge how a command ended; where an engine died under it, nothing can be said of the command."""
+        sheet = Sheet(check, self.job.max_findings)
+        error = None
+        if run.exit_code:
+            error = self._dead_engine()
+        if error is None:
+            sheet.saw()
+        if run.exit_code and error is None:
+            last = "\n".join(run.last_lines)
+            note = (
+                f"`{run.command}` {run.how} after {run.seconds:.1f} s. It has to end with 0; a migration that stopped "
+                f"half way is neither the old system nor the new one. Its last lines:\n{last or '(it printed nothing)'}"
+            )
+            sheet.find(
+                Finding(
+                    check.store,
+                    check.rule,
+                    Direction.CHANGED,
+                    note,
+                    field="exit_code",
+                    expected=0,
+                    actual=run.exit_code,
+                )
+            )
+        return self._reported([sheet.result(error)], suffix)
+
+    def _examine(self, phase: Phase, suffix: str, run: command.Run, book: Book) -> list[CheckResult]:
+        wanted = [one for one in self._registry.examinations if one.checks[0].phase is phase and self._wanted(one)]
+        results: list[CheckResult] = []
+        with self._timed(f"verify {phase}{suffix}"):
+            try:
+                opened = Clients(self.endpoints)
+            except TvmigrateError as problem:
+                error = self._dead_engine() or str(problem)
+                return self._reported([Sheet(c, 0).result(error) for one in wanted for c in one.checks], suffix)
+            with opened as clients:
+                context = Context(
+                    clients, self.reference, self.job.policy, run.began_ns, run.ended_ns, self._listener,
+                    self.job.old_end_state, self.job.quarantine, book,
+                )  # fmt: skip
+                for examination in wanted:
+                    results += self._look(examination, context, suffix)
+        return self._reported(results, suffix)
+
+    def _look(self, examination: Examination, context: Context, suffix: str) -> list[CheckResult]:
+        task = f"check {examination.checks[0].id.rpartition('.')[0]}{suffix}"
+        began = time.monotonic()
+        self._listener(Started(task))
+        before = context.book.copy()
+        results = examine(examination, context, limit=self.job.max_findings)
+        if any(result.error for result in results):
+            # Half a count would look like records without a fate.
+            context.book.restore(before)
+        if any(result.error for result in results) and (dead := self._dead_engine()):
+            results = [replace(r, error=f"{r.error} {dead}") if r.error else r for r in results]
+        found = sum(result.findings_total for result in results)
+        note = f"{len(results)} checks, {found} findings"
+        if any(result.state is State.ERROR for result in results):
+            note += ", could not look to the end"
+        self._listener(Finished(task, time.monotonic() - began, note))
+        return results
+
+    def _dead_engine(self) -> str | None:
+        """Return the sentence about an engine that has ended, None if all run."""
+        if self._engines is None:
+            return None
+        try:
+            self._engines.check()
+        except EngineError as dead:
+            return str(dead)
+        return None
+
+    def _wanted(self, examination: Examination) -> bool:
+        only = self.job.only
+        # The balance is of what all the others wrote down.
+        return only is None or BALANCE.id in only or any(check.id in only for check in examination.checks)
+
+    def _reported(self, results: list[CheckResult], suffix: str) -> list[CheckResult]:
+        only = self.job.only
+        return [replace(r, id=r.id + suffix) for r in results if only is None or r.id in only]
+
+    def _refuse_unknown_checks(self) -> None:
+        known = [check.id for check in self._registry.checks()] + [MIGRATION_EXIT.id, ROLLBACK_EXIT.id]
+        unknown = sorted((self.job.only or frozenset()) - set(known))
+        if unknown:
+            raise UsageError(f"There is no check {', '.join(unknown)}; the checks are {', '.join(known)}.")
+
+    def _book(self) -> Book:
+        return Book(self.job.max_findings)
+
+    def _make_directories(self, opened: ExitStack) -> Path:
+        try:
+            if self.job.directory is not None:
+                self.job.directory.mkdir(parents=True, exist_ok=True)
+            place = Path(tempfile.mkdtemp(prefix="rehearsal-", dir=self.job.directory))
+            (place / command.WORK).mkdir()
+        except OSError as error:
+            raise UsageError(
+                f"{self.job.directory or tempfile.gettempdir()} cannot hold the rehearsal's files: {error.strerror}. "
+                "Give a writable directory."
+            ) from error
+        if self.job.directory is None:
+            opened.callback(shutil.rmtree, place, ignore_errors=True)
+        return place
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + time.monotonic() - began
+
+
+def rehearse(job: Job, listener: Listener = ignore) -> Verdict:
+    """Do the whole rehearsal of `job` and return its verdict; the engines are stopped however it ends.
+
+    Raises:
+        TvmigrateError: it could not begin (engines, dataset, options); what is found once it runs is in the verdict.
+    """
+    with Rehearsal(job, listener) as rehearsal:
+        rehearsal.migrated()
+        rehearsal.rolled_back()
+        return rehearsal.verdict()
