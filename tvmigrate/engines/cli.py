@@ -66,9 +66,7 @@ def up(detach: bool, directory: Path | None, heap: str | None, **given: int | No
     ports = {name: port for name in NAMES if (port := given[f"{name}_port"]) is not None}
     if directory is None:
         if detach:
-            raise UsageError(
-                "--detach needs --dir DIR: that is where `engines status` and `engines down` find them."
-            )
+            raise UsageError("--detach needs --dir DIR: that is where `engines status` and `engines down` find them.")
         _stay(None, ports, heap)
         return
     state = State.read(directory)
@@ -102,9 +100,7 @@ def status(directory: Path) -> None:
         elif state.engines[name].alive():
             click.echo(f"{name}: process {pid} runs but does not answer at {url}; see {directory / 'logs'}")
         else:
-            click.echo(
-                f"{name}: not running; its process {pid} has ended, see {directory / 'logs' / name}.log"
-            )
+            click.echo(f"{name}: not running; its process {pid} has ended, see {directory / 'logs' / name}.log")
     if None in versions.values():
         raise SystemExit(ExitCode.COULD_NOT_CHECK)
 
@@ -121,8 +117,7 @@ def down(directory: Path) -> None:
 def _answers(state: State) -> dict[str, str | None]:
     """Return the version that each engine answers with; None for one whose process or answer is missing."""
     return {
-        name: answer(name, getattr(state.endpoints, name)) if state.engines[name].alive() else None
-        for name in NAMES
+        name: answer(name, getattr(state.endpoints, name)) if state.engines[name].alive() else None for name in NAMES
     }
 
 
@@ -164,11 +159,7 @@ class _Progress:
                 self._tenth = done * 10 // total
                 _say(f"{task}: {done} of {total}")
             case Finished(task=task, seconds=seconds, note=note):
-                _say(
-                    f"{task}: done after {seconds:.1f} s, {note}"
-                    if note
-                    else f"{task}: done after {seconds:.1f} s"
-                )
+                _say(f"{task}: done after {seconds:.1f} s, {note}" if note else f"{task}: done after {seconds:.1f} s")
             case Said(text=text):
                 _say(text)
 

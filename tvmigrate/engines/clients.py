@@ -182,7 +182,7 @@ def check_reachable(endpoints: Endpoints) -> dict[str, str]:
     too_old = [
         f"{store} at {masked(url)} is {versions[store]}; supported is {_SUPPORTED[store]}."
         for store, url, _ in asked
-        if not _supported(store, versions[store])
+        if not supported(store, versions[store])
     ]
     if too_old:
         raise UnsupportedVersion(
@@ -250,7 +250,8 @@ def _unreachable(failed: list[tuple[str, str, Exception]]) -> EngineUnreachable:
     )
 
 
-def _supported(store: str, version: str) -> bool:
+def supported(store: str, version: str) -> bool:
+    """Tell whether the tool works with `version` of `store`."""
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     return {
         "redis": numbers >= (6, 2),

@@ -14,14 +14,14 @@ from tvmigrate.events import Event
 from .processes import ROOT, Running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running() -> Iterator[Running]:
     events: list[Event] = []
     with EmbeddedEngines(None, events.append) as engines:
         yield Running(engines, events)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engines(running: Running) -> EmbeddedEngines:
     return running.engines
 

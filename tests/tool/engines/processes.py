@@ -18,7 +18,7 @@ ROOT = Path(tvmigrate.__file__).parent.parent
 
 @dataclass
 class Running:
-    """Engines that run for the whole session, and what was said while they started."""
+    """Engines that run for all tests of this folder, and what was said while they started."""
 
     engines: EmbeddedEngines
     events: list[Event] = field(default_factory=list)

@@ -61,12 +61,8 @@ def _make(path: Path, heap: str, listener: Listener, cancelled: threading.Event)
     part, log = path.with_suffix(".part"), scratch / "training.log"
     home = scratch / "home"
     home.mkdir()
-    command = python_module(
-        _NODE, "--home", str(home), "--port", str(free_ports(1)[0]), "--heap", heap, "--train"
-    )
-    launch = Launch(
-        "elasticsearch", [*command, f"--jvm-option=-XX:AOTCacheOutput={part}"], home, python_environ()
-    )
+    command = python_module(_NODE, "--home", str(home), "--port", str(free_ports(1)[0]), "--heap", heap, "--train")
+    launch = Launch("elasticsearch", [*command, f"--jvm-option=-XX:AOTCacheOutput={part}"], home, python_environ())
     process = EngineProcess(launch, log, remove=scratch)
     try:
         deadline = time.monotonic() + _PATIENCE
@@ -75,13 +71,12 @@ def _make(path: Path, heap: str, listener: Listener, cancelled: threading.Event)
         if process.status == 0 and part.exists():
             part.replace(path)
             size = path.stat().st_size / 1e6
-            listener(
-                Finished(task, time.monotonic() - began, f"{size:.0f} MB; every later start is faster by it")
-            )
+            listener(Finished(task, time.monotonic() - began, f"{size:.0f} MB; every later start is faster by it"))
         elif not cancelled.is_set():
             sentence = "The class cache of Elasticsearch could not be made; it starts more slowly without it."
             listener(Said(f"{sentence} The last lines of its log:\n{indented(process.tail())}", "warning"))
     finally:
         process.kill()
         shutil.rmtree(scratch, ignore_errors=True)
-        part.unlink(missing_ok=True)
+        for half in path.parent.glob(f"{part.name}*"):  # the JVM writes part.config on the way
+            half.unlink(missing_ok=True)

@@ -31,9 +31,7 @@ def heap_size(chosen: str | None = None) -> str:
     """
     heap = chosen or os.environ.get(HEAP_VARIABLE) or DEFAULT_HEAP
     if not re.fullmatch(r"[1-9][0-9]*[mMgG]", heap):
-        raise UsageError(
-            f"{heap!r} is no heap size for Elasticsearch: write a whole number and m or g, such as 1g."
-        )
+        raise UsageError(f"{heap!r} is no heap size for Elasticsearch: write a whole number and m or g, such as 1g.")
     return heap
 
 

@@ -40,15 +40,11 @@ appender.console.layout.pattern = [%d{ISO8601}][%-5p][%c{1.}] %m%n
 def main() -> None:
     """Start the node, serve until SIGTERM, close it in order."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--home", type=Path, required=True, help="directory of this node: config, data, modules"
-    )
+    parser.add_argument("--home", type=Path, required=True, help="directory of this node: config, data, modules")
     parser.add_argument("--port", type=int, required=True, help="HTTP port on 127.0.0.1")
     parser.add_argument("--heap", default="1g", help="heap of the JVM, as -Xmx takes it")
     parser.add_argument("--jvm-option", action="append", default=[], help="one more option for the JVM")
-    parser.add_argument(
-        "--train", action="store_true", help="do some work, then leave in order, for an AOT cache"
-    )
+    parser.add_argument("--train", action="store_true", help="do some work, then leave in order, for an AOT cache")
     options = parser.parse_args()
 
     # Blocked before the JVM starts its threads, which inherit the mask; so SIGTERM waits for sigwait below.
@@ -104,12 +100,8 @@ def lay_out(home: Path, transport: list[Path]) -> None:
 def train(port: int) -> None:
     """Do once what the tool does with a node, so that the classes it takes are in the AOT cache."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
-    mapping = (
-        '{"settings": {"number_of_replicas": 0}, "mappings": {"properties": {"a": {"type": "keyword"}}}}'
-    )
-    bulk = "".join(
-        f'{{"index": {{"_id": "{n}"}}}}\n{{"a": "x", "b": {n}, "c": "one two"}}\n' for n in range(200)
-    )
+    mapping = '{"settings": {"number_of_replicas": 0}, "mappings": {"properties": {"a": {"type": "keyword"}}}}'
+    bulk = "".join(f'{{"index": {{"_id": "{n}"}}}}\n{{"a": "x", "b": {n}, "c": "one two"}}\n' for n in range(200))
     for method, path, body in (
         ("PUT", "/training", mapping),
         ("POST", "/training/_bulk?refresh=true", bulk),
@@ -208,15 +200,11 @@ def start_node(home: Path, port: int) -> Any:
     loader = java("org.elasticsearch.plugins.PluginsLoader")
     modules = loader.loadModulesBundles(path.of(str(home / "modules")), False)
     # The last argument: no exports of the server's modules, since the server is on the class path.
-    plugins = loader.createPluginsLoader(
-        modules, java("java.util.Set").of(), java("java.util.Map").of(), False
-    )
+    plugins = loader.createPluginsLoader(modules, java("java.util.Set").of(), java("java.util.Map").of(), False)
     node = java("org.elasticsearch.node.Node")(environment, plugins)
     # Registered before start, so that no request ever meets a node without it.
     transport = node.injector().getInstance(java("org.elasticsearch.http.HttpServerTransport"))
-    dispatcher = java("org.elasticsearch.http.AbstractHttpServerTransport").class_.getDeclaredField(
-        "dispatcher"
-    )
+    dispatcher = java("org.elasticsearch.http.AbstractHttpServerTransport").class_.getDeclaredField("dispatcher")
     dispatcher.setAccessible(True)
     dispatcher.get(transport).registerHandler(_root_handler(node))
     node.start()

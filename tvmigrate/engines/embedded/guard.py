@@ -34,9 +34,7 @@ _LOOK_EVERY = 0.2  # seconds
 def main() -> int:
     """Start the engine, wait until it ends or has to end, and return the exit status."""
     parser = argparse.ArgumentParser()
-    parser.add_argument(
-        "--owner", type=int, required=True, help="pid of the process that the engine belongs to"
-    )
+    parser.add_argument("--owner", type=int, required=True, help="pid of the process that the engine belongs to")
     parser.add_argument("--log", required=True, help="file that takes the engine's output")
     parser.add_argument("--grace", type=float, default=20.0, help="seconds between SIGTERM and SIGKILL")
     parser.add_argument("--remove", help="temporary directory to remove if the owner was killed")

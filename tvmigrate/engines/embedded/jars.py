@@ -99,9 +99,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(
-    missing: Mapping[str, str], directory: Path, listener: Listener, cancelled: threading.Event
-) -> None:
+def _download(missing: Mapping[str, str], directory: Path, listener: Listener, cancelled: threading.Event) -> None:
     task, began = "Elasticsearch jars", time.monotonic()
     total = len(jar_checksums())
     listener(Started(task, total, "jars"))
@@ -145,13 +143,7 @@ def _maven(scratch: Path) -> MavenContext:
 def _fetch(context: MavenContext, coordinate: str, expected: str, directory: Path) -> None:
     group, artifact, version = coordinate.split(":")
     jar = context.project(group, artifact).at_version(version).artifact()
-    part = (
-        directory
-        / ".download"
-        / context.project(group, artifact).path_prefix
-        / version
-        / file_name(coordinate)
-    )
+    part = directory / ".download" / context.project(group, artifact).path_prefix / version / file_name(coordinate)
     try:
         for attempt in stamina.retry_context(on=(OSError, JarCorrupt), attempts=3, timeout=120):
             with attempt:
@@ -181,9 +173,7 @@ def write_lock(path: Path) -> int:
         lines = []
         for artifact in jgo.resolve("+".join(Versions.read().jars)):
             context = _maven(scratch)
-            jar = (
-                context.project(artifact.groupId, artifact.artifactId).at_version(artifact.version).artifact()
-            )
+            jar = context.project(artifact.groupId, artifact.artifactId).at_version(artifact.version).artifact()
             coordinate = f"{artifact.groupId}:{artifact.artifactId}:{artifact.version}"
             lines.append(f'"{coordinate}" = "{_sha256(jar.resolve())}"')
         path.write_text(_HEADER + "\n".join(lines) + "\n")

@@ -32,9 +32,7 @@ from tvmigrate.events import Event, Listener
 _DETACH = "detach"
 
 
-def start_detached(
-    directory: Path, listener: Listener, ports: Mapping[str, int], heap: str | None
-) -> Endpoints:
+def start_detached(directory: Path, listener: Listener, ports: Mapping[str, int], heap: str | None) -> Endpoints:
     """Start engines in `directory` that outlive this process, and return where they answer once they do.
 
     Raises:
@@ -78,9 +76,7 @@ def start_detached(
                 keeper.returncode = 0  # it goes on without us: `with` is not to wait for it
                 return Endpoints(**said["ready"])
         tail = "\n".join((logs / "keeper.log").read_text().splitlines()[-15:])
-        raise EngineError(
-            f"The keeper of the engines ended. Its log, {log.name}, ends with:\n{indented(tail)}"
-        )
+        raise EngineError(f"The keeper of the engines ended. Its log, {log.name}, ends with:\n{indented(tail)}")
 
 
 def keep(engines: EmbeddedEngines) -> None:

@@ -58,9 +58,7 @@ def python_environ() -> dict[str, str]:
 class EngineProcess:
     """A running engine and its guard; both end when this process ends or the object is dropped."""
 
-    def __init__(
-        self, launch: Launch, log: Path, *, lock: int | None = None, remove: Path | None = None
-    ) -> None:
+    def __init__(self, launch: Launch, log: Path, *, lock: int | None = None, remove: Path | None = None) -> None:
         """Start the engine.
 
         Args:
@@ -127,9 +125,7 @@ class EngineProcess:
         how = "" if status is None else f" ({_status(status)})"
         tail = self.tail()
         cause = next((f" {sentence}" for sign, sentence in _CAUSES if sign in tail), "")
-        return EngineDied(
-            f"{self.name} {when}{how}.{cause} The last lines of its log, {self.log}:\n{indented(tail)}"
-        )
+        return EngineDied(f"{self.name} {when}{how}.{cause} The last lines of its log, {self.log}:\n{indented(tail)}")
 
     def tail(self) -> str:
         """Return the last 15 lines that this run of the engine wrote to its log."""

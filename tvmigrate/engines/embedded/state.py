@@ -29,9 +29,7 @@ class ProcessRecord:
         """Return the record of the process `pid`; raises EngineError if it has ended."""
         began = _began(pid)
         if began is None:
-            raise EngineError(
-                f"Process {pid} ended before it could be written down. Start the engines again."
-            )
+            raise EngineError(f"Process {pid} ended before it could be written down. Start the engines again.")
         return cls(pid, began)
 
     def alive(self) -> bool:
