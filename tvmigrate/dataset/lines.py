@@ -60,6 +60,8 @@ def strict(text: str) -> Any:
 def members(text: str) -> Iterator[tuple[str, Any, str]]:
     """Yield name, parsed value and the very text of the value, for each member of the JSON object in `text`.
 
+    Numbers are not read: they stand as None in the parsed value.
+
     Raises:
         NotJson: `text` is not one JSON object, or has one name twice.
     """
@@ -116,6 +118,10 @@ def _integer(digits: str) -> int | float:
     return int(digits)
 
 
+def _unread(digits: str) -> None:
+    return None
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
@@ -126,4 +132,4 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _STRICT = json.JSONDecoder(parse_constant=_constant, parse_int=_integer, object_pairs_hook=_object)
 # For a document's _source: its numbers are of any length, and what is odd in it is for the rules to judge.
-_LENIENT = json.JSONDecoder(parse_constant=_constant, parse_int=str, parse_float=str)
+_LENIENT = json.JSONDecoder(parse_constant=_constant, parse_int=_unread, parse_float=_unread)

@@ -61,7 +61,7 @@ class _Loader(Protocol):
         """Read the whole of the store's files; raises DatasetError for the first line that is wrong."""
 
     def existing(self) -> list[str]:
-        """Return names of what is in the engine already and would be created: all, or enough to say that there are more."""
+        """Return names of what is there already and would be created: all, or enough to say that there are more."""
 
     def remove(self) -> None:
         """Remove from the engine whatever the dataset would create, and nothing else."""

@@ -18,6 +18,7 @@ from tvmigrate.dataset.progress import Progress
 from tvmigrate.dataset.read import Dataset
 
 CHUNK_BYTES = 1 << 20
+_NULL_TYPES = re.compile(r"(LowCardinality\()?Nullable\(|JSON|Dynamic|Variant|Object")
 _AT_ROW = re.compile(r"\(at row (\d+)\)")
 
 
@@ -30,6 +31,7 @@ class ClickHouseLoader:
         self._progress = progress
         self._total = 0
         self._columns: dict[str, frozenset[str]] = {}
+        self._nulls: dict[str, dict[str, int]] = {}  # table → column → the first line where it is null
         self.rows: dict[str, int] = {}
 
     def check(self) -> None:
@@ -66,14 +68,19 @@ class ClickHouseLoader:
 
     def _check_lines(self, table: TableFiles) -> None:
         columns: frozenset[str] | None = None
+        nulls = self._nulls.setdefault(table.name, {})
         for number, line in numbered(table.rows):
-            names = frozenset(_row(table, number, line))
+            row = _row(table, number, line)
+            names = frozenset(row)
             if columns is None:
                 columns = self._columns[table.name] = names
             if names != columns:
                 raise bad_line(
                     table.rows, number, f"the columns are {_listed(names)}", f"those of line 1: {_listed(columns)}"
                 )
+            if None in row.values():
+                for name in (name for name, value in row.items() if value is None):
+                    nulls.setdefault(name, number)
             self._total += 1
             if number % 10_000 == 0:
                 self._progress.check()
@@ -83,12 +90,17 @@ class ClickHouseLoader:
         if given is None:
             return
         rows = self._client.query(
-            "SELECT name FROM system.columns WHERE default_kind NOT IN ('ALIAS', 'MATERIALIZED', 'EPHEMERAL')"
+            "SELECT name, type FROM system.columns WHERE default_kind NOT IN ('ALIAS', 'MATERIALIZED', 'EPHEMERAL')"
             f" AND database = {literal(table.database)} AND table = {literal(table.name)}"
         ).result_rows
-        columns = frozenset(name for (name,) in rows)
-        if given != columns:
-            raise bad_line(table.rows, 1, f"the columns are {_listed(given)}", f"the table's: {_listed(columns)}")
+        types: dict[str, str] = {name: kind for name, kind in rows}  # noqa: C416 - dict() would lose the types
+        if given != frozenset(types):
+            found, expected = _listed(given), _listed(frozenset(types))
+            raise bad_line(table.rows, 1, f"the columns are {found}", f"the table's: {expected}")
+        # ClickHouse itself reads a null as 0 or NaN where the column takes none.
+        for name, number in self._nulls[table.name].items():
+            if not _NULL_TYPES.match(types[name]):
+                raise bad_line(table.rows, number, f"{name} is null", f"a {types[name]}, which is never null")
 
     def _insert(self, table: TableFiles) -> None:
         if table.rows.stat().st_size == 0:
@@ -137,7 +149,7 @@ def _row(table: TableFiles, number: int, line: bytes) -> dict[str, Any]:
         try:
             row = strict(line.decode("utf-8", "surrogateescape"))
         except NotJson as why:
-            raise bad_line(table.rows, number, f"the line is {why}", "one JSON object") from None
+            raise bad_line(table.rows, number, str(why), "one JSON object") from None
     if not isinstance(row, dict):
         raise bad_line(table.rows, number, f"the line is {line[:60].decode('utf-8', 'replace')}", "one JSON object")
     return row

@@ -25,7 +25,7 @@ _ROW_FORMATS: Mapping[str, RowFormat] = {".ndjson": "JSONEachRow", ".parquet": "
 _CREATE = re.compile(
     r"\s*CREATE\s+TABLE\s+(?:(?P<db>`[^`]+`|\w+)\s*\.\s*)?(?P<table>`[^`]+`|\w+)(?=[\s(])", re.IGNORECASE
 )
-_FORM = "README and contract: dataset.toml, redis.ndjson, clickhouse/, elasticsearch/"
+_FORM = "dataset.toml, redis.ndjson, clickhouse/, elasticsearch/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _document(path: Path, number: int, text: str) -> StoredDocument:
     try:
         parts = {name: (value, raw) for name, value, raw in members(text)}
     except NotJson as why:
-        raise bad_line(path, number, f"the line is {why}", "one JSON object") from None
+        raise bad_line(path, number, str(why), "one JSON object") from None
     if set(parts) != {"_id", "_source"}:
         raise bad_line(
             path, number, f"the line holds {', '.join(map(repr, parts))}", "an object with exactly _id, _source"
@@ -120,7 +120,7 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
-        raise DatasetError(f"{path} is missing; expected is {_FORM}.") from None
+        raise DatasetError(f"{path} is missing; a dataset is {_FORM}.") from None
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: byte {error.start + 1} is not UTF-8; expected UTF-8 text.") from None
     except OSError as error:
