@@ -6,10 +6,14 @@ import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tvmigrate.contract.policy import Policy
 from tvmigrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from tvmigrate.engines.live import Kind
+    from tvmigrate.verify.rehearsal import Job
 
 DEFAULT_REPORT = Path("report")
 DEFAULT_MAX_FINDINGS = 20
@@ -46,6 +50,30 @@ class Asked:
                 entity map that cannot be read.
         """
         return make_policy(self.show, self.keep_entities, self.entity_map, self.timezone, self.missing_counts)
+
+    def job(self) -> Job:
+        """Return the rehearsal asked for. A command that was given runs where we were started, as it would by hand.
+
+        Raises:
+            UsageError: as `policy`.
+        """
+        # Imported here, so that `--help` does not wait for three drivers.
+        from tvmigrate.verify.context import OldEndState, QuarantineKind  # noqa: PLC0415
+        from tvmigrate.verify.rehearsal import MIGRATION_COMMAND, ROLLBACK_COMMAND, Job  # noqa: PLC0415
+
+        kind: Kind = "live" if self.engines == "live" else "embedded"
+        return Job(
+            dataset=self.dataset,
+            policy=self.policy(),
+            entity_map=self.entity_map,
+            migration=MIGRATION_COMMAND if self.migration is None else _from_here(self.migration),
+            rollback=ROLLBACK_COMMAND if self.rollback is None else _from_here(self.rollback),
+            engines=kind,
+            old_end_state=OldEndState(self.old),
+            quarantine=QuarantineKind(self.quarantine),
+            max_findings=self.max_findings,
+            only=frozenset(self.only) or None,
+        )
 
     def command(self, *only: str) -> str:
         """Return the shell command that asks for the same, of the checks `only`."""
@@ -110,6 +138,10 @@ def read_entity_map(path: Path) -> dict[str, str]:
                 f"The entity map {path} maps {entity!r} to {json.dumps(program_id)}, not a text. {expected}"
             )
     return read
+
+
+def _from_here(command: str) -> str:
+    return f"cd {shlex.quote(str(Path.cwd()))} && {command}"
 
 
 class _Twice(Exception):  # noqa: N818 - a fact about a file, told by `read_entity_map`

@@ -34,6 +34,11 @@ def watch(console: Console) -> Watch:
     return _Bars(console) if console.is_terminal and not console.is_dumb_terminal else _Lines(console)
 
 
+def lines(console: Console) -> Watch:
+    """Return plain lines, whatever `console` is."""
+    return _Lines(console)
+
+
 def amount(done: int, total: int | None, unit: str, seconds: float) -> str:
     """Return `1,200 of 3,150 comments, 24,000/s`."""
     text = f"{done:,}" + (f" of {total:,}" if total is not None else "") + (f" {unit}" if unit else "")
@@ -42,9 +47,10 @@ def amount(done: int, total: int | None, unit: str, seconds: float) -> str:
 
 def ending(event: Finished, done: int, unit: str) -> str:
     """Return what is said of a task that ended: its note, else its count, with seconds and rate."""
-    counted = amount(done, None, unit, event.seconds) if done else ""
-    parts = [part for part in (event.note, counted) if part]
-    return f"{event.task}: {'; '.join(parts) or 'done'} ({event.seconds:.1f} s)"
+    told = amount(done, None, unit, event.seconds) if done else event.note or "done"
+    if done and event.note and f"{done:,}" not in event.note and str(done) not in event.note:
+        told = f"{event.note}; {told}"
+    return f"{event.task}: {told} ({event.seconds:.1f} s)"
 
 
 class _Counts:

@@ -1,0 +1,260 @@
+"""The suite as a pytest plugin: options that say what is judged, and fixtures that run it once for all tests.
+
+`migrated` and `rolled_back` are what came of the migration and of its way back; a test asks them for checks by id.
+Nothing heavy is imported until a test asks for one of the fixtures: the plugin is loaded in every pytest run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tvmigrate import settings
+from tvmigrate.errors import TvmigrateError
+
+if TYPE_CHECKING:
+    from tvmigrate.events import Listener
+    from tvmigrate.verify.findings import CheckResult, Verdict  # noqa: F401 - named in a stash key
+    from tvmigrate.verify.rehearsal import Rehearsal
+
+DEFAULT_DATASET = Path("fixtures/standard")  # below the project's root
+_ASKED = pytest.StashKey[settings.Asked]()
+_VERDICT = pytest.StashKey["Verdict"]()
+_REPORTS = pytest.StashKey[list[Path]]()
+_CHOICES = {
+    "engines": ("embedded", "live"),
+    "missing_counts": ("quarantine", "zero"),
+    "old": ("removed", "kept"),
+    "quarantine": ("table", "none"),
+}
+_DEFAULTS = settings.Asked(DEFAULT_DATASET)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of `tvmigrate rehearse`, under the same names."""
+    group = parser.getgroup("tvmigrate", "the migration under test")
+
+    def add(name: str, text: str, metavar: str | None = None) -> None:
+        destination = name.removeprefix("--").replace("-", "_")
+        group.addoption(name, dest=f"tvmigrate_{destination}", help=text, metavar=metavar,
+                        choices=_CHOICES.get(destination))  # fmt: skip
+
+    add(
+        "--engines", "embedded (default): three of our own; live: those of REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL"
+    )
+    add("--dataset", "the old system as files; default: fixtures/standard of the project", "DIR")
+    add("--migration", "shell command to judge; default: tvmigrate apply", "CMD")
+    add("--rollback", "shell command of the way back; default: tvmigrate rollback", "CMD")
+    add("--show", "entity x becomes the program id NAME/x; default: the show that the dataset names", "NAME")
+    group.addoption(
+        "--keep-entities", dest="tvmigrate_keep_entities", action="store_true", help="entities stay as they are"
+    )
+    add("--entity-map", "JSON object, old entity to program id", "FILE")
+    add("--timezone", "time zone of times written without an offset; default: UTC", "ZONE")
+    add("--missing-counts", "an eaos key without any count: set aside (default), or zeros")
+    add("--old", "what the migration is to leave of mapped old data: nothing (default), or all")
+    add("--quarantine", "refused records are in migration_quarantine (default), or in a place of the migration's own")
+    add("--report", "where verdict.json and junit.xml go; default: report", "DIR")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Judge the options before anything runs, if any was given."""
+    if any(getattr(config.option, f"tvmigrate_{name}", None) for name in _DEFAULTS.__slots__):
+        try:
+            asked_for(config).policy()
+        except TvmigrateError as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def asked_for(config: pytest.Config) -> settings.Asked:
+    """Return what this pytest run was asked for, with the suite's defaults.
+
+    Raises:
+        UsageError: the dataset cannot be opened, or names no show and neither `--show` nor `--keep-entities` is given.
+    """
+    if _ASKED in config.stash:
+        return config.stash[_ASKED]
+
+    def given(name: str) -> str | None:
+        value: str | None = getattr(config.option, f"tvmigrate_{name}")
+        return value
+
+    dataset = Path(given("dataset") or config.rootpath / DEFAULT_DATASET)
+    keep = bool(config.option.tvmigrate_keep_entities)
+    show = given("show")
+    if show is None and not keep:
+        from tvmigrate.dataset.read import Dataset  # noqa: PLC0415 - not in every pytest run
+
+        show = Dataset.open(dataset).show
+    entity_map = given("entity_map")
+    asked = settings.Asked(
+        dataset=dataset,
+        engines=given("engines") or _DEFAULTS.engines,
+        migration=given("migration"),
+        rollback=given("rollback"),
+        show=show,
+        keep_entities=keep,
+        entity_map=Path(entity_map) if entity_map else None,
+        timezone=given("timezone") or _DEFAULTS.timezone,
+        missing_counts=given("missing_counts") or _DEFAULTS.missing_counts,
+        old=given("old") or _DEFAULTS.old,
+        quarantine=given("quarantine") or _DEFAULTS.quarantine,
+        report=Path(given("report") or config.rootpath / _DEFAULTS.report),
+    )
+    config.stash[_ASKED] = asked
+    return asked
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what the suite would judge, on what engines; nothing in a project that has no suite."""
+    try:
+        asked = asked_for(config)
+    except TvmigrateError:
+        return []
+    program = f"show {asked.show}" if asked.show else "entities kept"
+    commands = (
+        f"migration `{asked.migration or 'tvmigrate apply'}`, rollback `{asked.rollback or 'tvmigrate rollback'}`"
+    )
+    return [
+        f"tvmigrate: dataset {asked.dataset}, {program}, engines {asked.engines} ({_versions(asked)})",
+        f"tvmigrate: {commands}, report {asked.report}",
+    ]
+
+
+def _versions(asked: settings.Asked) -> str:
+    if asked.engines == "live":
+        return "versions are asked for when they are used"
+    from tvmigrate.engines.embedded.versions import Versions  # noqa: PLC0415 - not in every pytest run
+
+    pinned = Versions.read()
+    return f"Redis {pinned.redis}, ClickHouse {pinned.clickhouse}, Elasticsearch {pinned.elasticsearch}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the suite's tests together: first those of the migration, then those of its way back."""
+
+    def phase(item: pytest.Item) -> int:
+        names = getattr(item, "fixturenames", ())
+        return 2 if "rolled_back" in names else int("migrated" in names)
+
+    suite = sorted((item for item in items if phase(item)), key=phase)
+    if suite:
+        first = next(index for index, item in enumerate(items) if phase(item))
+        others = [item for item in items if not phase(item)]
+        items[:] = others[:first] + suite + others[first:]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one phase: its results by check id, and `rehearsal`, whose engines still hold the data."""
+
+    rehearsal: Rehearsal
+    results: Sequence[CheckResult]
+
+    def result(self, check_id: str) -> CheckResult:
+        """Return what the check `check_id` saw; raises KeyError if there is no such check."""
+        for result in self.results:
+            if result.id == check_id:
+                return result
+        raise KeyError(f"no check {check_id} ran; those that did: {', '.join(one.id for one in self.results)}")
+
+    def passes(self, *check_ids: str) -> None:
+        """Fail the test with the findings' text unless each of these checks looked at something and found it right.
+
+        Where neither side of a user's data has anything to look at, the test is skipped with that as its reason.
+        """
+        from tvmigrate.report.outcome import check_of  # noqa: PLC0415 - not in every pytest run
+        from tvmigrate.report.prose import explain  # noqa: PLC0415
+        from tvmigrate.verify.findings import State  # noqa: PLC0415
+
+        results = [self.result(check_id) for check_id in check_ids]
+        wrong = [result for result in results if result.state not in {State.PASS, State.EMPTY}]
+        if wrong:
+            pytest.fail("\n\n".join(explain(result, check_of(result.id)) for result in wrong), pytrace=False)
+        empty = [result for result in results if result.state is State.EMPTY]
+        if empty:
+            pytest.skip("\n".join(explain(result, check_of(result.id)) for result in empty))
+
+
+@pytest.fixture(scope="session")
+def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
+    """Start the engines with the dataset loaded; on leaving, write the verdict on what has run, and stop them."""
+    from tvmigrate.report.outcome import write_reports  # noqa: PLC0415 - not in every pytest run
+    from tvmigrate.verify.errors import NotReady  # noqa: PLC0415
+    from tvmigrate.verify.rehearsal import Rehearsal  # noqa: PLC0415
+
+    config = request.config
+    try:
+        asked = asked_for(config)
+        running = Rehearsal(asked.job(), _listener(config))
+        running.__enter__()
+    except TvmigrateError as error:
+        pytest.exit(str(error), returncode=int(error.exit_code))
+    with running:
+        yield running
+        try:
+            verdict = running.verdict()
+        except NotReady:
+            return
+        config.stash[_VERDICT] = verdict
+        config.stash[_REPORTS] = write_reports(verdict, asked.report)
+
+
+@pytest.fixture(scope="session")
+def migrated(rehearsal: Rehearsal) -> Outcome:
+    """Run the migration under test and every check of it, once."""
+    return Outcome(rehearsal, rehearsal.migrated())
+
+
+@pytest.fixture(scope="session")
+def rolled_back(rehearsal: Rehearsal) -> Outcome:
+    """Run the rollback under test and every check of it, once: twice over, and after a second migration."""
+    return Outcome(rehearsal, rehearsal.rolled_back())
+
+
+@pytest.fixture(scope="session")
+def outcome(migrated: Outcome, rolled_back: Outcome) -> Callable[[str], CheckResult]:
+    """Return what a check saw, by its id, whatever its phase."""
+    return Outcome(rolled_back.rehearsal, [*migrated.results, *rolled_back.results]).result
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say the verdict and where its report lies."""
+    if _VERDICT not in config.stash:
+        return
+    from tvmigrate.report.console import verdict_lines  # noqa: PLC0415 - not in every pytest run
+
+    terminalreporter.section("tvmigrate")
+    for path in config.stash[_REPORTS]:
+        terminalreporter.write_line(f"report: {path}")
+    for line in verdict_lines(config.stash[_VERDICT]):
+        terminalreporter.write_line(line.plain)
+
+
+def _listener(config: pytest.Config) -> Listener:
+    """Return what tells the progress on stderr with -v, and nothing without."""
+    from tvmigrate.events import Event, ignore  # noqa: PLC0415 - not in every pytest run
+
+    if config.get_verbosity() < 1:
+        return ignore
+    from rich.console import Console  # noqa: PLC0415
+
+    from tvmigrate.report.progress import lines  # noqa: PLC0415
+
+    capture = config.pluginmanager.getplugin("capturemanager")
+    tell = lines(Console(file=sys.__stderr__, highlight=False))
+
+    def listener(event: Event) -> None:
+        if capture is None:
+            tell(event)
+            return
+        with capture.global_and_fixture_disabled():
+            tell(event)
+
+    return listener

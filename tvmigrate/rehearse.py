@@ -1,0 +1,125 @@
+"""`tvmigrate rehearse`: load a dataset, migrate, verify, roll back, verify, and report (contract §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tvmigrate import settings
+from tvmigrate.errors import ExitCode
+
+
+def policy_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that make a policy: --show, --keep-entities, --entity-map, --timezone, --missing-counts."""
+    options = (
+        click.option("--show", metavar="NAME", help="Entity x becomes the program id NAME/x."),
+        click.option("--keep-entities", is_flag=True, help="Entities stay as they are."),
+        click.option(
+            "--entity-map",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="JSON object, old entity to program id; wins over the two above.",
+        ),
+        click.option(
+            "--timezone",
+            default=settings.DEFAULT_TIMEZONE,
+            show_default=True,
+            metavar="ZONE",
+            help="Time zone of times written without an offset.",
+        ),
+        click.option(
+            "--missing-counts",
+            type=click.Choice(["quarantine", "zero"]),
+            default="quarantine",
+            show_default=True,
+            help="An eaos key without any count: set aside, or zeros.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="The old system as files, such as fixtures/standard of the project's clone.",
+)
+@policy_options
+@click.option(
+    "--engines",
+    type=click.Choice(["embedded", "live"]),
+    default="embedded",
+    show_default=True,
+    help="Start three of our own, or use those of REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL; these must be empty.",
+)
+@click.option("--migration", metavar="CMD", help="Shell command to judge.  [default: tvmigrate apply]")
+@click.option("--rollback", metavar="CMD", help="Shell command of the way back.  [default: tvmigrate rollback]")
+@click.option(
+    "--old",
+    type=click.Choice(["removed", "kept"]),
+    default="removed",
+    show_default=True,
+    help="What the migration is to leave of mapped old data.",
+)
+@click.option(
+    "--quarantine",
+    type=click.Choice(["table", "none"]),
+    default="table",
+    show_default=True,
+    help="Where refused records are: the table migration_quarantine, or a place of the migration's own.",
+)
+@click.option(
+    "--max-findings",
+    type=click.IntRange(min=1),
+    default=settings.DEFAULT_MAX_FINDINGS,
+    show_default=True,
+    metavar="N",
+    help="Findings to keep of each check; all are counted.",
+)
+@click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; may be given again.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=settings.DEFAULT_REPORT,
+    show_default=True,
+    metavar="DIR",
+    help="Where verdict.json and junit.xml go.",
+)
+@click.pass_context
+def rehearse(ctx: click.Context, /, **options: Any) -> None:
+    """Load a dataset, migrate, verify, roll back, verify.
+
+    The migration under test is a shell command, the tool's own unless given. It finds the stores and the policy in
+    its environment: REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL, TVMIGRATE_SHOW or TVMIGRATE_KEEP_ENTITIES=1,
+    TVMIGRATE_ENTITY_MAP, TVMIGRATE_TIMEZONE, TVMIGRATE_MISSING_COUNTS.
+    """
+    ctx.exit(int(run_and_report(settings.Asked(**options))))
+
+
+def run_and_report(asked: settings.Asked) -> ExitCode:
+    """Rehearse what was asked for: progress to stderr, the outcome to stdout and into the report's directory.
+
+    Raises:
+        TvmigrateError: it could not begin, or the report could not be written.
+    """
+    # Imported here, so that what only lists commands and options needs none of it.
+    from rich.console import Console  # noqa: PLC0415
+
+    from tvmigrate.report.console import print_verdict, stdout_console  # noqa: PLC0415
+    from tvmigrate.report.outcome import claims, first_look, write_reports  # noqa: PLC0415
+    from tvmigrate.report.progress import watch  # noqa: PLC0415
+    from tvmigrate.verify.rehearsal import rehearse as run_rehearsal  # noqa: PLC0415
+
+    job = asked.job()
+    with watch(Console(stderr=True, highlight=False)) as listener:
+        verdict = run_rehearsal(job, listener)
+    reports = write_reports(verdict, asked.report)
+    print_verdict(stdout_console(), verdict, claims(verdict), lambda check: asked.command(first_look(check)), reports)
+    return verdict.exit_code
