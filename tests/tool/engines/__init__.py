@@ -1,0 +1,1 @@
+"""Tests of where three running engines come from."""
