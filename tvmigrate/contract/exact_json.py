@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from tvmigrate.contract.outcome import Reason, Unmappable
+
+# Deeper than any writer goes, and less than what orjson writes again (254).
+MAX_DEPTH = 200
+# An exponent of 18 digits or more: no exact decimal has one. The same in SQL.
+ABSURD_EXPONENT = r"[eE][-+]?0*[1-9][0-9]{17,}"
+_ABSURD = re.compile(ABSURD_EXPONENT)
 
 
 def parse(raw: bytes | str) -> Any:
@@ -28,15 +35,21 @@ def parse(raw: bytes | str) -> Any:
         text = raw
     try:
         value = json.loads(
-            text, parse_float=Decimal, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
+            text, parse_float=_fraction, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
         )
     except json.JSONDecodeError as error:
         raise Unmappable(Reason.BAD_JSON, f"not JSON at character {error.pos}: {error.msg}") from None
     except RecursionError:
         raise Unmappable(Reason.BAD_JSON, "nested too deeply to be read") from None
-    if "\\u" in text:
+    if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
         refuse_surrogates(value)
     return value
+
+
+def _fraction(digits: str) -> Decimal:
+    if _ABSURD.search(digits):
+        raise Unmappable(Reason.BAD_NUMBER, f"the exponent of {digits[:80]} is beyond any number's")
+    return Decimal(digits)
 
 
 def _integer(digits: str) -> int | Decimal:
@@ -62,21 +75,27 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def refuse_surrogates(value: Any) -> None:
-    r"""Check that every string can be written as UTF-8; a JSON escape such as `\ud800` alone cannot.
+    r"""Check that every string can be written as UTF-8 (a JSON escape such as `\ud800` alone cannot), and the depth.
 
     Raises:
-        Unmappable: `not-utf8`.
+        Unmappable: `not-utf8`; `bad-json` for more than 200 levels.
     """
-    if isinstance(value, str):
-        if any("\ud800" <= char <= "\udfff" for char in value):
-            raise Unmappable(Reason.NOT_UTF8, f"{value!r} holds half of a surrogate pair")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            refuse_surrogates(key)
-            refuse_surrogates(item)
-    elif isinstance(value, list):
-        for item in value:
-            refuse_surrogates(item)
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        deeper: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                if not item.isascii() and any("\ud800" <= char <= "\udfff" for char in item):
+                    raise Unmappable(Reason.NOT_UTF8, f"{item!r} holds half of a surrogate pair")
+            elif isinstance(item, dict):
+                deeper += item.keys()
+                deeper += item.values()
+            elif isinstance(item, list):
+                deeper += item
+        if not deeper:
+            return
+        level = deeper
+    raise Unmappable(Reason.BAD_JSON, f"nested more than {MAX_DEPTH} levels deep")
 
 
 def dump(value: Any) -> str:

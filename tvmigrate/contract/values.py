@@ -18,6 +18,9 @@ NS_PER_MS = 10**6
 MAX_COUNT = 2**63 - 1
 SECONDS_BELOW = 10**11
 
+# What JSON readers take for an integer; beyond it they make a double of one, or fail.
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
+
 _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 _MIN_NS = (dt.date(1, 1, 1).toordinal() - _EPOCH_ORDINAL) * 86400 * NS_PER_S
 _MAX_NS = (dt.date(9999, 12, 31).toordinal() - _EPOCH_ORDINAL + 1) * 86400 * NS_PER_S - 1
@@ -124,7 +127,7 @@ def count(value: object) -> int:
 
 
 def number(value: object) -> int | float:
-    """Map a finite number, bit for bit: an int stays one, everything else is an IEEE double (`value.number`).
+    """Map a finite number, bit for bit: an int of 64 bits stays one, all else is an IEEE double (`value.number`).
 
     Raises:
         Unmappable: `not-finite` for NaN, infinities and what overflows a double; `bad-number` for anything else.
@@ -137,7 +140,7 @@ def number(value: object) -> int | float:
         double = float("inf")
     if not math.isfinite(double):
         raise Unmappable(Reason.NOT_FINITE, f"{_shown(value)} is not a finite IEEE double")
-    return value if isinstance(value, int) else double
+    return value if isinstance(value, int) and _MIN_INTEGER <= value <= _MAX_INTEGER else double
 
 
 _NUMERIC_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -185,9 +188,9 @@ def instant(value: object, policy: Policy) -> int:
 
 def _instant_of_number(value: float | Decimal) -> int:
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    if not exact.is_finite() or exact.adjusted() > 20:
+    if not exact.is_finite() or (exact and exact.adjusted() > 20):
         raise _bad_time(value, "it is outside the years 1 to 9999")
-    unit = NS_PER_S if abs(exact) < SECONDS_BELOW else NS_PER_MS
+    unit = NS_PER_S if exact.copy_abs() < SECONDS_BELOW else NS_PER_MS
     try:
         scaled = _EXACT.multiply(exact, Decimal(unit))
     except Inexact:
@@ -204,8 +207,11 @@ def _instant_of_text(text: str, policy: Policy) -> int:
     fraction = match["f"] or ""
     if len(fraction) > 9:
         raise _bad_time(text, "it has more than 9 fraction digits")
+    year, month, day = map(int, match["date"].split("-"))
+    hour, minute = map(int, match["hm"].split(":"))
     try:
-        local = dt.datetime.fromisoformat(f"{match['date']}T{match['hm']}:{match['s'] or '00'}")
+        # Not fromisoformat: whether that takes 24:00 depends on the version of Python.
+        local = dt.datetime(year, month, day, hour, minute, int(match["s"] or 0))  # noqa: DTZ001 - the zone comes next
     except ValueError as error:
         raise _bad_time(text, str(error)) from None
     offset_s = _offset_s(match, local, policy)
