@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,12 +118,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     except TvmigrateError:
         return []
     program = f"show {asked.show}" if asked.show else "entities kept"
-    commands = (
-        f"migration `{asked.migration or 'tvmigrate apply'}`, rollback `{asked.rollback or 'tvmigrate rollback'}`"
-    )
+    migration, rollback = asked.migration or "tvmigrate apply", asked.rollback or "tvmigrate rollback"
     return [
         f"tvmigrate: dataset {asked.dataset}, {program}, engines {asked.engines} ({_versions(asked)})",
-        f"tvmigrate: {commands}, report {asked.report}",
+        f"tvmigrate: migration `{migration}`, rollback `{rollback}`, report {asked.report}",
     ]
 
 
@@ -190,13 +189,12 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
     from tvmigrate.verify.rehearsal import Rehearsal  # noqa: PLC0415
 
     config = request.config
-    try:
-        asked = asked_for(config)
-        running = Rehearsal(asked.job(), _listener(config))
-        running.__enter__()
-    except TvmigrateError as error:
-        pytest.exit(str(error), returncode=int(error.exit_code))
-    with running:
+    with ExitStack() as opened:
+        try:
+            asked = asked_for(config)
+            running = opened.enter_context(Rehearsal(asked.job(), _listener(config)))
+        except TvmigrateError as error:
+            pytest.exit(str(error), returncode=int(error.exit_code))
         yield running
         try:
             verdict = running.verdict()
