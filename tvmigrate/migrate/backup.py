@@ -1,0 +1,61 @@
+"""The backup as a whole: read back from disk and listed, with digests, before anything is built on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from tvmigrate.contract import old
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.dataset.write import Part, PartWriter, write_toml
+from tvmigrate.migrate.errors import NotEqual
+from tvmigrate.migrate.work import Work
+
+MANIFEST = "manifest.json"
+_CHUNK = 1 << 20
+
+
+def keep(work: Work, part: Part) -> None:
+    """Note a file of the backup that was written: records, bytes, sha256."""
+    work.note(f"part.{part.path.relative_to(work.backup)}", [part.records, part.size, part.sha256])
+
+
+def verify(work: Work) -> None:
+    """Read every file back: its digest, its size, and every line of it as what it stands for; write the manifest.
+
+    Raises:
+        NotEqual: a file is not what was written.
+    """
+    keep(work, write_toml(work.backup, work.run.id, work.policy.show, f"Backup of the run {work.run.id}."))
+    listed = []
+    for path in sorted(path for path in work.backup.rglob("*") if path.is_file()):
+        name = str(path.relative_to(work.backup))
+        noted = work.noted(f"part.{name}")
+        records, size, digest = noted or (None, None, None)
+        found_size, found_digest = _read_back(path)
+        if (found_size, found_digest) != (size, digest):
+            raise NotEqual(
+                f"The backup file {path} is not what was written: {found_size} bytes with sha256 {found_digest}, expected "
+                f"{size} with {digest}. Nothing was changed. Look at the disk, then run `tvmigrate apply` again."
+            )
+        listed.append({"file": name, "records": records, "bytes": size, "sha256": digest})
+    dataset = Dataset.open(work.backup)
+    for name, records in (
+        ("redis.ndjson", sum(1 for _ in dataset.redis_keys())),
+        (f"elasticsearch/{old.INDEX.name}.ndjson", sum(1 for _ in dataset.documents())),
+    ):
+        if records != work.noted(f"part.{name}")[0]:
+            raise NotEqual(f"{work.backup / name} reads back as {records} records, not as many as were written.")
+    with PartWriter(work.folder / MANIFEST) as part:
+        part._append(json.dumps({"run": work.run.id, "parts": listed}, indent=2).encode() + b"\n", 0)
+
+
+def _read_back(path: Path) -> tuple[int, str]:
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()

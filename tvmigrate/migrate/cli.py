@@ -1,0 +1,182 @@
+"""`tvmigrate plan`, `apply`, `status`, `rollback` and `finish`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tvmigrate.contract import policy as variables
+from tvmigrate.contract.policy import Policy
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.errors import ExitCode, UsageError
+from tvmigrate.events import Event, Finished, Said
+from tvmigrate.migrate import ledger, run
+from tvmigrate.migrate.work import KEEP, REPLACE
+
+STATE = "TVMIGRATE_STATE"
+_ZERO, _QUARANTINE = "zero", "quarantine"
+
+_show = click.option("--show", envvar=variables.SHOW, metavar="NAME", help="A program id is NAME/entity.")
+_keep = click.option(
+    "--keep-entities", envvar=variables.KEEP_ENTITIES, is_flag=True, help="A program id is the entity itself."
+)
+_map = click.option(
+    "--entity-map",
+    envvar=variables.ENTITY_MAP,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="JSON object entity → program id; it wins over the two above.",
+)
+_timezone = click.option(
+    "--timezone", envvar=variables.TIMEZONE, metavar="NAME", help="IANA zone of times without an offset. [default: UTC]"
+)
+_missing = click.option(
+    "--missing-counts",
+    envvar=variables.MISSING_COUNTS,
+    type=click.Choice([_ZERO, _QUARANTINE]),
+    help="What becomes of a score without any count. [default: quarantine]",
+)
+_existing = click.option(
+    "--existing", type=click.Choice([KEEP, REPLACE]), help="What to do where another Redis key has a new key's name."
+)
+_state = click.option(
+    "--state",
+    envvar=STATE,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".tvmigrate"),
+    show_default=True,
+    help="Directory of the journal and the backups.",
+)
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def _policy_options(command: Any) -> Any:
+    for option in (_existing, _missing, _timezone, _map, _keep, _show):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_policy_options
+@_state
+def plan(state: Path, existing: str | None, **chosen: Any) -> int:
+    """Say what would be done, with record counts and blockers; nothing is written.
+
+    Exit code 0 if nothing stands in the way, 1 if something does.
+    """
+    found = run.plan(Endpoints.from_environ(), _required(chosen), existing, state, _tell)
+    click.echo(ledger.table(found.ledger))
+    for name, count in found.counts.items():
+        click.echo(f"{count:,} {name}")
+    for store, source, reason, count in found.reasons:
+        click.echo(f"set aside: {count:,} of {store} {source}: {reason}")
+    for store, source, name, count in found.extras:
+        click.echo(f"to the archive: the field {name} of {count:,} records of {store} {source}")
+    for program_id, entities in found.shared:
+        click.echo(f"one program id for several entities: {program_id} for {', '.join(entities)}")
+    for remark in found.remarks:
+        click.echo(remark)
+    if not found.blockers:
+        click.echo("Nothing stands in the way.")
+        return ExitCode.PASS
+    click.echo(f"Blockers: {len(found.blockers)}")
+    for blocker in found.blockers:
+        click.echo(f"  - {blocker}")
+    return ExitCode.DIFFERENT
+
+
+@click.command()
+@_policy_options
+@_state
+@_yes
+def apply(state: Path, existing: str | None, yes: bool, **chosen: Any) -> int:
+    """Migrate the three stores, or go on where an interrupted run stopped."""
+    endpoints, policy = Endpoints.from_environ(), _policy(chosen)
+    _ask("Migrate the three stores now? Old writers must be stopped.", yes)
+    done = run.apply(endpoints, policy, existing, state, _tell)
+    if done.ledger:
+        click.echo(ledger.table(done.ledger))
+    click.echo(done.text)
+    return ExitCode.PASS
+
+
+@click.command()
+@_state
+def status(state: Path) -> int:
+    """Say how far the migration is, and how to go on."""
+    click.echo(run.status(Endpoints.from_environ(), state))
+    return ExitCode.PASS
+
+
+@click.command()
+@_state
+@_yes
+def rollback(state: Path, yes: bool) -> int:
+    """Bring the old data back, from whatever step the last run had reached."""
+    endpoints = Endpoints.from_environ()
+    _ask("Bring the old data back, and remove the new?", yes)
+    click.echo(run.rollback(endpoints, state, _tell).text)
+    return ExitCode.PASS
+
+
+@click.command()
+@_state
+@_yes
+def finish(state: Path, yes: bool) -> int:
+    """Drop what is kept for a rollback; there is none after that."""
+    endpoints = Endpoints.from_environ()
+    _ask("Drop the kept copies of the old data? There is no rollback after that.", yes)
+    click.echo(run.finish(endpoints, state, _tell).text)
+    return ExitCode.PASS
+
+
+def _policy(chosen: dict[str, Any]) -> Policy | None:
+    """Return the policy that was said; None if nothing of it was, as when going on with an interrupted run."""
+    if not any(chosen.values()):
+        return None
+    return _required(chosen)
+
+
+def _required(chosen: dict[str, Any]) -> Policy:
+    return Policy(
+        show=chosen["show"],
+        keep_entities=chosen["keep_entities"],
+        entity_map={} if chosen["entity_map"] is None else _read_map(chosen["entity_map"]),
+        timezone=chosen["timezone"] or "UTC",
+        zero_missing_counts=chosen["missing_counts"] == _ZERO,
+    )
+
+
+def _read_map(path: Path) -> dict[str, str]:
+    expected = 'expected is one JSON object of texts, such as {"contestant_1": "the_voice/contestant_1"}.'
+    try:
+        read = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"The entity map {path} cannot be read: {reason}; {expected}") from error
+    if not isinstance(read, dict) or not all(isinstance(value, str) for value in read.values()):
+        raise UsageError(f"The entity map {path} is no object of texts; {expected}")
+    return read
+
+
+def _ask(question: str, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("There is no terminal to ask at: say --yes to go on without being asked.")
+    click.confirm(question, abort=True)
+
+
+def _tell(event: Event) -> None:
+    match event:
+        case Finished(task=task, seconds=seconds):
+            click.echo(f"{task}: done after {seconds:.2f} s", err=True)
+        case Said(text=text, level=level):
+            click.echo(text if level == "info" else f"{level.capitalize()}: {text}", err=True)
+        case _:
+            pass

@@ -1,0 +1,300 @@
+"""Elasticsearch's steps: the old index closed to writes and cloned, the new one built, the alias switched; and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from tvmigrate.contract import exact_json, new, old
+from tvmigrate.contract.outcome import Mapped, Quarantined, Rule, Store, Unmappable
+from tvmigrate.contract.policy import Policy
+from tvmigrate.contract.rules import Document, elasticsearch_document
+from tvmigrate.contract.unicode import show_bytes
+from tvmigrate.dataset.model import StoredDocument
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.dataset.write import DocumentsWriter, write_index
+from tvmigrate.migrate import documents
+from tvmigrate.migrate.backup import keep
+from tvmigrate.migrate.errors import NotEqual, SourceChanged
+from tvmigrate.migrate.spool import QuarantineRow, Spool
+from tvmigrate.migrate.work import Found, Work, batches
+
+INDEX = old.INDEX.name
+_BLOCK = "index.blocks.write"
+_REPLICAS = "index.number_of_replicas"
+_SHARDS = "index.number_of_shards"
+
+
+def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool) -> Found:
+    """Look at the live index, and count what becomes of its documents into `spool`."""
+    found = Found()
+    aliased = _indices_behind(client, INDEX)
+    if aliased:
+        found.blockers.append(
+            f"{INDEX} in Elasticsearch is an alias of {', '.join(aliased)}; expected is an index of that name. Is it "
+            "migrated already? If not, clone the index behind the alias to that name."
+        )
+        return found
+    if not client.indices.exists(index=INDEX):
+        found.blockers.append(
+            f"Elasticsearch has no index {INDEX}; point ELASTICSEARCH_URL at the cluster that holds it, or create it "
+            "empty if there is nothing to migrate."
+        )
+        return found
+    if client.indices.exists(index=new.INDEX.name):
+        found.blockers.append(
+            f"The Elasticsearch index {new.INDEX.name} is there already; the migration makes it anew. Finish or roll "
+            "back the run that made it, or delete it."
+        )
+    own = client.indices.get_alias(index=INDEX)[INDEX]["aliases"]
+    if own:
+        found.blockers.append(
+            f"The Elasticsearch index {INDEX} has the alias {', '.join(sorted(own))}, which would go with it. Remove the "
+            "alias, and point it at the new index after the migration."
+        )
+    count = 0
+    with documents.text_client(url) as reader:
+        for document in documents.read_all(reader, INDEX):
+            _assess(document, policy, spool)
+            count += 1
+    found.counts[f"documents of {INDEX}"] = count
+    return found
+
+
+def backup(work: Work) -> None:
+    """Write settings, mappings and every document of the old index as dataset files."""
+    client = work.clients.elasticsearch
+    about = client.indices.get(index=INDEX)[INDEX]
+    settings = client.indices.get_settings(index=INDEX, flat_settings=True)[INDEX]["settings"]
+    keep(work, write_index(work.backup, INDEX, about["settings"], about["mappings"]))
+    if work.noted("elasticsearch.settings") is None:  # a later backup would see the write block
+        work.note("elasticsearch.settings", settings)
+    work.note("elasticsearch.sequence", _sequence(client, INDEX))
+    client.indices.refresh(index=INDEX)
+    total = int(client.count(index=INDEX)["count"])
+    with (
+        documents.text_client(work.endpoints.elasticsearch) as reader,
+        DocumentsWriter(work.backup / "elasticsearch" / f"{INDEX}.ndjson") as writer,
+    ):
+        for document in documents.read_all(reader, INDEX):
+            writer.write(document.id, document.source)
+            if writer.records % documents.PAGE == 0:
+                work.advanced("backup.elasticsearch", writer.records, total)
+        if writer.records != total:
+            raise SourceChanged(
+                f"The Elasticsearch index {INDEX} changed while it was being backed up ({total} documents counted, "
+                f"{writer.records} read). Stop what writes to it, then run `tvmigrate apply` again."
+            )
+    keep(work, writer.close())
+    work.note("elasticsearch.documents", total)
+
+
+def build(work: Work) -> None:
+    """Close the old index to writes, clone it to the kept copy, and write the new index from the backup."""
+    client = work.clients.elasticsearch
+    work.note("elasticsearch.frozen", True)
+    client.indices.put_settings(index=INDEX, settings={_BLOCK: True})
+    if _sequence(client, INDEX) != work.noted("elasticsearch.sequence"):
+        work.redo(Store.ELASTICSEARCH)
+        raise SourceChanged(
+            f"The Elasticsearch index {INDEX} changed since its backup. It is closed to writes now: run `tvmigrate apply` "
+            "again, it takes a new backup; `tvmigrate rollback` opens the index again."
+        )
+    _clone(work, INDEX, new.kept_index(INDEX, work.run.id))
+    settings = work.noted("elasticsearch.settings")
+    client.options(ignore_status=404).indices.delete(index=new.INDEX.name)
+    client.indices.create(
+        index=new.INDEX.name,
+        mappings=dict(new.INDEX.mappings),
+        settings={**new.INDEX.settings, _SHARDS: settings[_SHARDS], _REPLICAS: settings[_REPLICAS]},
+    )
+    with work.spool.together():
+        work.spool.clear(Store.ELASTICSEARCH)
+        total = work.noted("elasticsearch.documents")
+        for written in documents.write_all(client, new.INDEX.name, _mapped(work, spool=work.spool)):
+            work.advanced("build.elasticsearch", written, total)
+    client.indices.refresh(index=new.INDEX.name)
+
+
+def compare(work: Work) -> None:
+    """Read every new document back and compare it with what the backup maps to; count the kept copy.
+
+    Raises:
+        NotEqual: a document is missing, differs, or is one too many.
+    """
+    client = work.clients.elasticsearch
+    kept = new.kept_index(INDEX, work.run.id)
+    client.indices.refresh(index=kept)
+    copied = int(client.count(index=kept)["count"])
+    if copied != work.noted("elasticsearch.documents"):
+        raise NotEqual(
+            f"The clone {kept} has {copied} documents, the backup {work.noted('elasticsearch.documents')}. Nothing was "
+            "switched; run `tvmigrate rollback`."
+        )
+    compared = 0
+    with documents.text_client(work.endpoints.elasticsearch) as reader:
+        for batch in batches(_mapped(work), documents.PAGE):
+            found = documents.read_some(reader, new.INDEX.name, [doc_id for doc_id, _ in batch])
+            for doc_id, source in batch:
+                wanted = exact_json.parse(exact_json.dump(source))
+                if doc_id not in found or exact_json.parse(found[doc_id]) != wanted:
+                    raise NotEqual(
+                        f"The new document {doc_id!r} of {new.INDEX.name} is not what was written. Nothing was switched; "
+                        "run `tvmigrate rollback`."
+                    )
+            compared += len(batch)
+            work.advanced("compare.elasticsearch", compared)
+    there = int(client.count(index=new.INDEX.name)["count"])
+    if there != compared:
+        raise NotEqual(
+            f"{new.INDEX.name} has {there} documents where {compared} are due. Nothing was switched; run "
+            "`tvmigrate rollback`."
+        )
+    work.note("elasticsearch.new_sequence", _sequence(client, new.INDEX.name))
+
+
+def switch(work: Work) -> None:
+    """Replace the old index by the alias, in one call."""
+    client = work.clients.elasticsearch
+    if _indices_behind(client, new.ALIAS) == [new.INDEX.name]:
+        return
+    client.indices.update_aliases(
+        actions=[
+            {"remove_index": {"index": INDEX}},
+            {"add": {"index": new.INDEX.name, "alias": new.ALIAS}},
+        ]
+    )
+
+
+def remove(work: Work) -> None:
+    """Say where the old index is kept: the switch has removed it under its old name."""
+    work.say(f"Elasticsearch keeps {new.kept_index(INDEX, work.run.id)} until finish.")
+
+
+def restore(work: Work) -> None:
+    """Bring the old index back under its name: from the kept copy after the switch, else by opening it again."""
+    client = work.clients.elasticsearch
+    if not work.noted("elasticsearch.frozen"):
+        return
+    kept = new.kept_index(INDEX, work.run.id)
+    _save_changed(work)
+    if _indices_behind(client, new.ALIAS) == [new.INDEX.name]:
+        work.note("elasticsearch.alias_dropped", True)
+        client.indices.delete_alias(index=new.INDEX.name, name=new.ALIAS)
+    if work.noted("elasticsearch.alias_dropped") or not client.indices.exists(index=INDEX):
+        work.note("elasticsearch.alias_dropped", True)
+        if not work.noted("elasticsearch.brought_back"):
+            _clone(work, kept, INDEX)
+            work.note("elasticsearch.brought_back", True)
+    settings = work.noted("elasticsearch.settings")
+    client.indices.put_settings(index=INDEX, settings={_BLOCK: settings.get(_BLOCK), _REPLICAS: settings[_REPLICAS]})
+    client.indices.refresh(index=INDEX)
+    there = int(client.count(index=INDEX)["count"])
+    if there < work.noted("elasticsearch.documents"):
+        raise NotEqual(
+            f"{INDEX} was brought back with {there} documents where the backup has {work.noted('elasticsearch.documents')}. "
+            f"{kept} and {work.backup} still hold them; nothing else was dropped. Run `tvmigrate rollback` again."
+        )
+
+
+def clean(work: Work) -> None:
+    """Delete the new index and the kept copy: the old index is back."""
+    if not work.noted("elasticsearch.frozen"):
+        return
+    client = work.clients.elasticsearch.options(ignore_status=404)
+    client.indices.delete(index=new.INDEX.name)
+    client.indices.delete(index=new.kept_index(INDEX, work.run.id))
+
+
+def finish(work: Work) -> None:
+    """Delete the kept copy."""
+    kept = new.kept_index(INDEX, work.run.id)
+    work.clients.elasticsearch.options(ignore_status=404).indices.delete(index=kept)
+
+
+def _assess(document: StoredDocument, policy: Policy, spool: Spool | None) -> Document | None:
+    """Return the new form of a document, None for one set aside; tell the spool what became of it."""
+    outcome: Mapped[Document] | Quarantined
+    source: Mapping[str, Any] = {}
+    try:
+        source = exact_json.parse(document.source)
+        outcome = elasticsearch_document(document.id, source, policy)
+    except Unmappable as why:
+        outcome = Quarantined(why.reason, why.detail)
+    key = show_bytes(document.id.encode())
+    if spool is not None:
+        spool.fate(Rule.ELASTICSEARCH_COMMENTS, Store.ELASTICSEARCH, outcome.fate)
+    if isinstance(outcome, Quarantined):
+        if spool is not None:
+            spool.quarantine(QuarantineRow(Store.ELASTICSEARCH, INDEX, key, outcome, document.source))
+        return None
+    if spool is not None:
+        spool.archive(Store.ELASTICSEARCH, INDEX, key, outcome.archived)
+        spool.inconsistent(Store.ELASTICSEARCH, key, outcome.inconsistency)
+        for name in old.SPELLINGS["program_id"]:
+            if source.get(name) is not None:
+                spool.program(outcome.value.source["program_id"], source[name])
+    return outcome.value
+
+
+def _mapped(work: Work, spool: Spool | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    for document in Dataset.open(work.backup).documents(INDEX):
+        value = _assess(document, work.policy, spool)
+        if value is not None:
+            yield value.id, dict(value.source)
+
+
+def _clone(work: Work, source: str, target: str) -> None:
+    """Clone a closed index; what an interrupted clone left under `target` goes first.
+
+    The number of replicas is said: a clone would have one, whatever its source has
+    (https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-clone).
+    """
+    client = work.clients.elasticsearch
+    settings = work.noted("elasticsearch.settings")
+    client.options(ignore_status=404).indices.delete(index=target)
+    client.indices.clone(index=source, target=target, settings={_REPLICAS: settings[_REPLICAS]}, timeout="5m")
+    client.cluster.health(index=target, wait_for_status="yellow", wait_for_no_initializing_shards=True, timeout="5m")
+
+
+def _indices_behind(client: Elasticsearch, alias: str) -> list[str]:
+    if not client.indices.exists_alias(name=alias):
+        return []
+    return sorted(client.indices.get_alias(name=alias))
+
+
+def _sequence(client: Elasticsearch, index: str) -> dict[str, int]:
+    """Return the highest sequence number of each shard: another one after any write or delete."""
+    shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
+    return {
+        number: max(copy["seq_no"]["max_seq_no"] for copy in copies if copy["routing"]["primary"])
+        for number, copies in shards.items()
+    }
+
+
+def _save_changed(work: Work) -> None:
+    """Write new documents that came or changed since the comparison to `after_switch`, before they go."""
+    client = work.clients.elasticsearch
+    before = work.noted("elasticsearch.new_sequence")
+    if before is None or not client.indices.exists(index=new.INDEX.name):
+        return
+    client.indices.refresh(index=new.INDEX.name)
+    if _sequence(client, new.INDEX.name) == before:
+        return
+    about = client.indices.get(index=new.INDEX.name)[new.INDEX.name]
+    write_index(work.after_switch, new.INDEX.name, about["settings"], about["mappings"])
+    # Sequence numbers count by shard: the lowest of them takes in every change, and maybe some that are none.
+    where = {"range": {"_seq_no": {"gt": min(before.values())}}}
+    with (
+        documents.text_client(work.endpoints.elasticsearch) as reader,
+        DocumentsWriter(work.after_switch / "elasticsearch" / f"{new.INDEX.name}.ndjson") as writer,
+    ):
+        for document in documents.read_all(reader, new.INDEX.name, where):
+            writer.write(document.id, document.source)
+    work.say(
+        f"{new.INDEX.name} was written to after the switch; {writer.records} documents were saved in {work.after_switch} "
+        "before the index goes.",
+        "warning",
+    )

@@ -1,0 +1,55 @@
+"""The migration as data: its steps in order, and those of the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tvmigrate.migrate import backup, clickhouse, elasticsearch, ledger, quarantine, redis
+from tvmigrate.migrate.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of the journal. Each may be run again when it was interrupted, and comes to the same."""
+
+    name: str
+    run: Callable[[Work], None]
+
+
+# Expand, verify, switch, contract: nothing old is touched before every store's new data were compared.
+STEPS: tuple[Step, ...] = (
+    Step("backup.redis", redis.backup),
+    Step("backup.clickhouse", clickhouse.backup),
+    Step("backup.elasticsearch", elasticsearch.backup),
+    Step("backup.verify", backup.verify),
+    Step("build.redis", redis.build),
+    Step("build.clickhouse", clickhouse.build),
+    Step("build.elasticsearch", elasticsearch.build),
+    Step("build.quarantine", quarantine.build),
+    Step("compare.redis", redis.compare),
+    Step("compare.quarantine", quarantine.compare),
+    Step("compare.elasticsearch", elasticsearch.compare),
+    Step("compare.clickhouse", clickhouse.compare),
+    Step("switch.clickhouse", clickhouse.switch),
+    Step("switch.elasticsearch", elasticsearch.switch),
+    Step("switch.redis", redis.switch),
+    Step("remove.clickhouse", clickhouse.remove),
+    Step("remove.elasticsearch", elasticsearch.remove),
+    Step("remove.redis", redis.remove),
+    Step("ledger", ledger.write),
+)
+# Old data come back first; only then does anything new go.
+REVERSE: tuple[Step, ...] = (
+    Step("restore.redis", redis.restore),
+    Step("restore.clickhouse", clickhouse.restore),
+    Step("restore.elasticsearch", elasticsearch.restore),
+    Step("clean.redis", redis.clean),
+    Step("clean.clickhouse", clickhouse.clean),
+    Step("clean.elasticsearch", elasticsearch.clean),
+)
+FINISH: tuple[Step, ...] = (
+    Step("finish.clickhouse", clickhouse.finish),
+    Step("finish.elasticsearch", elasticsearch.finish),
+    Step("finish.redis", redis.finish),
+)

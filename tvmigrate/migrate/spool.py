@@ -1,0 +1,169 @@
+"""What a run knows of single records, on disk: targets, events in order, quarantine, archive and fates."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tvmigrate.contract import exact_json
+from tvmigrate.contract.outcome import Fate, LedgerLine, Quarantined, Rule, Store
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS quarantine (
+    store TEXT, source TEXT, record_key TEXT, reason TEXT, detail TEXT, record TEXT);
+CREATE TABLE IF NOT EXISTS archive (store TEXT, source TEXT, record_key TEXT, fields TEXT);
+CREATE TABLE IF NOT EXISTS extra (store TEXT, source TEXT, field TEXT, n INTEGER, PRIMARY KEY (store, source, field));
+CREATE TABLE IF NOT EXISTS fate (
+    store TEXT, rule TEXT, fate TEXT, expires_ms INTEGER, n INTEGER, PRIMARY KEY (store, rule, fate, expires_ms));
+CREATE TABLE IF NOT EXISTS inconsistency (store TEXT, record_key TEXT, says TEXT);
+CREATE TABLE IF NOT EXISTS program (program_id TEXT, entity TEXT, PRIMARY KEY (program_id, entity)) WITHOUT ROWID;
+-- Redis: what is written under which key, from which old key, and how far that is.
+CREATE TABLE IF NOT EXISTS target (
+    key BLOB PRIMARY KEY, rule TEXT, old BLOB, expires_ms INTEGER, line TEXT, state TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS clash (key BLOB, old BLOB, other BLOB);
+CREATE TABLE IF NOT EXISTS event (
+    key BLOB, seconds INTEGER, nanos INTEGER, metric TEXT, position INTEGER, body TEXT,
+    PRIMARY KEY (key, seconds, nanos, metric, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS old_key (
+    key BLOB PRIMARY KEY, kept TEXT, expires_ms INTEGER, state TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS written (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
+"""
+NEVER = 2**62  # an expiry, in ms since the epoch, of what does not expire: NULLs are never equal in a key
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """One record set aside, as the quarantine table holds it (without run and instant)."""
+
+    store: Store
+    source: str
+    record_key: str
+    why: Quarantined
+    record: str
+
+
+class Spool:
+    """The SQLite file of a run, or a temporary one for a plan (`path` None), deleted by SQLite itself."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open or make it; raises sqlite3.Error."""
+        self.db = sqlite3.connect(path or "", isolation_level=None)
+        self.db.execute("PRAGMA synchronous = FULL")
+        self.db.execute("PRAGMA cache_size = -20000")  # 20 MB at most, whatever the data's size
+        self.db.executescript(_SCHEMA)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make what happens within one transaction: all of it, or nothing."""
+        self.db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def clear(self, store: Store, keep: Rule | None = None) -> None:
+        """Forget what is known of the records of `store`, but of those of `keep`, before they are looked at again.
+
+        Which new Redis keys were written is never forgotten: a rollback has to know.
+        """
+        for table in ("quarantine", "archive", "extra", "inconsistency"):
+            self.db.execute(f"DELETE FROM {table} WHERE store = ?", (store,))
+        self.db.execute("DELETE FROM fate WHERE store = ? AND rule IS NOT ?", (store, keep))
+        if store is Store.REDIS:
+            for table in ("target", "clash", "event", "old_key"):
+                self.db.execute(f"DELETE FROM {table}")
+
+    def quarantine(self, row: QuarantineRow) -> None:
+        """Set one record aside."""
+        self.db.execute(
+            "INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?)",
+            (row.store, row.source, row.record_key, row.why.reason, _utf8(row.why.detail), row.record),
+        )
+
+    def archive(self, store: Store, source: str, record_key: str, fields: Mapping[str, object]) -> None:
+        """Keep the fields of a mapped record that have no place in the new layout; nothing if there are none."""
+        if not fields:
+            return
+        self.db.execute(
+            "INSERT INTO archive VALUES (?, ?, ?, ?)", (store, source, record_key, exact_json.dump(dict(fields)))
+        )
+        for field in fields:
+            self.count_extra(store, source, field, 1)
+
+    def count_extra(self, store: Store, source: str, field: str, n: int) -> None:
+        """Count `n` records that have the extra field or column `field`."""
+        self.db.execute(
+            "INSERT INTO extra VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            (store, source, field, n),
+        )
+
+    def fate(self, rule: Rule, store: Store, fate: Fate, n: int = 1, expires_ms: int | None = None) -> None:
+        """Count `n` records; those with an expiry (ms since the epoch) may yet turn out to be *expired*."""
+        when = NEVER if expires_ms is None else expires_ms
+        self.db.execute(
+            "INSERT INTO fate VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            (store, rule, fate, when, n),
+        )
+
+    def inconsistent(self, store: Store, record_key: str, says: str) -> None:
+        """Keep where the source contradicts itself; nothing if it does not."""
+        if says:
+            self.db.execute("INSERT INTO inconsistency VALUES (?, ?, ?)", (store, _utf8(record_key), says))
+
+    def program(self, program_id: str, entity: str) -> None:
+        """Keep which entity becomes which program id."""
+        self.db.execute("INSERT OR IGNORE INTO program VALUES (?, ?)", (program_id, entity))
+
+    def shared_programs(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield the program ids that several entities become, with these entities."""
+        found = self.db.execute(
+            "SELECT program_id, json_group_array(entity) FROM program GROUP BY program_id HAVING count(*) > 1"
+        )
+        for program_id, entities in found:
+            yield program_id, sorted(exact_json.parse(entities))
+
+    def extras(self) -> list[tuple[str, str, str, int]]:
+        """Return (store, source, field, records) of what goes to the archive."""
+        return self.db.execute("SELECT store, source, field, n FROM extra ORDER BY 1, 2, 3").fetchall()
+
+    def reasons(self) -> list[tuple[str, str, str, int]]:
+        """Return (store, source, reason, records) of what is set aside."""
+        return self.db.execute(
+            "SELECT store, source, reason, count(*) FROM quarantine GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        ).fetchall()
+
+    def inconsistencies(self) -> int:
+        """Return how many records contradict themselves."""
+        return int(self.db.execute("SELECT count(*) FROM inconsistency").fetchone()[0])
+
+    def ledger(self, now_ms: int) -> list[LedgerLine]:
+        """Return the fates by rule; what was to expire by `now_ms` (Redis's clock) is *expired*."""
+        lines = []
+        for store, rule in self.db.execute("SELECT DISTINCT store, rule FROM fate ORDER BY store DESC, rule"):
+            counts = dict.fromkeys(Fate, 0)
+            rows: Iterable[tuple[str, int, int]] = self.db.execute(
+                "SELECT fate, expires_ms, n FROM fate WHERE store = ? AND rule = ?", (store, rule)
+            )
+            for fate, expires_ms, n in rows:
+                gone = expires_ms <= now_ms and fate != Fate.QUARANTINED
+                counts[Fate.EXPIRED if gone else Fate(fate)] += n
+            old = sum(counts.values())
+            lines.append(
+                LedgerLine(Store(store), Rule(rule), old, **{fate.value: count for fate, count in counts.items()})
+            )
+        return lines
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+
+def _utf8(text: str) -> str:
+    """Return `text` as SQLite can hold it: half a surrogate pair stands as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,92 @@
+"""What every step gets: the clients, the choices, the run and where it keeps what it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tvmigrate.contract.policy import Policy
+from tvmigrate.engines.clients import Clients
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.events import Advanced, Listener, Said
+from tvmigrate.migrate.journal import Journal, Run
+from tvmigrate.migrate.spool import Spool
+
+T = TypeVar("T")
+KEEP, REPLACE = "keep", "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run at work. `folder` holds its backup, its spool and what a rollback saved."""
+
+    endpoints: Endpoints
+    clients: Clients
+    run: Run
+    folder: Path
+    journal: Journal
+    spool: Spool
+    listener: Listener
+
+    @property
+    def policy(self) -> Policy:
+        """The choices the run was begun with."""
+        return self.run.policy
+
+    @property
+    def backup(self) -> Path:
+        """The folder of the backup, a dataset."""
+        return self.folder / "backup"
+
+    @property
+    def after_switch(self) -> Path:
+        """The folder for new data changed after the switch, which a rollback takes away."""
+        return self.folder / "after_switch"
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep a JSON value in the journal."""
+        self.journal.note(self.run.id, name, value)
+
+    def noted(self, name: str) -> Any:
+        """Return a value kept in the journal, or None."""
+        return self.journal.noted(self.run.id, name)
+
+    def forget(self, *prefixes: str) -> None:
+        """Take back steps and notes in the journal."""
+        self.journal.forget(self.run.id, *prefixes)
+
+    def redo(self, store: str) -> None:
+        """Take back what was done with one store's data before the switch: its backup is no longer what is there."""
+        steps = (f"{step}.{store}" for step in ("backup", "build", "compare"))
+        self.forget(*steps, "backup.verify", "build.quarantine", "compare.quarantine")
+
+    def say(self, text: str, level: str = "info") -> None:
+        """Tell the person watching."""
+        self.listener(Said(text, level))
+
+    def advanced(self, task: str, done: int, total: int | None = None) -> None:
+        """Report how far a step is."""
+        self.listener(Advanced(task, done, total))
+
+
+@dataclass(slots=True)
+class Found:
+    """What `inspect` of one store found: blockers and remarks as whole sentences, record counts by name."""
+
+    blockers: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield `items` in lists of `size`, the last one maybe shorter."""
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
