@@ -21,6 +21,7 @@ from tvmigrate.engines.embedded.clickhouse_server.execute import Answer, BrokenO
 from tvmigrate.engines.embedded.clickhouse_server.request import Asked, Credentials, External, ask
 
 MOST_AT_ONCE = 256  # requests that run at the same time; each holds a thread
+MOMENT = 0.2  # seconds
 _UPLOAD_PIECE = 1 << 20
 FIELD_BYTES = 64 << 20  # of one text field of a form, such as its query
 
@@ -77,7 +78,10 @@ class _Streamed(Response):
                 if piece:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
         except BrokenOff:
-            return  # without the last chunk, so that no reader takes the answer for whole
+            # No last chunk, so that no reader takes the answer for whole. The moment lets the client read the error
+            # first: aiohttp drops what it has not handed over when it sees the connection end.
+            await anyio.sleep(MOMENT)
+            return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _next(self) -> bytes | None:

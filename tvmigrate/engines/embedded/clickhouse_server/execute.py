@@ -32,6 +32,7 @@ from tvmigrate.engines.embedded.clickhouse_server.statement import (
 
 PIPE_BYTES: Final = 1 << 20
 MEMORY_BYTES: Final = 4 << 20  # of an answer that is waited for whole; what is more lies in a temporary file
+HELD_BYTES: Final = 64 << 10
 STATEMENT_BYTES: Final = 64 << 20
 _STREAMED: Final = ("SELECT", "WITH", "FROM")
 
@@ -62,10 +63,10 @@ def _read_statement(query: bytes, pieces: Iterator[bytes]) -> tuple[bytes, Inlin
 
     As in ClickHouse, the URL's query, a line end and the body make one text.
     """
-    text = query + b"\n" if query else b""
+    text = query
     found: InlineInsert | Cut | None = Cut()
     for piece in pieces:
-        text += piece
+        text += b"\n" + piece if text is query and query else piece
         found = find_inline_insert(text, complete=False) if isinstance(found, Cut) else found
         if isinstance(found, InlineInsert):
             return text, found, _joined(text[found.data_at :], pieces)
@@ -239,15 +240,22 @@ class Service:
 
 
 def _pieces(store: IO[bytes], streaming: _Streaming | None, headers: dict[str, str], version: str) -> Iterator[bytes]:
-    while piece := store.read(PIPE_BYTES):
-        yield piece
-    if streaming is None:
+    """Yield what is stored, then what still streams.
+
+    The engine writes a format's proper end even when a query fails. So the last bytes wait for the outcome, and a
+    failed answer does not get them: without its end no reader of Arrow, Parquet or JSON takes it for whole.
+    """
+    held = b""
+    while piece := store.read(PIPE_BYTES) or (streaming.read() if streaming else b""):
+        held += piece
+        if len(held) > HELD_BYTES:
+            yield held[:-HELD_BYTES]
+            held = held[-HELD_BYTES:]
+    if streaming is None or streaming.failure is None:
+        yield held
         return
-    while piece := streaming.read():
-        yield piece
-    if streaming.failure:
-        yield exception_block(streaming.failure.line(version), headers["X-ClickHouse-Exception-Tag"])
-        raise BrokenOff
+    yield exception_block(streaming.failure.line(version), headers["X-ClickHouse-Exception-Tag"])
+    raise BrokenOff
 
 
 def _packed(answer: Answer, asked: Asked) -> Answer:
