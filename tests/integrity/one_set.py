@@ -1,0 +1,39 @@
+"""Many rehearsals on one set of running engines, which are emptied in between: to start them anew takes seconds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tvmigrate.contract.policy import Policy
+from tvmigrate.engines.clients import Clients
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.events import Listener, ignore
+from tvmigrate.verify.findings import Verdict
+from tvmigrate.verify.rehearsal import Job, rehearse
+
+SHOW = Policy(show="the_voice")
+_SYSTEM_DATABASES = {"system", "default", "information_schema", "INFORMATION_SCHEMA"}
+
+
+def empty(endpoints: Endpoints) -> None:
+    """Remove everything from the three engines."""
+    with Clients(endpoints) as clients:
+        clients.redis.flushall()
+        for (database,) in clients.clickhouse.query("SELECT name FROM system.databases").result_rows:
+            if database not in _SYSTEM_DATABASES:
+                clients.clickhouse.command(f"DROP DATABASE `{database}` SYNC")
+        for index in clients.elasticsearch.indices.get(index="*"):
+            clients.elasticsearch.indices.delete(index=index)
+
+
+def rehearse_on(endpoints: Endpoints, dataset: Path, listener: Listener = ignore, **job: object) -> Verdict:
+    """Empty the engines, rehearse on them, and return the verdict; `job` are fields of `Job`."""
+    empty(endpoints)
+    asked = replace(Job(dataset, SHOW, engines="live", second_round=False), **job)
+    with pytest.MonkeyPatch.context() as environment:
+        for name, url in endpoints.environ().items():
+            environment.setenv(name, url)
+        return rehearse(asked, listener)

@@ -1,0 +1,262 @@
+"""Hypothesis strategies for small whole old systems, with the dialects and the odd values of every store."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tvmigrate.contract import new, old, values
+from tvmigrate.contract.outcome import Unmappable
+from tvmigrate.contract.policy import Policy
+
+# Elasticsearch refuses a document with two spellings of one type of field unless its mapping says otherwise, so none of
+# the fields is indexed here; the migration reads `_source`.
+INDEX = {"settings": {"index": {"number_of_shards": "1", "number_of_replicas": "0"}}, "mappings": {"dynamic": "false"}}
+
+
+@dataclass(frozen=True)
+class OldSystem:
+    """The lines of a dataset's files."""
+
+    redis: list[dict[str, Any]]
+    comments: list[dict[str, Any]]
+    eaos_metrics: list[dict[str, Any]]
+    documents: list[dict[str, Any]]
+
+    def write(self, folder: Path) -> Path:
+        """Write the dataset into `folder` and return it."""
+        (folder / "clickhouse").mkdir(parents=True)
+        (folder / "elasticsearch").mkdir()
+        (folder / "dataset.toml").write_text('name = "random"\n')
+        _lines(folder / "redis.ndjson", self.redis)
+        for table, rows in ((old.COMMENTS, self.comments), (old.EAOS_METRICS, self.eaos_metrics)):
+            (folder / "clickhouse" / f"{table.name}.sql").write_text(table.create(old.DATABASE) + "\n")
+            _lines(folder / "clickhouse" / f"{table.name}.ndjson", rows)
+        (folder / "elasticsearch" / f"{old.INDEX.name}.json").write_text(json.dumps(INDEX))
+        _lines(folder / "elasticsearch" / f"{old.INDEX.name}.ndjson", self.documents)
+        return folder
+
+
+def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------------------- values
+
+# No controls that JSON or a URL would have to escape in ways of their own; those have examples in fixtures/standard.
+text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
+entities = st.sampled_from(
+    ["contestant_1", "segment_intro", "thí sinh 3", "thi\u0301 sinh 3", "other_show/host", "current:x", "🎤", " "]
+) | text  # fmt: skip
+labels = st.sampled_from(
+    ["tích cực", "TIÊU CỰC", "\u00a0trung lập ", "ti\u0301ch c\u01b0\u0323c", "positive", "Neutral", "negative\u3000",
+     "tÃ­ch cá»±c", "mixed", ""]
+) | text  # fmt: skip
+topics = st.lists(st.sampled_from(["show", "performance", "giọng hát", " outfit ", "", "show"]) | text, max_size=4)
+floats = st.floats(allow_nan=False, allow_infinity=False, width=32)
+scores = st.floats(-1, 1, width=32) | floats
+counts = st.sampled_from([0, 1, 120, "7", 3.0, 2**63 - 1, 2**63, -1, 1.5, True, "x", None]) | st.integers(0, 10**6)
+instants = st.integers(-(10**9), 4 * 10**9)
+
+
+@st.composite
+def timestamps(draw: st.DrawFn) -> Any:
+    """Return a time in one of the writers' spellings, now and then one that is none."""
+    seconds = draw(instants)
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    fraction = draw(st.sampled_from(["", ".5", ".123", ".000001", ".123456789"]))
+    zone = timezone(timedelta(hours=draw(st.sampled_from([0, 7, -5]))))
+    local = moment.astimezone(zone)
+    clock = local.strftime("%Y-%m-%dT%H:%M:%S") if local.year >= 1000 else "0999-01-01T00:00:00"
+    return draw(
+        st.sampled_from(
+            [
+                clock + fraction + "Z",
+                clock + fraction + local.isoformat()[-6:],
+                clock.replace("T", " ") + fraction,
+                seconds,
+                seconds * 1000,
+                seconds + 0.25,
+                clock + ".1234567890Z",
+                "yesterday",
+                "",
+                False,
+            ]
+        )
+    )
+
+
+def json_objects(required: Mapping[str, st.SearchStrategy[Any]], optional: Mapping[str, st.SearchStrategy[Any]]):
+    return st.fixed_dictionaries(dict(required), optional=dict(optional))
+
+
+# ----------------------------------------------------------------------------------------------------------- Redis
+
+tallies = dict.fromkeys((old.EAOS_POSITIVE, old.EAOS_NEGATIVE, old.EAOS_NEUTRAL, old.EAOS_TOTAL), counts)
+eaos_values = st.one_of(
+    json_objects(
+        {"score": scores},
+        {"metadata": json_objects({}, {**tallies, "updated_at": timestamps(), "model": text}), "note": text},
+    ),
+    json_objects({"score": scores | st.none()}, {**tallies, "timestamp": timestamps()}),
+).map(lambda value: json.dumps(value, ensure_ascii=False))
+broken = st.sampled_from(["{", "[]", "null", '{"score": NaN}', '{"score": 1, "score": 2}', '"half \\ud83d"', ""]) | text
+items = st.one_of(
+    json_objects(
+        {"value": scores | counts},
+        {"entity": entities, "timestamp": timestamps(), "source": text, "extra": st.integers()},
+    ).map(lambda item: json.dumps(item, ensure_ascii=False)),
+    broken,
+    st.sampled_from(["0.5", "17"]),
+)
+ttls = st.none() | st.integers(3_600_000, 10**9)
+members = st.lists(
+    st.tuples(text, floats | st.sampled_from(["inf", "-inf"])).map(list),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda m: m[0],
+)
+unrelated = st.one_of(
+    st.fixed_dictionaries({"type": st.just("string"), "value": text | st.just({"b64": "/w=="})}),
+    st.fixed_dictionaries({"type": st.just("list"), "value": st.lists(text, min_size=1, max_size=3)}),
+    st.fixed_dictionaries({"type": st.just("set"), "value": st.lists(text, min_size=1, max_size=3, unique=True)}),
+    st.fixed_dictionaries({"type": st.just("zset"), "value": members}),
+    st.fixed_dictionaries(
+        {"type": st.just("hash"), "value": st.dictionaries(text.filter(bool), text, min_size=1, max_size=3)}
+    ),
+)
+
+
+def _key(db: int, key: str, rest: dict[str, Any], ttl: int | None) -> dict[str, Any]:
+    return {"db": db, "key": key, "type": rest["type"], "ttl_ms": ttl, "value": rest["value"]}
+
+
+@st.composite
+def redis_keys(draw: st.DrawFn, policy: Policy) -> list[dict[str, Any]]:
+    """Return keys of every kind; no two eaos keys have one target, since that is refused before anything is done."""
+    keys: dict[tuple[int, str], dict[str, Any]] = {}
+
+    def add(db: int, key: str, rest: dict[str, Any]) -> None:
+        keys.setdefault((db, key), _key(db, key, rest, draw(ttls)))
+
+    for entity in _without_collisions(draw(st.lists(entities, max_size=5, unique=True)), policy):
+        rest = {"type": "string", "value": draw(eaos_values | broken)}
+        add(0, f"eaos:{entity}", draw(st.just(rest) | unrelated.filter(lambda other: other["type"] != "hash")))
+    for window in draw(st.lists(st.sampled_from(["5m", "15m", "60m", "30m", "05m", "5", ""]), max_size=3, unique=True)):
+        add(0, f"trend:{window}", {"type": "zset", "value": draw(members)})
+    for metric in draw(st.lists(st.sampled_from(["eaos", "rate", "", "a:b"]) | text, max_size=3, unique=True)):
+        add(0, f"metrics:{metric}", {"type": "list", "value": draw(st.lists(items, min_size=1, max_size=5))})
+    for db in draw(st.lists(st.sampled_from([0, 0, 3]), max_size=3)):
+        add(db, "session:" + draw(text), draw(unrelated))
+    return list(keys.values())
+
+
+def _without_collisions(candidates: list[str], policy: Policy) -> list[str]:
+    kept: list[str] = []
+    names = {f"eaos:{entity}" for entity in candidates}
+    targets: set[str] = set()
+    for entity in candidates:
+        try:
+            target = new.eaos_key(values.program_id(entity, policy))
+        except Unmappable:
+            kept.append(entity)
+            continue
+        if target not in targets and target not in names:
+            targets.add(target)
+            kept.append(entity)
+    return kept
+
+
+# -------------------------------------------------------------------------- comments, in ClickHouse and Elasticsearch
+
+
+def single(value: float) -> float:
+    """Return `value` as a Float32 holds it."""
+    return struct.unpack("f", struct.pack("f", value))[0]
+
+
+@st.composite
+def comments(draw: st.DrawFn, number: int) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return one comment as a row and as a document; now and then one of the two old stores lacks it."""
+    comment_id = f"c{number}"
+    entity, label, body, user = draw(entities), draw(labels), draw(text), draw(text)
+    score = single(draw(scores))
+    engagement = abs(single(draw(floats)))
+    named = draw(topics)
+    seconds = draw(st.integers(0, 2**32 - 1))
+    row = {
+        "comment_id": comment_id,
+        "entity": entity,
+        "text": body,
+        "username": user,
+        "created_at": (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S"),
+        "sentiment": label,
+        "sentiment_score": draw(st.just(score) | st.sampled_from(["nan", "inf"])) if draw(st.booleans()) else score,
+        "engagement": engagement,
+        "topics": ", ".join(named),
+        "eaos_score": draw(st.none() | floats),
+    }
+    spell = {field: draw(st.sampled_from(names)) for field, names in old.SPELLINGS.items()}
+    source: dict[str, Any] = {
+        spell["text"]: body,
+        spell["program_id"]: entity,
+        spell["timestamp"]: draw(st.sampled_from([seconds, seconds * 1000 if seconds > 10**8 else seconds])),
+        spell["sentiment"]: label,
+        spell["sentiment_score"]: score,
+    }
+    optional = {
+        "engagement_score": draw(st.sampled_from([engagement, repr(engagement)])),
+        "topics": draw(st.sampled_from([[topic for topic in named if "," not in topic], ", ".join(named)])),
+        "username": user,
+    }
+    for field, value in optional.items():
+        if draw(st.integers(0, 3)):
+            source[spell[field]] = value
+    source |= draw(st.dictionaries(st.sampled_from(["likes", "lang", "device"]), text | st.integers(0, 9), max_size=2))
+    odd = draw(st.integers(0, 9))
+    if odd == 0:
+        source.pop(draw(st.sampled_from(sorted(source))))
+    elif odd == 1:
+        source[draw(st.sampled_from(sorted(source)))] = draw(st.sampled_from([None, True, -1, "x", [1], {}]))
+    elif odd == 2:
+        source[draw(st.sampled_from([name for names in old.SPELLINGS.values() for name in names]))] = draw(text)
+    missing = draw(st.integers(0, 12))
+    return (None if missing == 0 else row), (None if missing == 1 else {"_id": comment_id, "_source": source})
+
+
+@st.composite
+def eaos_metrics(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a row of the old `eaos_metrics`."""
+    breakdown = draw(
+        st.dictionaries(labels, counts, max_size=4).map(lambda value: json.dumps(value, ensure_ascii=False)) | broken
+    )
+    score = single(draw(floats))
+    return {
+        "entity": draw(entities),
+        "eaos_score": score if math.isfinite(score) else 0.0,
+        "sentiment_breakdown": breakdown,
+        "comment_count": draw(st.integers(0, 2**32 - 1)),
+        "recorded_at": (datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=draw(st.integers(0, 10**6)))).strftime(
+            "%Y-%m-%d %H:%M:%S"
+        ),
+    }
+
+
+@st.composite
+def old_systems(draw: st.DrawFn, policy: Policy) -> OldSystem:
+    """Return a whole old system of a few records a store."""
+    both = [draw(comments(number)) for number in range(draw(st.integers(0, 8)))]
+    return OldSystem(
+        redis=draw(redis_keys(policy)),
+        comments=[row for row, _ in both if row is not None],
+        eaos_metrics=draw(st.lists(eaos_metrics(), max_size=4)),
+        documents=[document for _, document in both if document is not None],
+    )

@@ -1,0 +1,25 @@
+"""Every table has the columns, types, engine and keys of the new layout (contract §2)."""
+
+import pytest
+
+from tvmigrate.contract import new
+from tvmigrate.pytest_plugin import Outcome
+
+
+@pytest.mark.parametrize("table", [table.name for table in (*new.TABLES, *new.OWN_TABLES)])
+def test_the_table_is_defined_as_the_contract_says(migrated: Outcome, table: str) -> None:
+    """Assert that each column, type, engine, sorting key and partition key is the contract's.
+
+    `CREATE TABLE IF NOT EXISTS eaos_metrics` over the old table changes nothing and says nothing; only the columns tell.
+    """
+    migrated.passes(f"clickhouse.schema.{table}")
+
+
+def test_anomalies_is_there_and_empty(migrated: Outcome) -> None:
+    """Assert that nobody invented anomalies: nothing old maps to them."""
+    migrated.passes("clickhouse.anomalies")
+
+
+def test_no_old_table_is_left_under_its_old_name(migrated: Outcome) -> None:
+    """Assert that old tables are kept aside whole, and that no table of somebody else was dropped or redefined."""
+    migrated.passes("clickhouse.old-tables")
