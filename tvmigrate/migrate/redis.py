@@ -248,6 +248,7 @@ def _settle_targets(client: redis.Redis, policy: Policy, spool: Spool, existing:
     blockers: list[str] = []
     for batch in batches(wanted(spool), BATCH):
         found = read_named(client, [live.key.key for live, _ in batch])
+        states: list[tuple[str, bytes]] = []
         for (live, _), there in zip(batch, found, strict=True):
             key = live.key.key
             state = NEW
@@ -262,7 +263,9 @@ def _settle_targets(client: redis.Redis, policy: Policy, spool: Spool, existing:
                         f"The Redis key {show_bytes(key)} is there already, and is not what {show_bytes(one)} becomes. Say "
                         "--existing keep or --existing replace, or remove it."
                     )
-            spool.db.execute("UPDATE target SET state = ? WHERE key = ?", (state, key))
+            states.append((state, key))
+        with spool.together():
+            spool.db.executemany("UPDATE target SET state = ? WHERE key = ?", states)
     return blockers
 
 

@@ -52,7 +52,7 @@ class Spool:
     def __init__(self, path: Path | None) -> None:
         """Open or make it; raises sqlite3.Error."""
         self.db = sqlite3.connect(path or "", isolation_level=None)
-        self.db.execute("PRAGMA synchronous = FULL")
+        self.db.execute(f"PRAGMA synchronous = {'OFF' if path is None else 'FULL'}")
         self.db.execute("PRAGMA cache_size = -20000")  # 20 MB at most, whatever the data's size
         self.db.executescript(_SCHEMA)
 
