@@ -9,8 +9,10 @@ import pytest
 
 from .serving import Either
 
-CREATE = "CREATE TABLE {} (d DateTime64(3, 'UTC'), n UInt32, s LowCardinality(String)) ENGINE = MergeTree PARTITION BY toYYYYMM(d) ORDER BY (s, n)"
-FILL = "INSERT INTO {} SELECT toDateTime64('2025-01-15 00:00:00', 3, 'UTC') + INTERVAL number % 3 MONTH, number, 'p' || number % 2 FROM numbers(300)"
+CREATE = """CREATE TABLE {} (d DateTime64(3, 'UTC'), n UInt32, s LowCardinality(String))
+    ENGINE = MergeTree PARTITION BY toYYYYMM(d) ORDER BY (s, n)"""
+FILL = """INSERT INTO {} SELECT toDateTime64('2025-01-15 00:00:00', 3, 'UTC') + INTERVAL number % 3 MONTH,
+    number, 'p' || number % 2 FROM numbers(300)"""
 
 
 @pytest.fixture
@@ -87,7 +89,8 @@ async def test_tables_columns_and_parts_are_listed(both: Either) -> None:
         "query", "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = 'one'"
     )
     assert columns.result_rows == [("d", "DateTime64(3, 'UTC')"), ("n", "UInt32"), ("s", "LowCardinality(String)")]
-    parts = "SELECT partition, sum(rows) FROM system.parts WHERE active AND database = currentDatabase() GROUP BY 1 ORDER BY 1"
+    parts = """SELECT partition, sum(rows) FROM system.parts
+        WHERE active AND database = currentDatabase() GROUP BY 1 ORDER BY 1"""
     assert (await both("query", parts)).result_rows == [("202501", 100), ("202502", 100), ("202503", 100)]
 
 

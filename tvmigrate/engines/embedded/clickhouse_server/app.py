@@ -116,7 +116,7 @@ def create_app(service: Service, user: User) -> Starlette:
 
     async def query(request: Request) -> Response:
         url = dict(request.query_params.multi_items())
-        headers = {name.lower(): text for name, text in request.headers.items()}
+        headers = {name.lower(): _utf8(text) for name, text in request.headers.items()}
         running = Running()
         query_id = None
         try:
@@ -170,6 +170,11 @@ def create_app(service: Service, user: User) -> Starlette:
             Route("/{path:path}", nothing, methods=["GET", "HEAD", "POST"]),
         ]
     )
+
+
+def _utf8(header: str) -> str:
+    """Return a header as ClickHouse reads it; ASGI hands it over as Latin-1."""
+    return header.encode("latin-1").decode(errors="surrogateescape")
 
 
 async def _drain(request: Request) -> None:

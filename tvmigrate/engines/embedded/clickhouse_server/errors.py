@@ -44,7 +44,7 @@ _STATUS_OF_CODE: Final = {int(code): status for status, codes in _CODES_OF_STATU
 
 _ENGINE_TEXT = re.compile(r"Code: (\d+)\. DB::(?:\w+)?Exception: (.*)", re.DOTALL)
 _VERSION = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)\.?")
-_NAME = re.compile(r"\(([A-Z][A-Z0-9_]{2,})\)")
+_NAMED_AGAIN = re.compile(r"(\([A-Z][A-Z0-9_]{2,}\))(?:[. ]*\1)+$")
 
 
 class QueryError(TvmigrateError):
@@ -71,10 +71,7 @@ class QueryError(TvmigrateError):
         while again := _ENGINE_TEXT.match(text):
             code, text = int(again[1]), again[2]
         text = _VERSION.sub("", text).rstrip()
-        names = _NAME.findall(text)
-        if len(names) > 1 and text.endswith(f"({names[-1]})") and names[-1] == names[-2]:
-            text = text[: text.rindex(f"({names[-1]})")].rstrip(" .")
-        return cls(code, text)
+        return cls(code, _NAMED_AGAIN.sub(r"\1", text))
 
     @property
     def status(self) -> int:

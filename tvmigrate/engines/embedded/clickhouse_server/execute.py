@@ -28,13 +28,14 @@ from tvmigrate.engines.embedded.clickhouse_server.statement import (
     find_inline_insert,
     find_output,
     first_words,
+    is_blank,
 )
 
 PIPE_BYTES: Final = 1 << 20
 MEMORY_BYTES: Final = 4 << 20  # of an answer that is waited for whole; what is more lies in a temporary file
 HELD_BYTES: Final = 64 << 10
 STATEMENT_BYTES: Final = 64 << 20
-_STREAMED: Final = ("SELECT", "WITH", "FROM")
+_STREAMED: Final = (("SELECT",), ("WITH",), ("FROM",))
 
 
 class BrokenOff(Exception):  # noqa: N818 - not an error of its own: the error is already in the stream
@@ -174,6 +175,8 @@ class Service:
         entered = False
         try:
             kind, count = (Kind.MUTATING, 1) if insert else scope.handle.classify(text)
+            if not insert and is_blank(text):
+                raise QueryError.own(Code.SYNTAX_ERROR, "Syntax error: Empty query.")
             if count > 1:
                 raise QueryError.own(Code.SYNTAX_ERROR, "Syntax error: Multi-statements are not allowed.")
             scope.enter(text, kind, externals)
@@ -185,7 +188,7 @@ class Service:
             if output.into_outfile:
                 raise QueryError.own(Code.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed over HTTP.")
             format_name = output.format or asked.format
-            if kind is Kind.READ_ONLY and first_words(text, 1)[0] in _STREAMED:
+            if kind is Kind.READ_ONLY and first_words(text, 1) in _STREAMED:
                 entered = True
                 streaming = _Streaming(text, asked, scope, self._engine)
                 running.cancel = streaming.cancel

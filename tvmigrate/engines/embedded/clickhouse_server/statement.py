@@ -183,6 +183,11 @@ def find_output(text: bytes) -> Readable:
     return Readable(text[:end], b"", None, outfile)
 
 
+def is_blank(text: bytes) -> bool:
+    """Whether a text has nothing but blanks, comments and semicolons."""
+    return all(token.text == b";" for token in _tokens(text))
+
+
 def first_words(text: bytes, count: int) -> tuple[str, ...]:
     """Return up to `count` leading words in capitals, brackets before them left out."""
     words: list[str] = []
