@@ -138,6 +138,7 @@ def examine(
     """
     sheets = {check.id: Sheet(check, limit) for check in examination.checks}
     error: str | None = None
+    before = context.book.copy()
     try:
         if why_not := examination.applies(context):
             context.listener(Said(f"{', '.join(sheets)}: not judged. {why_not}"))
@@ -147,4 +148,7 @@ def examine(
         error = str(problem)
     except Exception as problem:  # noqa: BLE001 - any other exception too means that the check could not look
         error = f"The check stopped: {type(problem).__name__}: {problem}"
+    if error is not None:
+        # Half a count would look like records without a fate.
+        context.book.restore(before)
     return [sheet.result(error) for check_id, sheet in sheets.items() if only is None or check_id in only]

@@ -24,13 +24,14 @@ def same_number(one: float | Decimal, other: float | Decimal) -> bool:
 
     A literal with a fraction or an exponent is a double. 1 and 1.0 are one number, 0 and -0.0 are not.
     """
-    plain, other_plain = _plain(one), _plain(other)
+    plain, other_plain = plain_number(one), plain_number(other)
     if isinstance(plain, float) and math.isinf(plain):
         return one == other  # beyond what a double holds: digit for digit
     return plain == other_plain and _minus_zero(plain) == _minus_zero(other_plain)
 
 
-def _plain(number: float | Decimal) -> float:
+def plain_number(number: float | Decimal) -> float:
+    """Return a number as the integer or the IEEE double that it is compared as."""
     if not isinstance(number, Decimal):
         return number
     return int(number) if number.as_tuple().exponent == 0 else float(number)

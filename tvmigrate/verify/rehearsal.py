@@ -266,7 +266,7 @@ class Rehearsal:
         return self._reported([sheet.result(error)], suffix)
 
     def _examine(self, phase: Phase, suffix: str, run: command.Run, book: Book) -> list[CheckResult]:
-        wanted = [one for one in self._registry.examinations if one.checks[0].phase is phase and self._wanted(one)]
+        wanted = self._wanted(phase)
         results: list[CheckResult] = []
         with self._timed(f"verify {phase}{suffix}"):
             try:
@@ -287,11 +287,7 @@ class Rehearsal:
         task = f"check {examination.checks[0].id.rpartition('.')[0]}{suffix}"
         began = time.monotonic()
         self._listener(Started(task))
-        before = context.book.copy()
         results = examine(examination, context, limit=self.job.max_findings)
-        if any(result.error for result in results):
-            # Half a count would look like records without a fate.
-            context.book.restore(before)
         if any(result.error for result in results) and (dead := self._dead_engine()):
             results = [replace(r, error=f"{r.error} {dead}") if r.error else r for r in results]
         found = sum(result.findings_total for result in results)
@@ -311,10 +307,19 @@ class Rehearsal:
             return str(dead)
         return None
 
-    def _wanted(self, examination: Examination) -> bool:
-        only = self.job.only
-        # The balance is of what all the others wrote down.
-        return only is None or BALANCE.id in only or any(check.id in only for check in examination.checks)
+    def _wanted(self, phase: Phase) -> list[Examination]:
+        """Return the examinations to run, by store; the balance last, since it is of what others wrote down."""
+        only, stores = self.job.only, list(Store)
+
+        def asked_for(one: Examination) -> bool:
+            return only is None or BALANCE.id in only or any(check.id in only for check in one.checks)
+
+        def place(one: Examination) -> tuple[bool, int]:
+            return any(check is BALANCE for check in one.checks), stores.index(one.checks[0].store)
+
+        return sorted(
+            (e for e in self._registry.examinations if e.checks[0].phase is phase and asked_for(e)), key=place
+        )
 
     def _reported(self, results: list[CheckResult], suffix: str) -> list[CheckResult]:
         only = self.job.only

@@ -1,0 +1,360 @@
+"""The checks on Redis after the migration: one pass over the dataset, one over every live key, answer all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from tvmigrate.contract.outcome import LEDGER_RULES, Fate, Rule, Store
+from tvmigrate.verify.check import Check, Sheet, examines
+from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
+from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.quarantine import compare_archive, compare_quarantine, quarantined_rows
+from tvmigrate.verify.redis_events import compare_list
+from tvmigrate.verify.redis_expected import (
+    EVENTS,
+    GONE,
+    HASH,
+    KEPT,
+    NEW_ROLES,
+    REST,
+    UNRELATED,
+    ZSET,
+    Expected,
+    ExpectedKey,
+    key_name,
+)
+from tvmigrate.verify.redis_form import form_findings, new_type
+from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, LiveKey, now_ms, ttl_difference, walk
+from tvmigrate.verify.redis_records import hash_findings, trend_findings, untouched_findings
+
+
+def _check(name: str, rule: Rule, claim: str) -> Check:
+    return Check(f"redis.{name}", Phase.MIGRATION, Store.REDIS, rule, claim)
+
+
+EAOS = _check(
+    "eaos", Rule.REDIS_EAOS, "Assert that each eaos key that maps is a hash of its six fields, value for value."
+)
+TREND = _check("trend", Rule.REDIS_TREND, "Assert that each trend has the same members and scores, bit for bit.")
+METRIC = _check(
+    "metric",
+    Rule.REDIS_METRIC,
+    "Assert that each metrics item that maps is one event of its program and day, field for field, in order.",
+)
+SCHEMA = _check(
+    "schema", Rule.REDIS_SCHEMA, "Assert that every key under a new name has the new layout's type and form."
+)
+TTL = _check(
+    "ttl", Rule.REDIS_TTL, "Assert that a key expires when the old one would have, and that one without a TTL stays."
+)
+OLD_KEYS = _check(
+    "old-keys",
+    Rule.REDIS_SCHEMA,
+    "Assert that no mapped key is left under its old name, and that what is quarantined stays where and as it was.",
+)
+UNRELATED_KEYS = _check(
+    "unrelated",
+    Rule.REDIS_UNRELATED,
+    "Assert that every key that is none of ours, in every database, is as it was: type, value, TTL.",
+)
+QUARANTINE = _check(
+    "quarantine",
+    Rule.LEDGER_BALANCE,
+    "Assert that each Redis record that does not map is in quarantine once, with its reason, and no other is.",
+)
+ARCHIVE = _check(
+    "archive", Rule.REDIS_EAOS, "Assert that every field of an eaos key without a new place is in the archive."
+)
+EXTRA = _check("extra", Rule.REDIS_SCHEMA, "Assert that there is no key that neither was there nor comes from a rule.")
+
+_RECORD_RULES = (Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC)
+_OF_ROLE = {HASH: EAOS, ZSET: TREND, EVENTS: METRIC}
+_STAYS = "A key whose records do not map stays untouched, so that nothing of it is lost."
+_NOT_OURS = "It is none of the migration's keys, and those stay bit for bit."
+
+
+@examines(EAOS, TREND, METRIC, SCHEMA, TTL, OLD_KEYS, UNRELATED_KEYS, QUARANTINE, ARCHIVE, EXTRA)
+def redis(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Compare every live key with what the rules make of the dataset's keys."""
+    with Expected(context) as expected:
+        examination = _Examination(context, sheets, expected)
+        examination.count_old_records()
+        examination.look_at_live_keys()
+        examination.look_at_missing_keys()
+        examination.look_at_quarantine_and_archive()
+
+
+class _Examination:
+    def __init__(self, context: Context, sheets: Mapping[str, Sheet], expected: Expected) -> None:
+        self._context = context
+        self._sheets = sheets
+        self._expected = expected
+        self._old_kept = context.old_end_state is OldEndState.KEPT
+        self._now = 0
+        for check, roles in ((EAOS, (HASH,)), (TREND, (ZSET,)), (METRIC, (EVENTS,)), (UNRELATED_KEYS, (UNRELATED,))):
+            self._sheet(check).old_side_has(self._count(roles))
+        self._sheet(OLD_KEYS).old_side_has(self._count((GONE, REST, KEPT)))
+        for finding in expected.collisions:
+            self._sheet(EAOS).find(finding)
+
+    def _sheet(self, check: Check) -> Sheet:
+        return self._sheets[check.id]
+
+    def _count(self, roles: Iterable[str]) -> int:
+        marks = ", ".join(f"'{role}'" for role in roles)
+        return self._expected.count(f"SELECT count(*) FROM keys WHERE role IN ({marks})")
+
+    # ---------------------------------------------------------------------------------------------- keys that are there
+
+    def look_at_live_keys(self) -> None:
+        """Judge each live key by what is expected of it."""
+        known = {db for (db,) in self._expected.spool.rows("SELECT DISTINCT db FROM keys")}
+        looks: Mapping[str, Callable[[ExpectedKey, LiveKey], None]] = {
+            HASH: self._hash, ZSET: self._trend, EVENTS: self._events,
+            GONE: self._gone, REST: self._stays, KEPT: self._stays, UNRELATED: self._unrelated,
+        }  # fmt: skip
+        self._now = now_ms(self._context.clients) + TTL_TOLERANCE_MS
+        self._sheet(EXTRA).saw()  # the whole of Redis, where it is empty
+        for live in walk(self._context.clients, known, self._context.reference.baseline.redis_dumps):
+            self._sheet(EXTRA).saw()
+            found = self._expected.look_up(live.db, live.key)
+            if found is None:
+                self._unexpected(live)
+            else:
+                looks[found.role](found, live)
+        self._now = now_ms(self._context.clients) + TTL_TOLERANCE_MS
+
+    def _unexpected(self, live: LiveKey) -> None:
+        name = key_name(live.db, live.key)
+        note = (
+            f"{name} ({live.type}) was not there before, and no rule makes it out of an old key. A migration leaves "
+            "nothing of its own behind, and gives no record two places."
+        )
+        self._sheet(EXTRA).find(
+            Finding(Store.REDIS, Rule.REDIS_SCHEMA, Direction.EXTRA, note, new=name, field="key", actual=live.type)
+        )
+        if live.db == 0 and new_type(live.key):
+            self._form(live, name)
+
+    def _form(self, live: LiveKey, name: str) -> None:
+        sheet = self._sheet(SCHEMA)
+        sheet.saw()
+        for finding in form_findings(live, name):
+            sheet.find(finding)
+
+    def _right_type(self, expected: ExpectedKey, live: LiveKey, kind: str) -> bool:
+        self._form(live, expected.name)
+        self._ttl(expected, live)
+        if live.type == kind:
+            return True
+        note = f"{expected.name} is a {live.type}, and {expected.old} becomes a {kind}: nothing of it is found there."
+        self._sheet(_OF_ROLE[expected.role]).find(
+            Finding(
+                Store.REDIS, expected.rule, Direction.CHANGED, note, old=expected.old, new=expected.name, field="type",
+                expected=kind, actual=live.type,
+            )
+        )  # fmt: skip
+        return False
+
+    def _hash(self, expected: ExpectedKey, live: LiveKey) -> None:
+        sheet = self._sheet(EAOS)
+        sheet.saw()
+        if not self._right_type(expected, live, "hash"):
+            self._without_fate(expected, expected.old)
+            return
+        self._fate(expected.rule, Fate.FILLED if expected.state["filled"] else Fate.MAPPED)
+        for finding in hash_findings(expected, live, self._context):
+            sheet.find(finding)
+
+    def _trend(self, expected: ExpectedKey, live: LiveKey) -> None:
+        sheet = self._sheet(TREND)
+        members = expected.state["value"]
+        sheet.saw(len(members))
+        right = self._right_type(expected, live, "zset")
+        for member in members:
+            if right and member in live.state["value"]:
+                self._fate(expected.rule, Fate.MAPPED)
+            else:
+                self._without_fate(expected, f"{expected.old}#{member}")
+        if right:
+            for finding in trend_findings(expected, live):
+                sheet.find(finding)
+
+    def _events(self, expected: ExpectedKey, live: LiveKey) -> None:
+        self._compare_events(expected, live.state["value"] if self._right_type(expected, live, "list") else [])
+
+    def _compare_events(self, expected: ExpectedKey, items: list[str]) -> None:
+        sheet = self._sheet(METRIC)
+        events = list(self._expected.events(expected.key))
+        sheet.saw(len(events))
+        compared = compare_list(expected.name, events, items, self._now)
+        for finding in compared.findings:
+            sheet.find(finding)
+        for fate in compared.found:
+            self._fate(expected.rule, fate)
+        for event in compared.missing:
+            if event.deadline is not None and event.deadline <= self._now:
+                self._fate(expected.rule, Fate.EXPIRED)
+            else:
+                self._without_fate(expected, event.old)
+
+    def _gone(self, expected: ExpectedKey, live: LiveKey) -> None:
+        if self._old_kept:
+            self._stays(expected, live)
+            return
+        sheet = self._sheet(OLD_KEYS)
+        sheet.saw()
+        note = (
+            f"{expected.old} is still there, though everything in it maps. No mapped key is left under its old name, "
+            "or two versions of one record live on; a migration that is meant to leave them is judged with --old kept."
+        )
+        sheet.find(
+            Finding(
+                Store.REDIS, expected.rule, Direction.EXTRA, note, old=expected.old, new=expected.name, field="key",
+                actual=live.type,
+            )
+        )  # fmt: skip
+
+    def _stays(self, expected: ExpectedKey, live: LiveKey) -> None:
+        sheet = self._sheet(OLD_KEYS)
+        sheet.saw()
+        self._ttl(expected, live)
+        for finding in untouched_findings(expected, live, _STAYS):
+            sheet.find(finding)
+
+    def _unrelated(self, expected: ExpectedKey, live: LiveKey) -> None:
+        sheet = self._sheet(UNRELATED_KEYS)
+        sheet.saw()
+        self._fate(expected.rule, Fate.UNTOUCHED)
+        for finding in untouched_findings(expected, live, _NOT_OURS):
+            sheet.find(finding)
+        if finding_of_ttl := ttl_finding(expected, live, expected.rule):
+            sheet.find(finding_of_ttl)
+
+    def _ttl(self, expected: ExpectedKey, live: LiveKey) -> None:
+        sheet = self._sheet(TTL)
+        sheet.saw()
+        if finding := ttl_finding(expected, live, Rule.REDIS_TTL):
+            sheet.find(finding)
+
+    # ------------------------------------------------------------------------------------------ keys that are not there
+
+    def look_at_missing_keys(self) -> None:
+        """Judge each expected key that is not there: gone as it should be, expired, or lost."""
+        for expected in self._expected.unseen():
+            if expected.role == GONE and not self._old_kept:
+                self._sheet(OLD_KEYS).saw()
+                continue
+            expired = expected.deadline is not None and expected.deadline <= self._now
+            if expected.role in NEW_ROLES:
+                self._new_key_missing(expected, expired)
+            else:
+                self._old_key_missing(expected, expired)
+
+    def _new_key_missing(self, expected: ExpectedKey, expired: bool) -> None:
+        if expected.role == EVENTS:
+            # Each source has its own time to live, and the list that of the longest.
+            self._compare_events(expected, [])
+            return
+        sheet = self._sheet(_OF_ROLE[expected.role])
+        records = [expected.old]
+        if expected.role == ZSET:
+            records = [f"{expected.old}#{member}" for member in expected.state["value"]]
+        sheet.saw(len(records))
+        if expired:
+            self._fate(expected.rule, Fate.EXPIRED, len(records))
+            return
+        sheet.find(self._missing(expected))
+        for record in records:
+            self._without_fate(expected, record)
+
+    def _missing(self, expected: ExpectedKey) -> Finding:
+        note = f"{expected.name} is missing; {expected.old} maps to it. No record that maps may be lost."
+        return Finding(
+            Store.REDIS, expected.rule, Direction.MISSING, note, old=expected.old, new=expected.name, field="key",
+            expected=expected.name,
+        )  # fmt: skip
+
+    def _old_key_missing(self, expected: ExpectedKey, expired: bool) -> None:
+        unrelated = expected.role == UNRELATED
+        sheet = self._sheet(UNRELATED_KEYS if unrelated else OLD_KEYS)
+        sheet.saw()
+        if expired:
+            if unrelated:
+                self._fate(expected.rule, Fate.EXPIRED)
+            return
+        note = f"{expected.name} is gone. {_NOT_OURS if unrelated else _STAYS}"
+        finding = Finding(
+            Store.REDIS, expected.rule, Direction.MISSING, note, old=expected.name, new=expected.name, field="key",
+            expected=expected.state["type"],
+        )  # fmt: skip
+        sheet.find(finding)
+        if unrelated:
+            self._context.book.without_fate(finding)
+
+    # ---------------------------------------------------------------------------------------------------- what is aside
+
+    def look_at_quarantine_and_archive(self) -> None:
+        """Compare quarantine and archive, and note the quarantined records' fates."""
+        for rule in _RECORD_RULES:
+            compare_quarantine(
+                self._context, self._sheet(QUARANTINE), Store.REDIS, rule,
+                self._expected.quarantined(rule, self._now, expired=False),
+                self._expected.quarantined(rule, self._now, expired=True),
+            )  # fmt: skip
+            compare_archive(
+                self._context, self._sheet(ARCHIVE), Store.REDIS, rule,
+                self._expected.archived(rule, self._now, expired=False),
+                self._expected.archived(rule, self._now, expired=True),
+            )  # fmt: skip
+            self._quarantined_fates(rule)
+
+    def _quarantined_fates(self, rule: Rule) -> None:
+        """A record that does not map is quarantined if its row is there, or, without a table, if it still stands."""
+        spool = self._expected.spool
+        spool.run("CREATE TABLE IF NOT EXISTS aside (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        spool.run("DELETE FROM aside")
+        by_table = self._context.quarantine is QuarantineKind.TABLE
+        if by_table:
+            rows = ((key,) for key, _, _ in quarantined_rows(self._context, Store.REDIS, rule))
+            spool.add("INSERT OR IGNORE INTO aside VALUES (?)", rows)
+        query = "SELECT key, reason, deadline, key IN (SELECT key FROM aside) FROM quarantine WHERE rule = ?"
+        for key, reason, deadline, is_aside in spool.rows(query, (str(rule),)):
+            if is_aside or not by_table:
+                self._fate(rule, Fate.QUARANTINED)
+            elif deadline is not None and deadline <= self._now:
+                self._fate(rule, Fate.EXPIRED)
+            else:
+                note = f"{key} has no fate: it does not map ({reason}), and is not in quarantine."
+                self._context.book.without_fate(
+                    Finding(Store.REDIS, rule, Direction.MISSING, note, old=key, expected=reason)
+                )
+
+    # ----------------------------------------------------------------------------------------------------- the ledger
+
+    def _fate(self, rule: Rule, fate: Fate, count: int = 1) -> None:
+        self._context.book.came_to(rule, fate, count)
+
+    def _without_fate(self, expected: ExpectedKey, record: str) -> None:
+        note = f"{record} has no fate: it maps to {expected.name}, and is not found there."
+        self._context.book.without_fate(
+            Finding(Store.REDIS, expected.rule, Direction.MISSING, note, old=record, new=expected.name)
+        )
+
+    def count_old_records(self) -> None:
+        """Tell the book how many old records there are of each rule; their fates are written where they are found."""
+        for rule, store in LEDGER_RULES.items():
+            if store is Store.REDIS:
+                self._context.book.old_has(rule, self._expected.old[rule])
+
+
+def ttl_finding(expected: ExpectedKey, live: LiveKey, rule: Rule) -> Finding | None:
+    """Return how the instant a key expires at differs from its source's, by more than a second; None if it does not."""
+    words = ttl_difference(expected.deadline, live.deadline)
+    if words is None:
+        return None
+    note = f"{expected.name} {words} ({expected.old}). A key's time to live comes along, to the second."
+    return Finding(
+        Store.REDIS, rule, Direction.CHANGED, note, old=expected.old, new=expected.name, field="ttl",
+        expected=expected.deadline, actual=live.deadline,
+    )  # fmt: skip
