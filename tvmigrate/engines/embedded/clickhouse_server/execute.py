@@ -25,11 +25,13 @@ from tvmigrate.engines.embedded.clickhouse_server.sessions import Sessions
 from tvmigrate.engines.embedded.clickhouse_server.statement import (
     Cut,
     InlineInsert,
+    Readable,
     find_inline_insert,
     find_output,
     first_words,
     is_blank,
 )
+from tvmigrate.engines.embedded.clickhouse_server.zones import find_zones
 
 PIPE_BYTES: Final = 1 << 20
 MEMORY_BYTES: Final = 4 << 20  # of an answer that is waited for whole; what is more lies in a temporary file
@@ -88,16 +90,21 @@ def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 class _Streaming:
     """A SELECT that runs in a thread and writes into a pipe, which `read` reads."""
 
-    def __init__(self, text: bytes, asked: Asked, scope: Scope, engine: Engine) -> None:
+    def __init__(self, select: Readable, asked: Asked, scope: Scope, engine: Engine) -> None:
         self._read_end, self._write_end = os.pipe()
         with contextlib.suppress(AttributeError, OSError):  # a bigger pipe is only faster
             fcntl.fcntl(self._write_end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._scope = scope
         self._engine = engine
         self._mark = f"/* {secrets.token_hex(8)} */"  # by which KILL QUERY finds the statement
-        output = find_output(text).into(f"/dev/fd/{self._write_end}", asked.format)
-        self._text = output + b" " + self._mark.encode()
+        zones = None
+        if (select.format or asked.format) == "Native":
+            zones = find_zones(scope.handle, select, asked.params)
+        self._zones = zones.restorer() if zones else None
+        text = (zones.rename(select) if zones else select).into(f"/dev/fd/{self._write_end}", asked.format)
+        self._text = text + b" " + self._mark.encode()
         self._asked = asked
+        self._ended = False
         self.failure: QueryError | None = None
         self.figures: Figures | None = None
         self._thread = threading.Thread(target=self._run, name=f"query {asked.query_id}", daemon=True)
@@ -118,7 +125,14 @@ class _Streaming:
         return self.figures or self._scope.handle.progress
 
     def read(self) -> bytes:
-        return os.read(self._read_end, PIPE_BYTES)
+        """Return the next piece, empty at the end."""
+        piece = os.read(self._read_end, PIPE_BYTES)
+        while self._zones and not self._ended:
+            self._ended = not piece
+            if settled := self._zones.feed(piece):
+                return settled
+            piece = os.read(self._read_end, PIPE_BYTES) if piece else b""
+        return piece
 
     def cancel(self) -> None:
         """Ask the engine to stop; closing the pipe alone would not stop it."""
@@ -172,7 +186,7 @@ class Service:
         """
         text, insert, rows = _read_statement(asked.query, compress.unpack(pieces, asked.content_encoding))
         scope = Scope(self._engine, self._sessions, asked)
-        entered = False
+        handed_over = False
         try:
             kind, count = (Kind.MUTATING, 1) if insert else scope.handle.classify(text)
             if not insert and is_blank(text):
@@ -189,13 +203,13 @@ class Service:
                 raise QueryError.own(Code.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed over HTTP.")
             format_name = output.format or asked.format
             if kind is Kind.READ_ONLY and first_words(text, 1) in _STREAMED:
-                entered = True
-                streaming = _Streaming(text, asked, scope, self._engine)
+                streaming = _Streaming(output, asked, scope, self._engine)
+                handed_over = True  # its thread leaves the scope
                 running.cancel = streaming.cancel
             else:
                 return self._small(scope.handle.run(text, asked.format, asked.params), asked, headers, format_name)
         finally:
-            if not entered:
+            if not handed_over:
                 scope.leave()
         headers["X-ClickHouse-Format"] = format_name
         return self._streamed(streaming, asked, headers)

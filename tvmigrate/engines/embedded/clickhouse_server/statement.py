@@ -183,6 +183,16 @@ def find_output(text: bytes) -> Readable:
     return Readable(text[:end], b"", None, outfile)
 
 
+def last_settings(text: bytes) -> bytes:
+    """Return the SETTINGS clause that a SELECT ends with, or nothing."""
+    tokens = list(_tokens(text))
+    for i in range(len(tokens) - 3, 0, -1):
+        clause = tokens[i].text == b"SETTINGS" and tokens[i].depth == 0
+        if clause and tokens[i + 1].kind == "word" and tokens[i + 2].text == b"=":
+            return text[tokens[i].start : tokens[-1].end]
+    return b""
+
+
 def is_blank(text: bytes) -> bool:
     """Whether a text has nothing but blanks, comments and semicolons."""
     return all(token.text == b";" for token in _tokens(text))
