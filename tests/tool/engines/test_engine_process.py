@@ -131,12 +131,14 @@ def orphaned(tmp_path: Path, environ: dict[str, str]) -> Path:
         heir = int(owner.stdout.readline())
         owner.kill()
         owner.wait()
-        assert psutil.pid_exists(heir)
-        deadline = time.monotonic() + 10
-        while len(processes_in(directory)) > 1 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert [line.partition(":")[0] for line in processes_in(directory)] == [str(heir)]
-        os.kill(heir, signal.SIGKILL)
+        try:
+            assert psutil.pid_exists(heir)
+            deadline = time.monotonic() + 10
+            while len(processes_in(directory)) > 1 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert [line.partition(":")[0] for line in processes_in(directory)] == [str(heir)]
+        finally:
+            os.kill(heir, signal.SIGKILL)
     return directory
 
 
