@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
-from tvmigrate.verify import balance, redis_checks
+from tvmigrate.verify import (
+    balance,
+    clickhouse,
+    clickhouse_schema,
+    cross,
+    elasticsearch,
+    elasticsearch_schema,
+    redis_checks,
+    rollback_clickhouse,
+    rollback_elasticsearch,
+    rollback_redis,
+)
 from tvmigrate.verify.check import REGISTRY
 
-MODULES = (redis_checks, balance)
+MODULES = (
+    redis_checks,
+    clickhouse_schema,
+    clickhouse,
+    elasticsearch_schema,
+    elasticsearch,
+    cross,
+    balance,
+    rollback_redis,
+    rollback_clickhouse,
+    rollback_elasticsearch,
+)
 
 __all__ = ["MODULES", "REGISTRY"]

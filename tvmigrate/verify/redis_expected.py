@@ -83,6 +83,18 @@ def key_name(db: int, key: bytes) -> str:
     return show_bytes(key) if db == new.REDIS_DB else f"{db}:{show_bytes(key)}"
 
 
+def state_before(reference: Reference, key: RedisKey) -> dict[str, Any]:
+    """Return what a key of the dataset held before the migration: as the file says, or as Redis took it."""
+    if not redis_state.file_does_not_tell(key):
+        return redis_state.of_dataset(key)
+    state = reference.baseline.redis_dumps.state(key.db, key.key)
+    if state is None:
+        raise ValueError(f"the baseline lacks {key_name(key.db, key.key)}")
+    if state["type"] == "none" and key.type != DUMP:
+        return redis_state.of_dataset(key)  # it expired before it could be read
+    return state
+
+
 class Expected:
     """The expectations of one dataset under one policy, for `with`."""
 
@@ -154,7 +166,7 @@ class Expected:
 
     def _expect(self, key: RedisKey) -> None:
         deadline = None if key.ttl_ms is None else self._reference.redis_epoch_ms + key.ttl_ms
-        state = self._state(key)
+        state = state_before(self._reference, key)
         kind = classify(key.db, key.key, state["type"])
         if isinstance(kind, UnrelatedKey):
             self.old[Rule.REDIS_UNRELATED] += 1
@@ -169,14 +181,6 @@ class Expected:
             {Rule.REDIS_EAOS: self._eaos, Rule.REDIS_TREND: self._trend, Rule.REDIS_METRIC: self._metric}[kind.rule](
                 key, kind, state, deadline
             )
-
-    def _state(self, key: RedisKey) -> dict[str, Any]:
-        if key.type != DUMP:
-            return redis_state.of_dataset(key)
-        state = self._reference.baseline.redis_dumps.state(key.db, key.key)
-        if state is None:
-            raise ValueError(f"the baseline lacks {key_name(key.db, key.key)}")
-        return state
 
     def _eaos(self, key: RedisKey, kind: OldKey, state: dict[str, Any], deadline: int | None) -> None:
         name = show_bytes(key.key)

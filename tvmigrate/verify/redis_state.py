@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +22,16 @@ from tvmigrate.verify.spool import Spool
 _PASSING = frozenset(
     {"idle", "inactive", "seen-time", "active-time", "radix-tree-keys", "radix-tree-nodes", "entries", "length"}
 )
+
+
+def file_does_not_tell(key: RedisKey) -> bool:
+    """Return whether the file leaves open what Redis holds, so that it is read from Redis after the load.
+
+    A DUMP is Redis's own form. A score of -0.0 is one in a large sorted set, and becomes 0 in a small one.
+    """
+    if key.type == DUMP:
+        return True
+    return key.type == ZSET and any(score == 0 and math.copysign(1, score) < 0 for _, score in key.value)
 
 
 def of_dataset(key: RedisKey) -> dict[str, Any]:
@@ -80,7 +91,7 @@ def text(state: Mapping[str, Any]) -> str:
 
 
 class DumpedStates:
-    """The states of keys that a dataset holds as Redis's own DUMP, as they were after the load. Kept on disk."""
+    """The states of keys that are not told by the dataset alone, as they were after the load. Kept on disk."""
 
     def __init__(self) -> None:
         self._spool = Spool("CREATE TABLE dumped (db INT, key BLOB, state TEXT, PRIMARY KEY (db, key))")

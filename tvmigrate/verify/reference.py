@@ -173,8 +173,10 @@ def read_baseline(dataset: Dataset, clients: Clients, opened: ExitStack) -> Base
     """Read from the live engines what no dataset holds; see `Baseline`."""
     dumps = opened.enter_context(redis_state.DumpedStates())
     for key in dataset.redis_keys():
-        if key.type == redis_state.DUMP:
-            dumps.remember(key.db, key.key, redis_state.live_state(clients.redis_db(key.db), key.key))
+        if redis_state.file_does_not_tell(key):
+            state = redis_state.live_state(clients.redis_db(key.db), key.key)
+            # One that has expired by now is looked for by nobody.
+            dumps.remember(key.db, key.key, state)
     return Baseline(
         tables={
             facts["name"]: facts for name, facts in live_tables(clients).items() if name.startswith(f"{old.DATABASE}.")
