@@ -72,7 +72,7 @@ def start(data: Path, *options: str, port: int | None = None, environ: Mapping[s
     port = port or free_port()
     command = [sys.executable, "-m", "tvmigrate.engines.embedded.clickhouse_server"]
     process = subprocess.Popen(
-        [*command, "--data", str(data), "--port", str(port), *options],
+        [*command, "--data", str(data), "--port", str(port), "--exit-with-stdin", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

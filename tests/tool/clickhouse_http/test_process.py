@@ -44,7 +44,7 @@ def test_data_is_there_after_a_clean_stop_on_another_port(tmp_path: Path) -> Non
 
 
 def test_the_server_ends_when_standard_input_ends_if_told_so(tmp_path: Path) -> None:
-    server = start(tmp_path, "--exit-with-stdin")
+    server = start(tmp_path)  # all tests give the option
     assert server.ask("SELECT 1").text == "1\n"
     _, errors = server.process.communicate(timeout=STARTS_WITHIN)
     assert (server.process.returncode, errors) == (0, "")
