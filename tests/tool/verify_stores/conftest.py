@@ -1,0 +1,84 @@
+"""The engines with a right new state on them, once for these tests; each test breaks one thing and puts it back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset.load import load
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.clients import Clients
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.events import Event
+from tvmigrate.verify import clickhouse, clickhouse_schema, cross, elasticsearch, elasticsearch_schema, expected
+from tvmigrate.verify.check import REGISTRY, examine
+from tvmigrate.verify.context import Context, Reference
+from tvmigrate.verify.findings import CheckResult
+from tvmigrate.verify.ledger import Book
+from tvmigrate.verify.reference import load_reference, read_baseline
+
+from .migrated import FIXTURES, Migrated
+
+OURS = tuple(
+    module.__name__ for module in (clickhouse, clickhouse_schema, cross, elasticsearch, elasticsearch_schema, expected)
+)
+
+
+@dataclass
+class World:
+    """The new state, what checks are given, and what they said."""
+
+    state: Migrated
+    context: Context
+    events: list[Event] = field(default_factory=list)
+
+    def judge(self, *prefixes: str, **changes: object) -> dict[str, CheckResult]:
+        """Run our checks whose ids start with one of `prefixes` (all without); return results by id."""
+        book = Book()
+        context = replace(self.context, book=book, listener=self.events.append, **changes)  # type: ignore[arg-type]
+        results: dict[str, CheckResult] = {}
+        for examination in REGISTRY.examinations:
+            ids = {check.id for check in examination.checks}
+            named = not prefixes or any(name.startswith(prefixes) for name in ids)
+            if named and examination.run.__module__ in OURS:
+                results |= {result.id: result for result in examine(examination, context, limit=50)}
+        self.book = book
+        return results
+
+
+@pytest.fixture(scope="session")
+def world(engines: Endpoints) -> Iterator[World]:
+    dataset = Dataset.open(FIXTURES / "standard")
+    policy = Policy(show="the_voice")
+    with ExitStack() as opened:
+        clients = opened.enter_context(Clients(engines))
+        clear(clients)
+        report = load(dataset, engines)
+        tables = opened.enter_context(load_reference(dataset))
+        baseline = read_baseline(dataset, clients, opened)
+        began = time.time_ns()
+        state = Migrated(clients, dataset, policy, began)
+        state.begin()
+        reference = Reference(dataset, report.redis_epoch_ms, tables, baseline)
+        events: list[Event] = []
+        yield World(state, Context(clients, reference, policy, began, time.time_ns(), events.append), events)
+        clear(clients)
+
+
+def clear(clients: Clients) -> None:
+    """Leave the engines as empty as the other tests want them."""
+    clients.redis.flushall()
+    for database in ("tv_analytics", "pristine"):
+        clients.clickhouse.command(f"DROP DATABASE IF EXISTS {database} SYNC")
+    names = list(clients.elasticsearch.indices.get(index="*"))
+    if names:
+        clients.elasticsearch.indices.put_settings(index=names, settings={"index.blocks.write": None})
+        clients.elasticsearch.indices.delete(index=names)
+
+
+Judge = Callable[..., dict[str, CheckResult]]

@@ -1,0 +1,206 @@
+"""A right new state of `fixtures/standard`, made by hand on the live engines, and ways back to it after a breakage."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from elasticsearch.helpers import bulk
+
+from tvmigrate.contract import exact_json, keys, new, old, rules, sql
+from tvmigrate.contract.layout import Table
+from tvmigrate.contract.outcome import Mapped, Unmappable
+from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.clients import Clients
+from tvmigrate.verify.quarantine import SOURCES
+
+RUN = "r1"
+PRISTINE = "pristine"
+FIXTURES = Path(__file__).parents[3] / "fixtures"
+SETTINGS = {"max_partitions_per_insert_block": 0}
+
+
+def lines(name: str) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a file of `fixtures/expected`."""
+    with (FIXTURES / "expected" / name).open(encoding="utf-8", newline="\n") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+class Migrated:
+    """The new state; `begin` writes it once, `restore_…` bring one part of it back."""
+
+    def __init__(self, clients: Clients, dataset: Dataset, policy: Policy, began_ns: int) -> None:
+        self.clients = clients
+        self.dataset = dataset
+        self.policy = policy
+        self.began_ns = began_ns
+
+    def begin(self) -> None:
+        self._clickhouse()
+        self._elasticsearch()
+        self.redis()
+
+    def sql(self, statement: str) -> None:
+        self.clients.clickhouse.command(statement, settings=SETTINGS)
+
+    def _clickhouse(self) -> None:
+        for table in old.TABLES:
+            self.sql(f"RENAME TABLE tv_analytics.{table.name} TO tv_analytics.{new.kept_table(table.name, RUN)}")
+        for table in (*new.TABLES, *new.OWN_TABLES):
+            self.sql(table.create(new.DATABASE))
+        for rule in (sql.comments(self.policy), sql.eaos_metrics(self.policy)):
+            source = f"tv_analytics.{new.kept_table(rule.source.name, RUN)}"
+            self.sql(f"INSERT INTO tv_analytics.{rule.target.name} {rule.query(source)}")
+        comments = f"tv_analytics.{new.kept_table('comments', RUN)}"
+        self.sql(f"INSERT INTO tv_analytics.comment_aggregates {sql.aggregates(self.policy, comments)}")
+        source_of = {str(rule): source for rule, source in SOURCES.items()}
+        now = "2026-01-01 00:00:00"
+        self.clients.clickhouse.insert(
+            "tv_analytics.migration_quarantine",
+            [
+                (RUN, line["store"], source_of[line["rule"]], line["record_key"], line["reason"], "", "", _when(now))
+                for line in lines("quarantine.ndjson")
+            ],
+        )
+        self.clients.clickhouse.insert(
+            "tv_analytics.migration_archive",
+            [
+                (RUN, store, source_of[rule], key, fields, _when(now))
+                for (store, rule, key), fields in self._archived().items()
+            ],
+        )
+        self.sql(f"DROP DATABASE IF EXISTS {PRISTINE} SYNC")
+        self.sql(f"CREATE DATABASE {PRISTINE}")
+        for table in (*new.TABLES, *new.OWN_TABLES):
+            self.sql(table.create(PRISTINE))
+            self.sql(f"INSERT INTO {PRISTINE}.{table.name} SELECT * FROM tv_analytics.{table.name}")
+
+    def _archived(self) -> dict[tuple[str, str, str], str]:
+        """Return the archived fields of documents by the rules, and over them those that were written by hand."""
+        rule = "elasticsearch.comments"
+        by_rules = {
+            ("elasticsearch", rule, name): exact_json.dump(dict(outcome.archived))
+            for name, outcome in self._outcomes()
+            if isinstance(outcome, Mapped) and outcome.archived
+        }
+        by_hand = {
+            (line["store"], line["rule"], line["record_key"]): json.dumps(line["fields"])
+            for line in lines("archive.ndjson")
+        }
+        return by_rules | by_hand
+
+    def table(self, table: Table, create: str | None = None, columns: str = "*", where: str = "1") -> None:
+        """Make a new table again: by `create` if given, filled with `columns` of the right rows `where` …."""
+        self.sql(f"DROP TABLE IF EXISTS tv_analytics.{table.name} SYNC")
+        self.sql(create or table.create(new.DATABASE))
+        self.sql(f"INSERT INTO tv_analytics.{table.name} SELECT {columns} FROM {PRISTINE}.{table.name} WHERE {where}")
+
+    def _elasticsearch(self) -> None:
+        es = self.clients.elasticsearch
+        es.indices.put_settings(index=old.INDEX.name, settings={"index.blocks.write": True})
+        es.indices.clone(
+            index=old.INDEX.name,
+            target=new.kept_index(old.INDEX.name, RUN),
+            settings={"index.number_of_replicas": 0},
+            wait_for_active_shards="1",
+        )
+        es.cluster.health(wait_for_status="yellow", wait_for_no_initializing_shards=True)
+        self.index(new.INDEX.name)
+        es.indices.update_aliases(
+            actions=[
+                {"remove_index": {"index": old.INDEX.name}},
+                {"add": {"index": new.INDEX.name, "alias": new.ALIAS}},
+            ]
+        )
+
+    def index(self, name: str, mappings: Any = None, settings: Any = None) -> None:
+        """Create an index, with the contract's mapping unless said otherwise, and fill it with the right documents."""
+        es = self.clients.elasticsearch
+        es.indices.create(
+            index=name,
+            mappings=mappings or new.INDEX.mappings,
+            settings={"index.number_of_replicas": 0, **(settings or {})},
+        )
+        actions = ({"_index": name, "_id": doc.id, "_source": doc.source} for doc in self.documents())
+        bulk(es, actions, refresh=True, chunk_size=2000)
+
+    def restore_alias(self, *, rebuild: bool = False) -> None:
+        """Put the alias on the right index alone; `rebuild` makes that index again."""
+        es = self.clients.elasticsearch
+        if es.indices.exists_alias(name=new.ALIAS):
+            es.indices.delete_alias(index="*", name=new.ALIAS)
+        elif es.indices.exists(index=new.ALIAS):
+            es.indices.delete(index=new.ALIAS)
+        for other in es.indices.get(index="other*"):
+            es.indices.delete(index=other)
+        if rebuild:
+            es.indices.delete(index=new.INDEX.name, ignore_unavailable=True)
+            self.index(new.INDEX.name)
+        es.indices.put_alias(index=new.INDEX.name, name=new.ALIAS)
+
+    def documents(self) -> Iterator[rules.Document]:
+        """Yield the right new documents."""
+        for _, outcome in self._outcomes():
+            if isinstance(outcome, Mapped):
+                yield outcome.value
+
+    def _outcomes(self) -> Iterator[tuple[str, Any]]:
+        for document in self.dataset.documents():
+            try:
+                source = exact_json.parse(document.source)
+            except Unmappable:
+                continue
+            yield document.id, rules.elasticsearch_document(document.id, source, self.policy)
+
+    def redis(self) -> None:
+        """Write the new keys beside the old ones, then remove the old ones that mapped."""
+        redis = self.clients.redis
+        lists: dict[str, list[rules.Event]] = defaultdict(list)
+        lives: dict[str, list[int]] = defaultdict(list)
+        for key in self.dataset.redis_keys():
+            kind = keys.classify(key.db, key.key, key.type)
+            if not isinstance(kind, keys.OldKey):
+                continue
+            left = redis.pttl(key.key)
+            if left == -2:
+                continue
+            if key.type == "string":
+                outcome = rules.redis_eaos(kind.name, key.value, self.policy, self.began_ns)
+                if isinstance(outcome, Mapped):
+                    redis.delete(outcome.value.key, key.key)
+                    redis.hset(outcome.value.key, mapping=dict(outcome.value.fields))
+                    if left >= 0:
+                        redis.pexpire(outcome.value.key, left)
+            elif key.type == "zset":
+                trend = rules.redis_trend(kind.name)
+                if isinstance(trend, Mapped):
+                    redis.rename(key.key, trend.value)
+            else:
+                kept = []
+                for position, item in enumerate(key.value):
+                    event = rules.redis_metric(kind.name, position, item, self.policy)
+                    if isinstance(event, Mapped):
+                        lists[event.value.key].append(event.value)
+                        lives[event.value.key].append(left)
+                    else:
+                        kept.append(item)
+                redis.delete(key.key)
+                if kept:
+                    redis.rpush(key.key, *kept)
+                    if left >= 0:
+                        redis.pexpire(key.key, left)
+        for name, events in lists.items():
+            redis.delete(name)
+            redis.rpush(name, *(event.body for event in sorted(events, key=lambda event: event.order)))
+            if min(lives[name]) >= 0:
+                redis.pexpire(name, max(lives[name]))
+
+
+def _when(text: str) -> Any:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)

@@ -1,0 +1,209 @@
+"""The rows of the new ClickHouse tables against what the rules make of the old ones (contract §3, `clickhouse.*`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tvmigrate.contract import new, old, rules, sql, values
+from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.outcome import Fate, Quarantined, Rule, Store
+from tvmigrate.contract.unicode import show_bytes
+from tvmigrate.verify.check import Check, Sheet, examines
+from tvmigrate.verify.clickhouse_canonical import Kind, as_double, expression, kind_of
+from tvmigrate.verify.clickhouse_rows import (
+    Compared,
+    Subject,
+    compare_rows,
+    reference_count,
+    reference_has,
+    reference_table,
+)
+from tvmigrate.verify.clickhouse_schema import keeps_quarantine_tables
+from tvmigrate.verify.context import Context
+from tvmigrate.verify.findings import Phase
+from tvmigrate.verify.quarantine import compare_archive, compare_quarantine
+from tvmigrate.verify.set_aside import count_set_aside
+
+
+def _check(what: str, rule: Rule, claim: str) -> Check:
+    return Check(f"clickhouse.{what}", Phase.MIGRATION, Store.CLICKHOUSE, rule, claim)
+
+
+COMMENTS = _check(
+    "comments",
+    Rule.CLICKHOUSE_COMMENTS,
+    f"Assert that {new.RAW_COMMENTS.name} holds the row that each old comment maps to, as often, and no other row.",
+)
+EAOS_METRICS = _check(
+    "eaos_metrics",
+    Rule.CLICKHOUSE_EAOS_METRICS,
+    f"Assert that {new.EAOS_METRICS.name} holds the row that each old row maps to, as often, and no other row.",
+)
+AGGREGATES = _check(
+    "aggregates",
+    Rule.CLICKHOUSE_AGGREGATES,
+    f"Assert that {new.COMMENT_AGGREGATES.name} holds count and mean of the old comments by program, bucket and topic.",
+)
+_RULES = {old.COMMENTS.name: Rule.CLICKHOUSE_COMMENTS, old.EAOS_METRICS.name: Rule.CLICKHOUSE_EAOS_METRICS}
+_SET_ASIDE = {
+    name: _check(
+        f"quarantine.{name}",
+        rule,
+        f"Assert that each row of {name} that does not map is in quarantine, with its reason.",
+    )
+    for name, rule in _RULES.items()
+}
+_ARCHIVED = {
+    name: _check(
+        f"archive.{name}", rule, f"Assert that columns of {name} without a place in the new layout are in the archive."
+    )
+    for name, rule in _RULES.items()
+}
+
+
+def _old_comment(record: Mapping[str, Any]) -> str:
+    return f"{old.COMMENTS.name} {record.get('comment_id')}"
+
+
+def _unnamed(record: Mapping[str, Any]) -> None:
+    """Give no old name: several old rows may map to one new key."""
+
+
+@examines(COMMENTS)
+def comments(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Compare `raw_comments`, and count the fates of old comments."""
+    rule = sql.comments(context.policy)
+    _rows_of(context, sheets[COMMENTS.id], rule, ("comment_id",), _old_comment)
+
+
+@examines(EAOS_METRICS)
+def eaos_metrics(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Compare `eaos_metrics`, count the fates of old rows, and note totals that never were the sum."""
+    rule = sql.eaos_metrics(context.policy)
+    _rows_of(context, sheets[EAOS_METRICS.id], rule, ("program_id", "timestamp"), _unnamed)
+    if reference_has(context, old.EAOS_METRICS):
+        _totals_that_are_no_sums(context, rule)
+
+
+def _rows_of(context: Context, sheet: Sheet, rule: sql.TableRule, key: tuple[str, ...], old_name: Any) -> None:
+    source, name = rule.source, _RULES[rule.source.name]
+    there = reference_has(context, source)
+    rows = reference_count(context, source)
+    subject = Subject(
+        name,
+        rule.target.name,
+        rule.target.columns,
+        key,
+        rule.query(reference_table(source)) if there else None,
+        rows,
+        old_name,
+    )
+    context.book.old_has(name, rows)
+    compared = compare_rows(context, sheet, subject, context.book.without_fate)
+    context.book.came_to(name, Fate.MAPPED, compared.expected - compared.missing)
+    count_set_aside(context, Store.CLICKHOUSE, name, _unmapped(context, rule))
+
+
+@examines(AGGREGATES)
+def aggregates(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Compare `comment_aggregates` with the aggregates of the old comments, the mean to a relative 1e-12."""
+    there = reference_has(context, old.COMMENTS)
+    subject = Subject(
+        Rule.CLICKHOUSE_AGGREGATES,
+        new.COMMENT_AGGREGATES.name,
+        new.COMMENT_AGGREGATES.columns,
+        ("program_id", "timestamp", "topic"),
+        sql.aggregates(context.policy, reference_table(old.COMMENTS)) if there else None,
+        reference_count(context, old.COMMENTS),
+        _unnamed,
+        frozenset({"avg_sentiment"}),
+    )
+    compared: Compared = compare_rows(context, sheets[AGGREGATES.id], subject)
+    context.book.came_to(Rule.CLICKHOUSE_AGGREGATES, Fate.MAPPED, compared.expected - compared.missing)
+    context.book.came_to(Rule.CLICKHOUSE_ANOMALIES, Fate.MAPPED, 0)
+
+
+def _totals_that_are_no_sums(context: Context, rule: sql.TableRule) -> None:
+    query = (
+        "SELECT hex(program_id) AS program, toString(toUnixTimestamp64Milli(timestamp)) AS ms,"
+        " toString(total_comments) AS total,"
+        " toString(toUInt128(positive_count) + negative_count + neutral_count) AS summed"
+        f" FROM ({rule.query(reference_table(rule.source))}) WHERE total != summed ORDER BY program, ms"
+    )
+    for row in context.reference.tables.rows(query):
+        name = f"{bytes.fromhex(row['program']).decode()}@{values.rfc3339(int(row['ms']) * values.NS_PER_MS)}"
+        note = f"comment_count is {row['total']}, the breakdown adds up to {row['summed']}; it is kept."
+        context.book.inconsistent(Store.CLICKHOUSE, Rule.CLICKHOUSE_EAOS_METRICS, "total-is-not-the-sum", name, note)
+
+
+@examines(*_SET_ASIDE.values(), *_ARCHIVED.values(), applies=keeps_quarantine_tables)
+def set_aside(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Compare quarantine and archive with what the rules set aside of both old tables."""
+    for rule in (sql.comments(context.policy), sql.eaos_metrics(context.policy)):
+        table = rule.source.name
+        sheet = sheets[_SET_ASIDE[table].id]
+        compare_quarantine(context, sheet, Store.CLICKHOUSE, _RULES[table], _unmapped(context, rule))
+        sheet = sheets[_ARCHIVED[table].id]
+        compare_archive(context, sheet, Store.CLICKHOUSE, _RULES[table], _archived(context, rule))
+
+
+_BY_ROW = {old.COMMENTS.name: rules.clickhouse_comment, old.EAOS_METRICS.name: rules.clickhouse_eaos_metric}
+
+
+def _unmapped(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]]:
+    """Yield (record_key, reason) of each old row that does not map; SQL chooses them, Python says why.
+
+    Raises:
+        ValueError: SQL and Python disagree on a row, which their property test excludes.
+    """
+    if not reference_has(context, rule.source):
+        return
+    columns = rule.source.columns
+    shown = ", ".join(
+        f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS {quoted(c.name)}" for c in columns
+    )
+    query = f"SELECT {shown} FROM ({rule.unmapped(reference_table(rule.source))})"
+    for found in context.reference.tables.rows(query):
+        row = {c.name: _old_value(kind_of(c.type), bytes.fromhex(found[c.name])) for c in columns}
+        outcome = _BY_ROW[rule.source.name](row, context.policy)
+        key = _record_key(rule.source, row)
+        if not isinstance(outcome, Quarantined):
+            raise ValueError(f"{rule.source.name} {key} maps by the rules in Python and does not by those in SQL")
+        yield key, str(outcome.reason)
+
+
+def _old_value(kind: Kind, canonical: bytes) -> Any:
+    """Return what the rules take: text as bytes, instants as nanoseconds."""
+    if canonical == b"-":
+        return None
+    if kind is Kind.NUMBER:
+        return as_double(canonical)
+    if kind is Kind.INSTANT:
+        return int(canonical[1:]) * values.NS_PER_MS
+    return int(canonical[1:]) if kind is Kind.COUNT else canonical[1:]
+
+
+def _record_key(table: Table, row: Mapping[str, Any]) -> str:
+    if table is old.COMMENTS:
+        return show_bytes(row["comment_id"])
+    return f"{show_bytes(row['entity'])}@{values.rfc3339(row['recorded_at'])}"
+
+
+def _archived(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (record_key, fields) of each mapped row, if the old table has columns that the contract does not know."""
+    if not reference_has(context, rule.source):
+        return
+    known = rule.source.column_names
+    where = f"database = {literal(old.DATABASE)} AND table = {literal(rule.source.name)}"
+    found = context.reference.tables.query(f"SELECT name FROM system.columns WHERE {where} ORDER BY position")
+    extra = [str(row["name"]) for row in found if row["name"] not in known]
+    if not extra:
+        return
+    keys = [column for column in rule.source.columns if column.name in {"comment_id", "entity", "recorded_at"}]
+    shown = [f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS k{n}" for n, c in enumerate(keys)]
+    shown += [f"{quoted(name)} AS e{n}" for n, name in enumerate(extra)]
+    query = f"SELECT {', '.join(shown)} FROM {reference_table(rule.source)} WHERE {rule.mapped}"
+    for row in context.reference.tables.rows(query):
+        named = {c.name: _old_value(kind_of(c.type), bytes.fromhex(row[f"k{n}"])) for n, c in enumerate(keys)}
+        yield _record_key(rule.source, named), {name: row[f"e{n}"] for n, name in enumerate(extra)}

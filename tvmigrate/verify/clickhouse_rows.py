@@ -1,0 +1,234 @@
+"""Compare a live ClickHouse table with rows of the reference, and say each difference as a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clickhouse_connect.driver.client import Client as ClickHouse
+
+from tvmigrate.contract import new, old
+from tvmigrate.contract.layout import Column, Table, literal, quoted
+from tvmigrate.contract.outcome import Rule, Store
+from tvmigrate.verify.check import Sheet
+from tvmigrate.verify.clickhouse_canonical import Kind, decode, expression, kind_of
+from tvmigrate.verify.clickhouse_compare import Comparison, Difference, Row, Shape, Side
+from tvmigrate.verify.context import Context
+from tvmigrate.verify.findings import Direction, Finding
+
+
+def reference_table(table: Table) -> str:
+    """Return the quoted name of an old table in the reference."""
+    return f"{quoted(old.DATABASE)}.{quoted(table.name)}"
+
+
+def reference_has(context: Context, table: Table) -> bool:
+    """Return whether the old system had `table`."""
+    return table.name in context.reference.dataset.tables
+
+
+def reference_count(context: Context, table: Table) -> int:
+    """Return how many rows the old table had; 0 if there was none."""
+    if not reference_has(context, table):
+        return 0
+    (row,) = context.reference.tables.query(f"SELECT toString(count()) AS n FROM {reference_table(table)}")
+    return int(row["n"])
+
+
+def live_types(client: ClickHouse, table: str) -> dict[str, str] | None:
+    """Return column → type of a table of the new database, in order; None if there is no such table."""
+    rows = client.query(
+        "SELECT name, type FROM system.columns"
+        f" WHERE database = {literal(new.DATABASE)} AND table = {literal(table)} ORDER BY position"
+    ).result_rows
+    return {str(name): str(kind) for name, kind in rows} or None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is compared, and how its records are named.
+
+    `table` is the live table's name, `columns` the expected ones, `query` the SELECT of the expected rows in the
+    reference, None where the old system had none; `rows` is about how many there are.
+    """
+
+    rule: Rule
+    table: str
+    columns: Sequence[Column]
+    key: tuple[str, ...]
+    query: str | None
+    rows: int
+    old_name: Callable[[Mapping[str, Any]], str | None]
+    tolerant: frozenset[str] = frozenset()
+
+    @property
+    def whole_name(self) -> str:
+        """`database.table`."""
+        return f"{new.DATABASE}.{self.table}"
+
+    def new_name(self, record: Mapping[str, Any]) -> str:
+        """Return how a finding names a row: table and key."""
+        return f"{self.table} {' '.join(str(record[name]) for name in self.key if name in record)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How many rows each side has, and how many expected ones are missing."""
+
+    expected: int = 0
+    actual: int = 0
+    missing: int = 0
+
+
+def _ignore(finding: Finding) -> None:
+    """Take a finding about a missing row and do nothing."""
+
+
+def compare_rows(
+    context: Context, sheet: Sheet, subject: Subject, on_missing: Callable[[Finding], None] = _ignore
+) -> Compared:
+    """Compare every column of every row, both ways; a table or column that is not as it should be is a finding.
+
+    Examines as many rows as the larger side has. `on_missing` is told of each row that is missing, too.
+    """
+    types = live_types(context.clients.clickhouse, subject.table)
+    sheet.old_side_has(subject.rows)
+    if types is None:
+        sheet.find(_no_table(subject))
+        return Compared(subject.rows, 0, subject.rows)
+    compared = []
+    for column in subject.columns:
+        kind, found = kind_of(column.type), types.get(column.name)
+        actual = None if found is None else expression(kind, quoted(column.name), found)
+        if actual is None:
+            sheet.find(_no_column(subject, column, found))
+        else:
+            compared.append((column, kind, actual))
+    if not compared:
+        return Compared(subject.rows, 0, subject.rows)
+    names = tuple(column.name for column, _, _ in compared)
+    key = tuple(name for name in subject.key if name in names) or names
+    shape = Shape(names, tuple(kind for _, kind, _ in compared), key, subject.tolerant & set(names))
+    live = f"{quoted(new.DATABASE)}.{quoted(subject.table)}"
+    comparison = Comparison.of(
+        context.reference.tables,
+        context.clients.clickhouse,
+        shape,
+        _expected_side(subject, [column for column, _, _ in compared]),
+        Side(live, tuple(actual for _, _, actual in compared)),
+        subject.rows,
+    )
+    due, there = comparison.expected_digests.rows, comparison.actual_digests.rows
+    sheet.saw(max(due, there))
+    missing = 0
+    for difference in comparison.differences():
+        for finding in _findings(subject, shape, difference):
+            sheet.find(finding)
+            if finding.direction is Direction.MISSING:
+                missing += 1
+                on_missing(finding)
+    return Compared(due, there, missing)
+
+
+def _expected_side(subject: Subject, columns: Sequence[Column]) -> Side:
+    if subject.query is None:
+        return Side("numbers(0)", tuple("''" for _ in columns))
+    sql = []
+    for column in columns:
+        text = expression(kind_of(column.type), quoted(column.name), _made_type(column))
+        if text is None:
+            raise ValueError(f"the contract's column {column.name} {column.type} has no canonical form")
+        sql.append(text)
+    return Side(f"({subject.query})", tuple(sql))
+
+
+def _made_type(column: Column) -> str:
+    """Return the type that the rule's SELECT gives for a column: the contract's, but a label for an Enum."""
+    return "String" if column.type.startswith("Enum") else column.type
+
+
+def _findings(subject: Subject, shape: Shape, difference: Difference) -> list[Finding]:
+    expected, actual = _record(shape, difference.expected), _record(shape, difference.actual)
+    store = Store.CLICKHOUSE
+    if expected is None:
+        name = subject.new_name(actual or {})
+        note = (
+            f"{name} comes from no old record: no row of the old table maps to it, or not as often as it stands there."
+        )
+        return [Finding(store, subject.rule, Direction.EXTRA, note, new=name, actual=actual)]
+    old_name = subject.old_name(expected)
+    if actual is None:
+        name = subject.new_name(expected)
+        note = f"{name} is missing: the old table has a row that maps to it."
+        return [Finding(store, subject.rule, Direction.MISSING, note, old=old_name, new=name, expected=expected)]
+    name = subject.new_name(actual)
+    return [
+        Finding(
+            store,
+            subject.rule,
+            Direction.CHANGED,
+            f"{field} of {name} is {actual[field]!r}, and should be {expected[field]!r}.",
+            old=old_name,
+            new=name,
+            field=field,
+            expected=expected[field],
+            actual=actual[field],
+        )  # fmt: skip
+        for field in difference.fields
+    ]
+
+
+def _record(shape: Shape, row: Row | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {name: decode(kind, text) for name, kind, text in zip(shape.names, shape.kinds, row, strict=True)}
+
+
+def _no_table(subject: Subject) -> Finding:
+    note = f"There is no table {subject.whole_name}, so none of its rows can be there."
+    return Finding(
+        Store.CLICKHOUSE, subject.rule, Direction.MISSING, note, new=subject.whole_name, expected=subject.table
+    )
+
+
+def _no_column(subject: Subject, column: Column, found: str | None) -> Finding:
+    what = f"has the type {found}, whose values cannot be compared" if found else "is missing"
+    note = f"Column {column.name} of {subject.whole_name} {what}; it should be {column.type}."
+    return Finding(
+        Store.CLICKHOUSE, subject.rule, Direction.SCHEMA, note,
+        new=subject.whole_name, field=column.name, expected=column.type, actual=found,
+    )  # fmt: skip
+
+
+def instant_name(record: Mapping[str, Any], entity: str, instant: str) -> str:
+    """Return `entity@instant`, as records without an id are named."""
+    return f"{record.get(entity)}@{record.get(instant)}"
+
+
+def compare_old_rows(context: Context, sheet: Sheet, table: Table, live_name: str) -> None:
+    """Compare the live table `live_name` with the rows that the old table `table` had, every column of every row."""
+    if not reference_has(context, table):
+        return
+    columns = [
+        Column(str(row["name"]), str(row["type"]))
+        for row in context.reference.tables.query(
+            "SELECT name, type FROM system.columns"
+            f" WHERE database = {literal(old.DATABASE)} AND table = {literal(table.name)} ORDER BY position"
+        )
+    ]
+    instants = {Kind.INSTANT}
+    key = tuple(c.name for c in columns if c.name in table.order_by or kind_of(c.type) in instants)
+    compare_rows(
+        context,
+        sheet,
+        Subject(
+            Rule.CLICKHOUSE_SCHEMA,
+            live_name,
+            columns,
+            ("comment_id", *key) if table is old.COMMENTS else key,
+            f"SELECT * FROM {reference_table(table)}",
+            reference_count(context, table),
+            lambda record: f"{table.name} {' '.join(str(record.get(name)) for name in table.order_by)}",
+        ),
+    )

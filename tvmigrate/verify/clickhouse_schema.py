@@ -1,0 +1,267 @@
+"""The new ClickHouse tables as objects: columns, types, engine, keys; what is left of the old ones (contract §2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clickhouse_connect.driver.client import Client as ClickHouse
+
+from tvmigrate.contract import new, old
+from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.outcome import Rule, Store
+from tvmigrate.verify.check import Check, Sheet, examines
+from tvmigrate.verify.clickhouse_rows import compare_old_rows
+from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
+from tvmigrate.verify.findings import Direction, Finding, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class LiveColumn:
+    """A row of `system.columns`: type and everything that may be said of a column beside it, empty where it is not."""
+
+    name: str
+    type: str
+    default_kind: str
+    default_expression: str
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTable:
+    """A row of `system.tables` with its columns in order; `create` is its CREATE statement as the server prints it."""
+
+    name: str
+    engine: str
+    order_by: str
+    primary_key: str
+    partition_by: str
+    sample_by: str
+    create: str
+    columns: tuple[LiveColumn, ...]
+
+
+def live_tables(client: ClickHouse, database: str = new.DATABASE) -> dict[str, LiveTable]:
+    """Return the tables and views of `database` by name; empty if there is no such database."""
+    where = f"WHERE database = {literal(database)}"
+    columns: dict[str, list[LiveColumn]] = {}
+    for table, *column in client.query(
+        "SELECT table, name, type, toString(default_kind), default_expression, compression_codec"
+        f" FROM system.columns {where} ORDER BY table, position"
+    ).result_rows:
+        columns.setdefault(table, []).append(LiveColumn(*map(str, column)))
+    rows = client.query(
+        "SELECT name, engine, sorting_key, primary_key, partition_key, sampling_key, create_table_query"
+        f" FROM system.tables {where} ORDER BY name"
+    ).result_rows
+    found = []
+    for name, *facts in rows:
+        engine, order_by, primary_key, partition_by, sample_by, create = facts
+        live = tuple(columns.get(name, ()))
+        found.append(LiveTable(name, engine, order_by, primary_key, partition_by, sample_by, create, live))
+    return {table.name: table for table in found}
+
+
+def _schema_check(table: Table) -> Check:
+    return Check(
+        f"clickhouse.schema.{table.name}",
+        Phase.MIGRATION,
+        Store.CLICKHOUSE,
+        Rule.CLICKHOUSE_SCHEMA,
+        f"Assert that {table.name} has exactly the contract's columns, types, engine, sorting and partition key.",
+    )
+
+
+_SCHEMA_CHECKS = {table.name: _schema_check(table) for table in (*new.TABLES, *new.OWN_TABLES)}
+
+
+@examines(*(_SCHEMA_CHECKS[table.name] for table in new.TABLES))
+def new_tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Compare each new table with the contract's."""
+    live = live_tables(context.clients.clickhouse)
+    for table in new.TABLES:
+        _compare_table(sheets[_SCHEMA_CHECKS[table.name].id], table, live.get(table.name))
+
+
+def keeps_quarantine_tables(context: Context) -> str:
+    """Return why the quarantine and archive tables are not judged, empty if they are."""
+    if context.quarantine is QuarantineKind.TABLE:
+        return ""
+    return f"{new.QUARANTINE.name} and {new.ARCHIVE.name} are not judged: the migration keeps such records elsewhere."
+
+
+@examines(*(_SCHEMA_CHECKS[table.name] for table in new.OWN_TABLES), applies=keeps_quarantine_tables)
+def own_tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Compare the quarantine and the archive table with the contract's."""
+    live = live_tables(context.clients.clickhouse)
+    for table in new.OWN_TABLES:
+        _compare_table(sheets[_SCHEMA_CHECKS[table.name].id], table, live.get(table.name))
+
+
+def _compare_table(sheet: Sheet, table: Table, live: LiveTable | None) -> None:
+    sheet.saw()
+    name = f"{new.DATABASE}.{table.name}"
+    if live is None:
+        note = f"There is no table {name}. Create it as the contract says: {table.create(new.DATABASE)}"
+        sheet.find(Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, new=name))
+        return
+
+    def differs(field: str, expected: Any, actual: Any, what: str) -> None:
+        if expected != actual:
+            note = f"{what} of {name} is {_said(actual)}, and should be {_said(expected)}."
+            sheet.find(
+                Finding(
+                    Store.CLICKHOUSE,
+                    Rule.CLICKHOUSE_SCHEMA,
+                    Direction.SCHEMA,
+                    note,
+                    new=name,
+                    field=field,
+                    expected=expected,
+                    actual=actual,
+                )  # fmt: skip
+            )
+
+    differs("engine", table.engine, live.engine, "The engine")
+    differs("order by", ", ".join(table.order_by), live.order_by, "The sorting key")
+    differs("primary key", ", ".join(table.order_by), live.primary_key, "The primary key")
+    differs("partition by", table.partition_by or "", live.partition_by, "The partition key")
+    differs("sample by", "", live.sample_by, "The sampling key")
+    for clause in ("TTL", "CONSTRAINT", "PROJECTION", "INDEX"):
+        differs(clause.lower(), "", clause if _has_clause(live.create, clause) else "", f"The {clause} clause")
+    _compare_columns(table, live, differs)
+
+
+def _compare_columns(table: Table, live: LiveTable, differs: Any) -> None:
+    found = {column.name: column for column in live.columns}
+    for column in table.columns:
+        actual = found.get(column.name)
+        differs(column.name, column.type, actual.type if actual else None, f"The type of column {column.name}")
+        if actual is not None:
+            for aspect, said in (
+                ("default", f"{actual.default_kind} {actual.default_expression}".strip()),
+                ("codec", actual.codec),
+            ):
+                differs(f"{column.name} {aspect}", "", said, f"The {aspect} of column {column.name}")
+    for extra in found.keys() - set(table.column_names):
+        differs(extra, None, found[extra].type, f"The type of column {extra}")
+    order = [column.name for column in live.columns if column.name in table.column_names]
+    wanted = [name for name in table.column_names if name in found]
+    differs("columns", wanted, order, "The order of the columns")
+
+
+def _said(value: Any) -> str:
+    return "absent" if value in (None, "") else f"{value}"
+
+
+def _has_clause(create: str, clause: str) -> bool:
+    """Say whether a CREATE statement has a clause, apart from names and text in quotes."""
+    bare = re.sub(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`", "''", create)
+    return re.search(rf"\b{clause}\b", bare) is not None
+
+
+ANOMALIES = Check(
+    "clickhouse.anomalies",
+    Phase.MIGRATION,
+    Store.CLICKHOUSE,
+    Rule.CLICKHOUSE_ANOMALIES,
+    f"Assert that {new.ANOMALIES.name} is there and empty, since nothing old maps to it.",
+)
+
+
+@examines(ANOMALIES)
+def anomalies_empty(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Find rows in a table that nothing old maps to."""
+    sheet, table = sheets[ANOMALIES.id], new.ANOMALIES.name
+    name = f"{new.DATABASE}.{table}"
+    sheet.saw()
+    if table not in live_tables(context.clients.clickhouse):
+        note = f"There is no table {name}; it is created empty."
+        sheet.find(Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_ANOMALIES, Direction.MISSING, note, new=name))
+        return
+    query = f"SELECT count() FROM {quoted(new.DATABASE)}.{quoted(table)}"
+    rows = int(context.clients.clickhouse.query(query).result_rows[0][0])
+    if rows:
+        note = f"{name} holds {rows} rows; nothing old maps to it, so it is created empty."
+        sheet.find(
+            Finding(
+                Store.CLICKHOUSE, Rule.CLICKHOUSE_ANOMALIES, Direction.EXTRA, note, new=name, expected=0, actual=rows
+            )
+        )
+
+
+OLD_TABLES = Check(
+    "clickhouse.old-tables",
+    Phase.MIGRATION,
+    Store.CLICKHOUSE,
+    Rule.CLICKHOUSE_SCHEMA,
+    "Assert that no old table is left under its old name (or, with --old kept, is there whole), that a copy kept aside "
+    "holds just the old rows, and that no other table was dropped or redefined.",
+)
+
+
+@examines(OLD_TABLES)
+def old_tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Judge what is left of the old tables, and that the tables of others are as they were."""
+    sheet = sheets[OLD_TABLES.id]
+    live = live_tables(context.clients.clickhouse)
+    before = context.reference.baseline.tables
+    sheet.saw()
+    _under_old_name(context, sheet, live)
+    for table in old.TABLES:
+        kept = [name for name in live if name.startswith(new.kept_table(table.name, "")) and name not in before]
+        for name in kept:
+            compare_old_rows(context, sheet, table, name)
+    ours = {table.name for table in (*old.TABLES, *new.TABLES, *new.OWN_TABLES)}
+    for name in sorted(before.keys() - ours):
+        sheet.saw()
+        _untouched(sheet, name, before[name], live.get(name))
+
+
+def _under_old_name(context: Context, sheet: Sheet, live: Mapping[str, LiveTable]) -> None:
+    # Of the two only `comments` is free to stay: `eaos_metrics` is also the name of a new table.
+    name = old.COMMENTS.name
+    had = name in context.reference.dataset.tables
+    if context.old_end_state is OldEndState.REMOVED and name in live:
+        note = (
+            f"{old.DATABASE}.{name} is still there under its old name. After the migration its rows are in "
+            f"{new.RAW_COMMENTS.name} and the old table is kept as {new.kept_table(name, '…')}, or gone; a migration that "
+            "is meant to leave it is judged with --old kept."
+        )
+        sheet.find(
+            Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.EXTRA, note, old=f"{old.DATABASE}.{name}")
+        )
+    elif context.old_end_state is OldEndState.KEPT and had:
+        if name in live:
+            compare_old_rows(context, sheet, old.COMMENTS, name)
+        else:
+            note = f"{old.DATABASE}.{name} is gone, and with --old kept it is to stay."
+            sheet.find(
+                Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=f"{old.DATABASE}.{name}")
+            )
+
+
+def _untouched(sheet: Sheet, name: str, before: Mapping[str, Any], live: LiveTable | None) -> None:
+    whole = f"{old.DATABASE}.{name}"
+    if live is None:
+        note = f"{whole} is gone. It belongs to nothing that the migration maps, so it has to stay as it was."
+        sheet.find(Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=whole))
+        return
+    created = before.get("create_table_query")
+    if created is not None and created != live.create:
+        note = f"{whole} was redefined. It belongs to nothing that the migration maps, so it has to stay as it was."
+        sheet.find(
+            Finding(
+                Store.CLICKHOUSE,
+                Rule.CLICKHOUSE_SCHEMA,
+                Direction.CHANGED,
+                note,
+                old=whole,
+                new=whole,
+                field="create_table_query",
+                expected=created,
+                actual=live.create,
+            )  # fmt: skip
+        )

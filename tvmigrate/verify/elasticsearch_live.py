@@ -1,0 +1,82 @@
+"""Read what stands behind the name `tv_comments`: which indices, and their documents in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from tvmigrate.contract import new
+
+PAGE = 1000
+KEEP_ALIVE = "5m"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a name stands for: the indices behind it by name, each with its alias' own settings, and if it is an alias."""
+
+    is_alias: bool
+    indices: Mapping[str, Mapping[str, Any]]
+
+
+def target(client: Elasticsearch, name: str = new.ALIAS) -> Target:
+    """Return what `name` stands for; no index at all where there is none."""
+    if client.indices.exists_alias(name=name):
+        found = client.indices.get_alias(name=name)
+        return Target(True, {index: body["aliases"].get(name, {}) for index, body in sorted(found.body.items())})
+    return Target(False, {name: {}} if client.indices.exists(index=name) else {})
+
+
+def settings_of(client: Elasticsearch, index: str) -> dict[str, Any]:
+    """Return the settings of one index under flat names (`index.number_of_replicas`)."""
+    settings: dict[str, Any] = client.indices.get_settings(index=index, flat_settings=True)[index]["settings"]
+    return settings
+
+
+def mappings_of(client: Elasticsearch, index: str) -> dict[str, Any]:
+    """Return the mappings of one index."""
+    mappings: dict[str, Any] = client.indices.get_mapping(index=index)[index]["mappings"]
+    return mappings
+
+
+def scan(client: Elasticsearch, name: str) -> Iterator[Mapping[str, Any]]:
+    """Yield every hit behind `name` once, from one point in time, in no stated order.
+
+    https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results
+    """
+    opened = client.open_point_in_time(index=name, keep_alive=KEEP_ALIVE)
+    pit, after = str(opened["id"]), None
+    try:
+        while True:
+            answer = client.search(
+                pit={"id": pit, "keep_alive": KEEP_ALIVE},
+                size=PAGE,
+                sort=[{"_shard_doc": "asc"}],
+                search_after=after,
+                track_total_hits=False,
+            )
+            pit = answer.get("pit_id", pit)
+            hits = answer["hits"]["hits"]
+            yield from hits
+            if len(hits) < PAGE:
+                return
+            after = hits[-1]["sort"]
+    finally:
+        client.close_point_in_time(id=pit)
+
+
+def by_ids(client: Elasticsearch, name: str, ids: Iterator[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the hits of the documents named in `ids`, as a search sees them; of two indices both."""
+    while batch := list(islice(ids, PAGE // 2)):
+        answer = client.search(index=name, query={"ids": {"values": batch}}, size=PAGE)
+        yield from answer["hits"]["hits"]
+
+
+def stored(client: Elasticsearch, index: str, ids: Sequence[str]) -> set[str]:
+    """Return which of `ids` the index holds, whether or not a search sees them yet."""
+    answer = client.mget(index=index, ids=list(ids), source=False)
+    return {document["_id"] for document in answer["docs"] if document.get("found")}

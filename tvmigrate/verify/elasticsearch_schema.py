@@ -1,0 +1,163 @@
+"""The new Elasticsearch index as an object: alias, mapping, blocks, replicas; and the copy kept of the old one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tvmigrate.contract import new, old
+from tvmigrate.contract.outcome import Rule, Store
+from tvmigrate.verify.check import Check, Sheet, examines
+from tvmigrate.verify.compare import ABSENT, differences, shown
+from tvmigrate.verify.context import Context
+from tvmigrate.verify.elasticsearch_documents import plain_digest
+from tvmigrate.verify.elasticsearch_live import Target, mappings_of, scan, settings_of, target
+from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.spool import Spool
+
+REPLICAS = "index.number_of_replicas"
+WRITE_BLOCK = "index.blocks.write"
+
+
+def _check(what: str, claim: str) -> Check:
+    return Check(f"elasticsearch.{what}", Phase.MIGRATION, Store.ELASTICSEARCH, Rule.ELASTICSEARCH_SCHEMA, claim)
+
+
+ALIAS = _check("alias", f"Assert that {new.ALIAS} is an alias, on {new.INDEX.name} alone, that shows and routes all.")
+MAPPING = _check("mapping", "Assert that the index behind the alias has exactly the contract's mapping, and is strict.")
+SETTINGS = _check("settings", "Assert that the index behind the alias takes writes and has as many replicas as before.")
+KEPT = _check("old-index", "Assert that a copy kept of the old index is closed to writes and holds just its documents.")
+
+
+def _finding(direction: Direction, note: str, **where: Any) -> Finding:
+    return Finding(Store.ELASTICSEARCH, Rule.ELASTICSEARCH_SCHEMA, direction, note, **where)
+
+
+@examines(ALIAS)
+def alias(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Judge what the name stands for."""
+    sheet = sheets[ALIAS.id]
+    sheet.saw()
+    found = target(context.clients.elasticsearch)
+    wanted = new.INDEX.name
+    if not found.indices:
+        note = f"There is no alias {new.ALIAS}; put it on the index {wanted}."
+        sheet.find(_finding(Direction.MISSING, note, new=new.ALIAS, field="alias", expected=[wanted]))
+        return
+    if not found.is_alias:
+        note = f"{new.ALIAS} is an index, and should be an alias on the index {wanted}."
+        sheet.find(_finding(Direction.SCHEMA, note, new=new.ALIAS, field="alias", expected=[wanted], actual="an index"))
+        return
+    if list(found.indices) != [wanted]:
+        note = f"The alias {new.ALIAS} is on {', '.join(found.indices)}, and should be on {wanted} alone."
+        sheet.find(
+            _finding(
+                Direction.SCHEMA, note, new=new.ALIAS, field="alias", expected=[wanted], actual=list(found.indices)
+            )
+        )
+    for index, own in found.indices.items():
+        for name, value in own.items():
+            if (name, value) == ("is_write_index", True):
+                continue
+            note = f"The alias {new.ALIAS} on {index} has {name} = {value!r}; it should show and take every document."
+            sheet.find(_finding(Direction.SCHEMA, note, new=new.ALIAS, field=name, actual=value))
+
+
+def _behind(sheet: Sheet, found: Target) -> list[str]:
+    """Return the indices to judge; that there is none is a finding here too, since nothing could be looked at."""
+    sheet.saw(max(1, len(found.indices)))
+    if not found.indices:
+        note = f"There is no index behind {new.ALIAS} to be judged."
+        sheet.find(_finding(Direction.MISSING, note, new=new.ALIAS, expected=new.INDEX.name))
+    return list(found.indices)
+
+
+@examines(MAPPING)
+def mapping(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Compare the whole mapping with the contract's: no field, sub-field or parameter more, none less."""
+    sheet = sheets[MAPPING.id]
+    client = context.clients.elasticsearch
+    for index in _behind(sheet, target(client)):
+        live = mappings_of(client, index)
+        fields, live_fields = new.INDEX.mappings["properties"], live.get("properties", {})
+        for name in {**fields, **live_fields}:
+            if fields.get(name) != live_fields.get(name):
+                expected, actual = fields.get(name), live_fields.get(name)
+                note = (
+                    f"Field {name} of {index} is mapped as {actual or 'nothing'}, and should be {expected or 'absent'}."
+                )
+                sheet.find(_finding(Direction.SCHEMA, note, new=index, field=name, expected=expected, actual=actual))
+        rest = {name: value for name, value in new.INDEX.mappings.items() if name != "properties"}
+        live_rest = {name: value for name, value in live.items() if name != "properties"}
+        for path, expected, actual in differences(rest, live_rest):
+            said = "absent" if actual is ABSENT else repr(actual)
+            wanted = "absent" if expected is ABSENT else repr(expected)
+            note = f"{path} in the mapping of {index} is {said}, and should be {wanted}."
+            sheet.find(
+                _finding(Direction.SCHEMA, note, new=index, field=path, expected=shown(expected), actual=shown(actual))
+            )
+
+
+@examines(SETTINGS)
+def settings(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Find blocks left on the index, and another number of replicas than the old index had."""
+    sheet = sheets[SETTINGS.id]
+    client = context.clients.elasticsearch
+    before = context.reference.baseline.indices.get(old.INDEX.name, {}).get("settings", {})
+    for index in _behind(sheet, target(client)):
+        live = settings_of(client, index)
+        for name, value in sorted(live.items()):
+            if name.startswith("index.blocks.") and str(value).lower() == "true":
+                note = f"{name} is set on {index}: lift the block, or the application cannot use it."
+                sheet.find(_finding(Direction.SCHEMA, note, new=index, field=name, actual=str(value)))
+        if REPLICAS in before and live.get(REPLICAS) != before[REPLICAS]:
+            note = f"{index} has {live.get(REPLICAS)} replicas, and the old index had {before[REPLICAS]}."
+            sheet.find(
+                _finding(
+                    Direction.SCHEMA,
+                    note,
+                    old=old.INDEX.name,
+                    new=index,
+                    field=REPLICAS,
+                    expected=before[REPLICAS],
+                    actual=live.get(REPLICAS),
+                )  # fmt: skip
+            )
+
+
+@examines(KEPT)
+def kept_index(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Compare copies kept of the old index with its documents; that there is one is the migration's own choice."""
+    sheet = sheets[KEPT.id]
+    client = context.clients.elasticsearch
+    sheet.saw()
+    copies = client.indices.get(index=new.kept_index(old.INDEX.name, "*"), expand_wildcards="all", flat_settings=True)
+    for index, body in copies.body.items():
+        if index in context.reference.baseline.indices:
+            continue
+        if str(body["settings"].get(WRITE_BLOCK)).lower() != "true":
+            note = f"{index}, kept of the old index, takes writes; it is to stay as it was until `finish`."
+            sheet.find(_finding(Direction.SCHEMA, note, new=index, field=WRITE_BLOCK, expected="true"))
+        _compare_copy(context, sheet, index)
+
+
+def _compare_copy(context: Context, sheet: Sheet, index: str) -> None:
+    schema = "CREATE TABLE expected (id TEXT PRIMARY KEY, digest BLOB); CREATE TABLE live (id TEXT, digest BLOB)"
+    with Spool(schema) as spool:
+        old_documents = context.reference.dataset.documents(old.INDEX.name)
+        spool.add(
+            "INSERT INTO expected VALUES (?, ?)",
+            ((document.id, plain_digest(json.loads(document.source))) for document in old_documents),
+        )
+        hits = scan(context.clients.elasticsearch, index)
+        spool.add("INSERT INTO live VALUES (?, ?)", ((hit["_id"], plain_digest(hit["_source"])) for hit in hits))
+        sheet.saw(spool.number("SELECT count(*) FROM live"))
+        unequal = """
+            SELECT id, max(mine), max(theirs) FROM (
+                SELECT id, digest AS mine, NULL AS theirs FROM expected UNION ALL SELECT id, NULL, digest FROM live)
+            GROUP BY id HAVING max(mine) IS NOT max(theirs) ORDER BY id"""
+        for name, mine, theirs in spool.rows(unequal):
+            direction = Direction.CHANGED if mine and theirs else Direction.MISSING if mine else Direction.EXTRA
+            note = f"Document {name} of {index}, kept of the old index, is not the old one ({direction})."
+            sheet.find(_finding(direction, note, old=name, new=f"{index} {name}"))
