@@ -36,8 +36,8 @@ def verify(work: Work) -> None:
         found_size, found_digest = _read_back(path)
         if (found_size, found_digest) != (size, digest):
             raise NotEqual(
-                f"The backup file {path} is not what was written: {found_size} bytes with sha256 {found_digest}, expected "
-                f"{size} with {digest}. Nothing was changed. Look at the disk, then run `tvmigrate apply` again."
+                f"The backup file {path} is not what was written: {found_size} bytes with sha256 {found_digest}, "
+                f"expected {size} with {digest}. Nothing was changed. Look at the disk, then run `tvmigrate apply` again."
             )
         listed.append({"file": name, "records": records, "bytes": size, "sha256": digest})
     dataset = Dataset.open(work.backup)

@@ -10,7 +10,7 @@ from tvmigrate.contract.outcome import Fate, Store, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.values import program_id
 from tvmigrate.migrate.clickhouse_rows import RULES, unmapped
-from tvmigrate.migrate.clickhouse_tables import DATABASE, columns, place, readers, rows, same_type, uuids
+from tvmigrate.migrate.clickhouse_tables import DATABASE, columns, number, place, readers, rows, same_type, uuids
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Found
 
@@ -45,7 +45,7 @@ def inspect(client: Client, policy: Policy, spool: Spool) -> Found:
         found.blockers += blockers
         if not blockers:
             _count(client, table, policy, spool, found)
-    _in_the_way(there, found)
+    _in_the_way(client, there, found)
     return found
 
 
@@ -84,15 +84,22 @@ def _shape(client: Client, table: Table) -> list[str]:
     return blockers
 
 
-def _in_the_way(there: dict[str, str], found: Found) -> None:
+def _in_the_way(client: Client, there: dict[str, str], found: Found) -> None:
     ours = (table for table in (*new.TABLES, *new.OWN_TABLES) if table is not new.EAOS_METRICS)
     for table in ours:
-        if table.name in there:
-            whose = "holds the records that another run set aside" if table in new.OWN_TABLES else "is in the way"
-            found.blockers.append(
-                f"The ClickHouse table {DATABASE}.{table.name} is there already and {whose}; the migration makes it "
-                "anew. Finish or roll back the run that made it, or rename or drop it."
+        if table.name not in there:
+            continue
+        same_shape = columns(client, table.name) == {column.name: column.type for column in table.columns}
+        if same_shape and not number(client, f"SELECT count() FROM {place(table.name)}"):
+            found.remarks.append(
+                f"The ClickHouse table {DATABASE}.{table.name} is there already, empty: it is replaced."
             )
+            continue
+        whose = "holds the records that another run set aside" if table in new.OWN_TABLES else "is in the way"
+        found.blockers.append(
+            f"The ClickHouse table {DATABASE}.{table.name} is there already and {whose}; the migration makes it anew. "
+            "Finish or roll back the run that made it, or rename or drop it."
+        )
 
 
 def _count(client: Client, table: Table, policy: Policy, spool: Spool, found: Found) -> None:

@@ -75,7 +75,7 @@ def _record_key(table: str, row: Mapping[str, Any]) -> str:
 def _shown(row: Mapping[str, Any], instant: str) -> str:
     """Return a row as JSON: bytes that are not UTF-8 as `{"b64": …}`, NaN and infinities as text (contract §6)."""
     moment = datetime.fromtimestamp(row[instant], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return json.dumps({k: _json(v) for k, v in (row | {instant: moment}).items()}, ensure_ascii=False)
+    return json.dumps({k: _json(v) for k, v in {**row, instant: moment}.items()}, ensure_ascii=False)
 
 
 def _json(value: Any) -> Any:

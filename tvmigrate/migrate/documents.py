@@ -104,7 +104,7 @@ def write_all(client: Elasticsearch, index: str, documents: Iterable[tuple[str, 
         yield written + len(lines) // 2
 
 
-def _bulk(client: Elasticsearch, index: str, lines: list[str]) -> None:
+def _bulk(client: Elasticsearch, index: str, lines: list[Any]) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     pause = 0.2
     while True:
@@ -124,8 +124,8 @@ def _bulk(client: Elasticsearch, index: str, lines: list[str]) -> None:
         if problem is not None:
             error_says = f"{problem['error']['type']}: {problem['error'].get('reason', '')}"
             raise MigrationError(
-                f"Elasticsearch refused the document {problem['_id']!r} of {index}: {error_says}. Nothing was switched; "
-                "run `tvmigrate rollback`, and report the document: the contract should have set it aside."
+                f"Elasticsearch refused the document {problem['_id']!r} of {index}: {error_says}. Nothing was "
+                "switched; run `tvmigrate rollback`, and report the document: the contract should have set it aside."
             )
         # 429: its queue or a circuit breaker is full; it asks for a pause.
         time.sleep(pause)

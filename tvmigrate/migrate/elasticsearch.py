@@ -17,20 +17,26 @@ from tvmigrate.dataset.read import Dataset
 from tvmigrate.dataset.write import DocumentsWriter, write_index
 from tvmigrate.migrate import documents
 from tvmigrate.migrate.backup import keep
+from tvmigrate.migrate.elasticsearch_index import (
+    BLOCK,
+    REPLICAS,
+    SHARDS,
+    clone,
+    indices_behind,
+    save_changed,
+    sequence,
+)
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
 from tvmigrate.migrate.spool import QuarantineRow, Spool
 from tvmigrate.migrate.work import Found, Work, batches
 
 INDEX = old.INDEX.name
-_BLOCK = "index.blocks.write"
-_REPLICAS = "index.number_of_replicas"
-_SHARDS = "index.number_of_shards"
 
 
 def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool) -> Found:
     """Look at the live index, and count what becomes of its documents into `spool`."""
     found = Found()
-    aliased = _indices_behind(client, INDEX)
+    aliased = indices_behind(client, INDEX)
     if aliased:
         found.blockers.append(
             f"{INDEX} in Elasticsearch is an alias of {', '.join(aliased)}; expected is an index of that name. Is it "
@@ -54,6 +60,12 @@ def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool) -> Fo
             f"The Elasticsearch index {INDEX} has the alias {', '.join(sorted(own))}, which would go with it. Remove the "
             "alias, and point it at the new index after the migration."
         )
+    routed = int(client.count(index=INDEX, query={"exists": {"field": "_routing"}})["count"])
+    if routed:
+        found.blockers.append(
+            f"{routed} documents of the Elasticsearch index {INDEX} have a routing of their own, which the new layout has "
+            "not. Index them again without it."
+        )
     count = 0
     with documents.text_client(url) as reader:
         for document in documents.read_all(reader, INDEX):
@@ -71,7 +83,7 @@ def backup(work: Work) -> None:
     keep(work, write_index(work.backup, INDEX, about["settings"], about["mappings"]))
     if work.noted("elasticsearch.settings") is None:  # a later backup would see the write block
         work.note("elasticsearch.settings", settings)
-    work.note("elasticsearch.sequence", _sequence(client, INDEX))
+    work.note("elasticsearch.sequence", sequence(client, INDEX))
     client.indices.refresh(index=INDEX)
     total = int(client.count(index=INDEX)["count"])
     with (
@@ -95,20 +107,20 @@ def build(work: Work) -> None:
     """Close the old index to writes, clone it to the kept copy, and write the new index from the backup."""
     client = work.clients.elasticsearch
     work.note("elasticsearch.frozen", True)
-    client.indices.put_settings(index=INDEX, settings={_BLOCK: True})
-    if _sequence(client, INDEX) != work.noted("elasticsearch.sequence"):
+    client.indices.put_settings(index=INDEX, settings={BLOCK: True})
+    if sequence(client, INDEX) != work.noted("elasticsearch.sequence"):
         work.redo(Store.ELASTICSEARCH)
         raise SourceChanged(
             f"The Elasticsearch index {INDEX} changed since its backup. It is closed to writes now: run `tvmigrate apply` "
             "again, it takes a new backup; `tvmigrate rollback` opens the index again."
         )
-    _clone(work, INDEX, new.kept_index(INDEX, work.run.id))
+    clone(work, INDEX, new.kept_index(INDEX, work.run.id))
     settings = work.noted("elasticsearch.settings")
     client.options(ignore_status=404).indices.delete(index=new.INDEX.name)
     client.indices.create(
         index=new.INDEX.name,
         mappings=dict(new.INDEX.mappings),
-        settings={**new.INDEX.settings, _SHARDS: settings[_SHARDS], _REPLICAS: settings[_REPLICAS]},
+        settings={**new.INDEX.settings, SHARDS: settings[SHARDS], REPLICAS: settings[REPLICAS]},
     )
     with work.spool.together():
         work.spool.clear(Store.ELASTICSEARCH)
@@ -152,13 +164,13 @@ def compare(work: Work) -> None:
             f"{new.INDEX.name} has {there} documents where {compared} are due. Nothing was switched; run "
             "`tvmigrate rollback`."
         )
-    work.note("elasticsearch.new_sequence", _sequence(client, new.INDEX.name))
+    work.note("elasticsearch.new_sequence", sequence(client, new.INDEX.name))
 
 
 def switch(work: Work) -> None:
     """Replace the old index by the alias, in one call."""
     client = work.clients.elasticsearch
-    if _indices_behind(client, new.ALIAS) == [new.INDEX.name]:
+    if indices_behind(client, new.ALIAS) == [new.INDEX.name]:
         return
     client.indices.update_aliases(
         actions=[
@@ -179,17 +191,17 @@ def restore(work: Work) -> None:
     if not work.noted("elasticsearch.frozen"):
         return
     kept = new.kept_index(INDEX, work.run.id)
-    _save_changed(work)
-    if _indices_behind(client, new.ALIAS) == [new.INDEX.name]:
+    save_changed(work)
+    if indices_behind(client, new.ALIAS) == [new.INDEX.name]:
         work.note("elasticsearch.alias_dropped", True)
         client.indices.delete_alias(index=new.INDEX.name, name=new.ALIAS)
     if work.noted("elasticsearch.alias_dropped") or not client.indices.exists(index=INDEX):
         work.note("elasticsearch.alias_dropped", True)
         if not work.noted("elasticsearch.brought_back"):
-            _clone(work, kept, INDEX)
+            clone(work, kept, INDEX)
             work.note("elasticsearch.brought_back", True)
     settings = work.noted("elasticsearch.settings")
-    client.indices.put_settings(index=INDEX, settings={_BLOCK: settings.get(_BLOCK), _REPLICAS: settings[_REPLICAS]})
+    client.indices.put_settings(index=INDEX, settings={BLOCK: settings.get(BLOCK), REPLICAS: settings[REPLICAS]})
     client.indices.refresh(index=INDEX)
     there = int(client.count(index=INDEX)["count"])
     if there < work.noted("elasticsearch.documents"):
@@ -244,57 +256,3 @@ def _mapped(work: Work, spool: Spool | None = None) -> Iterator[tuple[str, dict[
         value = _assess(document, work.policy, spool)
         if value is not None:
             yield value.id, dict(value.source)
-
-
-def _clone(work: Work, source: str, target: str) -> None:
-    """Clone a closed index; what an interrupted clone left under `target` goes first.
-
-    The number of replicas is said: a clone would have one, whatever its source has
-    (https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-clone).
-    """
-    client = work.clients.elasticsearch
-    settings = work.noted("elasticsearch.settings")
-    client.options(ignore_status=404).indices.delete(index=target)
-    client.indices.clone(index=source, target=target, settings={_REPLICAS: settings[_REPLICAS]}, timeout="5m")
-    client.cluster.health(index=target, wait_for_status="yellow", wait_for_no_initializing_shards=True, timeout="5m")
-
-
-def _indices_behind(client: Elasticsearch, alias: str) -> list[str]:
-    if not client.indices.exists_alias(name=alias):
-        return []
-    return sorted(client.indices.get_alias(name=alias))
-
-
-def _sequence(client: Elasticsearch, index: str) -> dict[str, int]:
-    """Return the highest sequence number of each shard: another one after any write or delete."""
-    shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
-    return {
-        number: max(copy["seq_no"]["max_seq_no"] for copy in copies if copy["routing"]["primary"])
-        for number, copies in shards.items()
-    }
-
-
-def _save_changed(work: Work) -> None:
-    """Write new documents that came or changed since the comparison to `after_switch`, before they go."""
-    client = work.clients.elasticsearch
-    before = work.noted("elasticsearch.new_sequence")
-    if before is None or not client.indices.exists(index=new.INDEX.name):
-        return
-    client.indices.refresh(index=new.INDEX.name)
-    if _sequence(client, new.INDEX.name) == before:
-        return
-    about = client.indices.get(index=new.INDEX.name)[new.INDEX.name]
-    write_index(work.after_switch, new.INDEX.name, about["settings"], about["mappings"])
-    # Sequence numbers count by shard: the lowest of them takes in every change, and maybe some that are none.
-    where = {"range": {"_seq_no": {"gt": min(before.values())}}}
-    with (
-        documents.text_client(work.endpoints.elasticsearch) as reader,
-        DocumentsWriter(work.after_switch / "elasticsearch" / f"{new.INDEX.name}.ndjson") as writer,
-    ):
-        for document in documents.read_all(reader, new.INDEX.name, where):
-            writer.write(document.id, document.source)
-    work.say(
-        f"{new.INDEX.name} was written to after the switch; {writer.records} documents were saved in {work.after_switch} "
-        "before the index goes.",
-        "warning",
-    )

@@ -51,7 +51,7 @@ def read(noted: Sequence[dict[str, object]] | None) -> list[LedgerLine]:
 
 def table(lines: Sequence[LedgerLine]) -> str:
     """Return the ledger as text, a line a rule."""
-    rows = [("store", "rule", *_COLUMNS)]
+    rows: list[tuple[str, ...]] = [("store", "rule", *_COLUMNS)]
     for line in lines:
         counts = (getattr(line, name) for name in _COLUMNS)
         rows.append((line.store, line.rule, *("-" if count is None else f"{count:,}" for count in counts)))

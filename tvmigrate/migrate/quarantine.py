@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from tvmigrate.contract import new
 from tvmigrate.contract.layout import Table
-from tvmigrate.migrate import clickhouse
+from tvmigrate.migrate import clickhouse_build
 from tvmigrate.migrate.clickhouse_tables import DATABASE, place, rows, staging
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.work import Work, batches
@@ -23,7 +23,7 @@ _SPOOLED = {new.QUARANTINE: "quarantine", new.ARCHIVE: "archive"}
 
 def build(work: Work) -> None:
     """Make both tables under their staging names and fill them; a retry makes them anew."""
-    clickhouse.create_own(work)
+    clickhouse_build.create_own(work)
     moment = datetime.fromtimestamp(work.run.started_ns // 10**6 / 1000, UTC)
     for table, names in _COLUMNS.items():
         found = work.spool.db.execute(f"SELECT {', '.join(names)} FROM {_SPOOLED[table]}")
@@ -34,7 +34,7 @@ def build(work: Work) -> None:
                 column_names=list(table.column_names),
                 database=DATABASE,
             )
-    clickhouse.archive_columns(work)
+    clickhouse_build.archive_columns(work)
 
 
 def compare(work: Work) -> None:

@@ -14,7 +14,7 @@ from tvmigrate.contract.values import NS_PER_S
 from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.model import HASH, LIST, ZSET, RedisKey
 from tvmigrate.migrate.redis_keys import Live
-from tvmigrate.migrate.spool import QuarantineRow, Spool
+from tvmigrate.migrate.spool import NEVER, QuarantineRow, Spool
 
 _SOURCES: Mapping[Rule, str] = {
     Rule.REDIS_EAOS: old.EAOS_PREFIX.decode().rstrip(":"),
@@ -38,9 +38,9 @@ class Assessor:
         for live in lives:
             self._take(live)
         self._spool.db.execute(
-            "INSERT INTO fate SELECT ?, ?, ?, coalesce(t.expires_ms, 1 << 62), count(*) FROM event e JOIN target t USING (key)"
+            "INSERT INTO fate SELECT ?, ?, ?, coalesce(expires_ms, ?), count(*) FROM event JOIN target USING (key)"
             " GROUP BY 4 HAVING true ON CONFLICT DO UPDATE SET n = n + excluded.n",
-            (Store.REDIS, Rule.REDIS_METRIC, Fate.MAPPED),
+            (Store.REDIS, Rule.REDIS_METRIC, Fate.MAPPED, NEVER),
         )
 
     def _take(self, live: Live) -> None:
@@ -83,7 +83,7 @@ class Assessor:
             for member, score in members:
                 shown = f"{show_bytes(live.key.key)}#{show_bytes(member)}"
                 one = RedisKey(live.key.db, live.key.key, ZSET, None, [(member, score)])
-                self._quarantine(kind.rule, shown, outcome, json.dumps(_value(one)[0], ensure_ascii=False))
+                self._quarantine(kind.rule, shown, outcome, json.dumps(_value(one), ensure_ascii=False))
             self._spool.fate(kind.rule, Store.REDIS, Fate.QUARANTINED, len(members))
             return
         self._old_key(live, None)
@@ -158,6 +158,7 @@ def _records(kind: OldKey | WrongTypeKey, key: RedisKey) -> int:
     return len(key.value)
 
 
-def _value(key: RedisKey) -> list[object] | dict[str, object] | str:
-    value: list[object] | dict[str, object] | str = json.loads(redis_form.dump(key))["value"]
+def _value(key: RedisKey) -> object:
+    """Return a key's value in the form of the dataset."""
+    value: object = json.loads(redis_form.dump(key))["value"]
     return value

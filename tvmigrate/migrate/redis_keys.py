@@ -19,7 +19,6 @@ from tvmigrate.migrate.work import batches
 BATCH = 200
 ITEMS = 1000  # of one list, set or hash, in one command
 _NONE = b"none"
-_PEXPIRETIME_SINCE = 7
 SAME_EXPIRY_MS = 1000
 
 
@@ -41,7 +40,7 @@ class Live:
 
 def now_ms(client: redis.Redis) -> int:
     """Return the server's clock in ms since the epoch."""
-    seconds, micros = client.time()  # type: ignore[misc]
+    seconds, micros = client.time()
     return int(seconds) * 1000 + int(micros) // 1000
 
 
@@ -58,7 +57,7 @@ def scan(client: redis.Redis) -> Iterator[list[tuple[bytes, str]]]:
 def expiries(client: redis.Redis, keys: Sequence[bytes]) -> list[int | None]:
     """Return when each key expires, ms since the epoch; None for one that does not (or is not there)."""
     with client.pipeline(transaction=True) as pipe:
-        _ask_expiries(client, pipe, keys)
+        _ask_expiries(pipe, keys)
         return _expiries(pipe.execute())
 
 
@@ -70,7 +69,7 @@ def read(client: redis.Redis, keys: Sequence[tuple[bytes, str]], db: int = 0) ->
     if not keys:
         return []
     with client.pipeline(transaction=True) as pipe:
-        _ask_expiries(client, pipe, [key for key, _ in keys])
+        _ask_expiries(pipe, [key for key, _ in keys])
         for key, kind in keys:
             _ask_value(pipe, key, kind)
         answers = pipe.execute(raise_on_error=False)
@@ -174,31 +173,20 @@ def _scores(pairs: Iterable[tuple[bytes, float]]) -> dict[bytes, bytes]:
     return {member: struct.pack(">d", score) for member, score in pairs}
 
 
-def _ask_expiries(client: redis.Redis, pipe: Any, keys: Sequence[bytes]) -> None:
-    """Ask the clock, then for each key its expiry; Redis before 7.0 knows only how long a key has left."""
-    modern = _version(client) >= _PEXPIRETIME_SINCE
+def _ask_expiries(pipe: Any, keys: Sequence[bytes]) -> None:
+    """Ask the clock, then for each key how long it has left: within a transaction both are of one instant.
+
+    PEXPIRETIME would say it at once, but is not in Redis 6.2.
+    """
     pipe.time()
     for key in keys:
-        if modern:
-            pipe.pexpiretime(key)
-        else:
-            pipe.pttl(key)
+        pipe.pttl(key)
 
 
 def _expiries(answers: Sequence[Any]) -> list[int | None]:
-    (seconds, micros), times = answers[0], answers[1:]
+    (seconds, micros), left = answers[0], answers[1:]
     clock = int(seconds) * 1000 + int(micros) // 1000
-    # An expiry in ms since the epoch is beyond 2001; a time to live in ms of 30 years is refused by nobody, but is one.
-    return [None if value < 0 else value if value > clock // 2 else clock + value for value in times]
-
-
-def _version(client: redis.Redis) -> int:
-    pool = client.connection_pool
-    known = getattr(pool, "tvmigrate_version", None)
-    if known is None:
-        known = int(str(client.info("server")["redis_version"]).split(".", maxsplit=1)[0])  # type: ignore[index]
-        pool.tvmigrate_version = known  # type: ignore[attr-defined]
-    return int(known)
+    return [None if value < 0 else clock + value for value in left]
 
 
 def _ask_value(pipe: Any, key: bytes, kind: str) -> None:
@@ -250,6 +238,3 @@ def _add(client: Any, key: bytes, kind: str, value: Any) -> None:
             client.hset(key, mapping=value)
         case _:
             raise ValueError(f"a {kind} is not written so")
-
-
-_TYPES = (STRING, LIST, SET, ZSET, HASH, STREAM)

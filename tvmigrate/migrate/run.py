@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from tvmigrate.migrate.lock import locked
 from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
 from tvmigrate.migrate.redis_keys import now_ms
 from tvmigrate.migrate.spool import Spool
-from tvmigrate.migrate.work import Work
+from tvmigrate.migrate.work import Found, Work
 
 _ENGINE_ERRORS = (
     redis_driver.RedisError,
@@ -215,7 +215,7 @@ def _look(endpoints: Endpoints, clients: Clients, policy: Policy, existing: str 
     spool = Spool(None)
     try:
         blockers, remarks, counts = [], [], {}
-        looks = (
+        looks: tuple[tuple[str, Callable[[], Found]], ...] = (
             ("redis", lambda: redis.inspect(clients, policy, spool, existing, time.time_ns())),
             ("clickhouse", lambda: clickhouse.inspect(clients.clickhouse, policy, spool)),
             (

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS event (
 CREATE TABLE IF NOT EXISTS old_key (
     key BLOB PRIMARY KEY, kept TEXT, expires_ms INTEGER, state TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS written (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS existing (key BLOB PRIMARY KEY, payload BLOB, expires_ms INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 NEVER = 2**62  # an expiry, in ms since the epoch, of what does not expire: NULLs are never equal in a key
@@ -78,6 +79,14 @@ class Spool:
         if store is Store.REDIS:
             for table in ("target", "clash", "event", "old_key"):
                 self.db.execute(f"DELETE FROM {table}")
+
+    def has(self, table: str, key: bytes) -> bool:
+        """Return whether `table`, one of those by Redis key, has `key`."""
+        return self.db.execute(f"SELECT 1 FROM {table} WHERE key = ?", (key,)).fetchone() is not None
+
+    def any(self, table: str) -> bool:
+        """Return whether `table` has any row."""
+        return self.db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None
 
     def quarantine(self, row: QuarantineRow) -> None:
         """Set one record aside."""

@@ -1,0 +1,183 @@
+"""New ClickHouse tables under their staging names: created, filled by range of months, compared with the mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tvmigrate.contract import new, old, sql
+from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.outcome import Fate, Store
+from tvmigrate.contract.policy import Policy
+from tvmigrate.contract.sql import TableRule
+from tvmigrate.migrate.clickhouse_old import changed, drop
+from tvmigrate.migrate.clickhouse_rows import RULES, record_key_sql, unmapped
+from tvmigrate.migrate.clickhouse_tables import (
+    DATABASE,
+    Digest,
+    Months,
+    cast,
+    columns,
+    digest,
+    number,
+    place,
+    rows,
+    staging,
+    uuids,
+)
+from tvmigrate.migrate.errors import NotEqual
+from tvmigrate.migrate.work import Work
+
+# Means are compared to this: adding in another order moves the last bits, and nothing else does.
+_RELATIVE, _ABSOLUTE = "1e-12", "1e-15"
+
+
+def table_rules(policy: Policy) -> tuple[TableRule, ...]:
+    """Return the rules of the two old tables in SQL."""
+    return (sql.comments(policy), sql.eaos_metrics(policy))
+
+
+def create(work: Work, table: Table) -> None:
+    """Create a new table, empty, under its staging name, unless the journal says it is there."""
+    client, name = work.clients.clickhouse, staging(table, work.run.id)
+    if work.noted(f"clickhouse.built.{table.name}") is not None:
+        return
+    drop(work, name)
+    client.command(table.create(DATABASE, name))
+    work.note(f"clickhouse.built.{table.name}", uuids(client)[name])
+
+
+def create_own(work: Work) -> None:
+    """Create the quarantine and archive tables, empty, under their staging names."""
+    for table in new.OWN_TABLES:
+        drop(work, staging(table, work.run.id))
+        work.forget(f"clickhouse.built.{table.name}")
+        create(work, table)
+
+
+def set_aside(work: Work, rule: TableRule) -> None:
+    """Tell the spool which rows of an old table do not map and why, and how many do.
+
+    Raises:
+        SourceChanged: the table changed meanwhile.
+    """
+    client, table = work.clients.clickhouse, rule.source.name
+    aside = 0
+    for row in unmapped(client, rule, work.policy):
+        work.spool.quarantine(row)
+        aside += 1
+    total, mapped = rows(client, f"SELECT count(), countIf({rule.mapped}) FROM {place(table)}")[0]
+    if mapped + aside != total:
+        raise changed(work, table, "while it was being read")
+    work.spool.fate(RULES[table], Store.CLICKHOUSE, Fate.MAPPED, mapped)
+    work.spool.fate(RULES[table], Store.CLICKHOUSE, Fate.QUARANTINED, aside)
+    for column in _extra_columns(work, rule.source):
+        work.spool.count_extra(Store.CLICKHOUSE, table, column, mapped)
+
+
+def fill(work: Work, target: Table, part: Months, query: str) -> None:
+    """Insert one range of months, unless the journal says it is there; what a dead process left of it goes first.
+
+    Deduplication tokens would do nothing here: they do not work on a plain MergeTree.
+    """
+    client, name = work.clients.clickhouse, staging(target, work.run.id)
+    done = f"clickhouse.filled.{target.name}.{part.first}-{part.last}"
+    if work.noted(done):
+        return
+    if number(client, f"SELECT count() FROM {place(name)} WHERE {part.where('timestamp')}"):
+        for month in part.each:
+            client.command(f"ALTER TABLE {place(name)} DROP PARTITION {month}")
+    client.command(f"INSERT INTO {place(name)} {query}")
+    work.note(done, True)
+
+
+def archive_columns(work: Work) -> None:
+    """Put the extra columns of mapped rows into the archive, one row a record, done by the server."""
+    client = work.clients.clickhouse
+    for rule in table_rules(work.policy):
+        extra = _extra_columns(work, rule.source)
+        if not extra:
+            continue
+        names = ", ".join(quoted(name) for name in extra)
+        types = ", ".join(f"{quoted(name)} {kind}" for name, kind in extra.items())
+        values = (
+            literal(work.run.id),
+            literal(Store.CLICKHOUSE),
+            literal(rule.source.name),
+            record_key_sql(rule.source.name),
+            f"toJSONString(CAST(tuple({names}), {literal(f'Tuple({types})')}))",
+            f"fromUnixTimestamp64Milli({work.run.started_ns // 10**6}, 'UTC')",
+        )
+        client.command(
+            f"INSERT INTO {place(staging(new.ARCHIVE, work.run.id))} SELECT {', '.join(values)}"
+            f" FROM {place(rule.source.name)} WHERE {rule.mapped}"
+        )
+
+
+def compare_rows(work: Work, rule: TableRule, part: Months, where: str) -> None:
+    """Compare the digest of one range of months of a new table with that of the mapping of the old rows.
+
+    Raises:
+        NotEqual: they differ.
+    """
+    client = work.clients.clickhouse
+    wanted = cast(rule.target, rule.query(place(rule.source.name), where))
+    _require_equal(rule.target, part, digest(client, wanted), digest(client, _built(work, rule.target, part)))
+
+
+def compare_aggregates(work: Work, part: Months, where: str) -> None:
+    """Compare keys and counts of the aggregates by digest, and their means one by one.
+
+    Raises:
+        NotEqual: they differ.
+    """
+    client, table = work.clients.clickhouse, new.COMMENT_AGGREGATES
+    built = _built(work, table, part)
+    wanted = cast(table, sql.aggregates(work.policy, place(old.COMMENTS.name), where))
+    keys = "SELECT program_id, timestamp, topic, count FROM ({})"
+    _require_equal(table, part, digest(client, keys.format(wanted)), digest(client, keys.format(built)))
+    apart = number(
+        client,
+        f"SELECT count() FROM ({wanted}) AS w JOIN ({built}) AS b USING (program_id, timestamp, topic) WHERE NOT"
+        f" (abs(w.avg_sentiment - b.avg_sentiment) <= {_RELATIVE} * abs(w.avg_sentiment) + {_ABSOLUTE})",
+    )
+    if apart:
+        raise NotEqual(
+            f"{apart} means in the new {table.name}, months {part.first} to {part.last}, differ from those of the old "
+            "comments. Nothing was switched; run `tvmigrate rollback`."
+        )
+
+
+def compare_counts(work: Work, rule: TableRule) -> None:
+    """Compare the rows of a whole new table and those set aside with the old table's.
+
+    Raises:
+        NotEqual: they do not add up.
+    """
+    client = work.clients.clickhouse
+    total, mapped = rows(client, f"SELECT count(), countIf({rule.mapped}) FROM {place(rule.source.name)}")[0]
+    found = number(client, f"SELECT count() FROM {place(staging(rule.target, work.run.id))}")
+    aside = work.spool.db.execute(
+        "SELECT count(*) FROM quarantine WHERE store = ? AND source = ?", (Store.CLICKHOUSE, rule.source.name)
+    ).fetchone()[0]
+    if found != mapped or found + aside != total:
+        raise NotEqual(
+            f"{rule.target.name} was built with {found} rows and {aside} were set aside; the old {rule.source.name} has "
+            f"{total}, of which {mapped} map. Nothing was switched; run `tvmigrate rollback`."
+        )
+
+
+def _built(work: Work, table: Table, part: Months) -> str:
+    return f"SELECT * FROM {place(staging(table, work.run.id))} WHERE {part.where('timestamp')}"
+
+
+def _require_equal(table: Table, part: Months, wanted: Digest, found: Digest) -> None:
+    if wanted != found:
+        raise NotEqual(
+            f"The new {table.name}, months {part.first} to {part.last}, is not what the old rows map to: {found.rows} "
+            f"rows where {wanted.rows} are due, or other values. Nothing was switched; run `tvmigrate rollback`."
+        )
+
+
+def _extra_columns(work: Work, table: Table) -> Mapping[str, str]:
+    found = columns(work.clients.clickhouse, table.name)
+    return {name: kind for name, kind in found.items() if name not in table.column_names}

@@ -1,0 +1,69 @@
+"""Elasticsearch indices as wholes: cloned, found behind an alias, told apart by their last change, saved."""
+
+from __future__ import annotations
+
+from elasticsearch import Elasticsearch
+
+from tvmigrate.contract import new
+from tvmigrate.dataset.write import DocumentsWriter, write_index
+from tvmigrate.migrate import documents
+from tvmigrate.migrate.work import Work
+
+BLOCK = "index.blocks.write"
+REPLICAS = "index.number_of_replicas"
+SHARDS = "index.number_of_shards"
+
+
+def clone(work: Work, source: str, target: str) -> None:
+    """Clone an index that is closed to writes; what an interrupted clone left under `target` goes first.
+
+    The number of replicas is said: a clone would have one, whatever its source has
+    (https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-clone).
+    """
+    client = work.clients.elasticsearch
+    settings = work.noted("elasticsearch.settings")
+    client.options(ignore_status=404).indices.delete(index=target)
+    client.indices.clone(index=source, target=target, settings={REPLICAS: settings[REPLICAS]}, timeout="5m")
+    client.cluster.health(index=target, wait_for_status="yellow", wait_for_no_initializing_shards=True, timeout="5m")
+
+
+def indices_behind(client: Elasticsearch, alias: str) -> list[str]:
+    """Return the indices that `alias` stands for; none if it is no alias."""
+    if not client.indices.exists_alias(name=alias):
+        return []
+    return sorted(client.indices.get_alias(name=alias))
+
+
+def sequence(client: Elasticsearch, index: str) -> dict[str, int]:
+    """Return the highest sequence number of each shard: another one after any write or delete."""
+    shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
+    return {
+        number: max(copy["seq_no"]["max_seq_no"] for copy in copies if copy["routing"]["primary"])
+        for number, copies in shards.items()
+    }
+
+
+def save_changed(work: Work) -> None:
+    """Write new documents that came or changed since the comparison to `after_switch`, before they go."""
+    client = work.clients.elasticsearch
+    before = work.noted("elasticsearch.new_sequence")
+    if before is None or not client.indices.exists(index=new.INDEX.name):
+        return
+    client.indices.refresh(index=new.INDEX.name)
+    if sequence(client, new.INDEX.name) == before:
+        return
+    about = client.indices.get(index=new.INDEX.name)[new.INDEX.name]
+    write_index(work.after_switch, new.INDEX.name, about["settings"], about["mappings"])
+    # Sequence numbers count by shard: the lowest of them takes in every change, and maybe some that are none.
+    where = {"range": {"_seq_no": {"gt": min(before.values())}}}
+    with (
+        documents.text_client(work.endpoints.elasticsearch) as reader,
+        DocumentsWriter(work.after_switch / "elasticsearch" / f"{new.INDEX.name}.ndjson") as writer,
+    ):
+        for document in documents.read_all(reader, new.INDEX.name, where):
+            writer.write(document.id, document.source)
+    work.say(
+        f"{new.INDEX.name} was written to after the switch; {writer.records} documents were saved in {work.after_switch} "
+        "before the index goes.",
+        "warning",
+    )
