@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Listener, ignore
 from tvmigrate.verify.findings import Verdict
-from tvmigrate.verify.rehearsal import Job, rehearse
+from tvmigrate.verify.rehearsal import Job, Rehearsal
 
 SHOW = Policy(show="the_voice")
 _SYSTEM_DATABASES = {"system", "default", "information_schema", "INFORMATION_SCHEMA"}
@@ -29,11 +31,29 @@ def empty(endpoints: Endpoints) -> None:
             clients.elasticsearch.indices.delete(index=index)
 
 
+def migrate_on(endpoints: Endpoints, dataset: Path, listener: Listener = ignore, **job: object) -> Verdict:
+    """Empty the engines, migrate on them, and return the verdict on the migration; `job` are fields of `Job`."""
+    with rehearsal_on(endpoints, dataset, listener, **job) as rehearsal:
+        rehearsal.migrated()
+        return rehearsal.verdict()
+
+
 def rehearse_on(endpoints: Endpoints, dataset: Path, listener: Listener = ignore, **job: object) -> Verdict:
-    """Empty the engines, rehearse on them, and return the verdict; `job` are fields of `Job`."""
+    """Empty the engines, migrate and roll back on them, and return the verdict; `job` are fields of `Job`."""
+    with rehearsal_on(endpoints, dataset, listener, **job) as rehearsal:
+        rehearsal.rolled_back()
+        return rehearsal.verdict()
+
+
+@contextmanager
+def rehearsal_on(
+    endpoints: Endpoints, dataset: Path, listener: Listener = ignore, **job: object
+) -> Iterator[Rehearsal]:
+    """Empty the engines, load the dataset, and yield a rehearsal whose steps can be asked for."""
     empty(endpoints)
     asked = replace(Job(dataset, SHOW, engines="live", second_round=False), **job)
     with pytest.MonkeyPatch.context() as environment:
         for name, url in endpoints.environ().items():
             environment.setenv(name, url)
-        return rehearse(asked, listener)
+        with Rehearsal(asked, listener) as rehearsal:
+            yield rehearsal

@@ -136,7 +136,5 @@ def test_signals_are_as_before_once_it_is_over(mounted):
 
 
 def test_the_module_runs_as_the_command_does():
-    done = subprocess.run(
-        [sys.executable, "-m", "tvmigrate", "--version"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "tvmigrate", "--version"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout[:10]) == (0, "tvmigrate,")

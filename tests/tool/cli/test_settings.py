@@ -60,9 +60,7 @@ EVERYTHING = Asked(
 )
 
 
-@pytest.mark.parametrize(
-    "asked", [EVERYTHING, Asked(Path("d"), keep_entities=True)], ids=["every-option", "defaults"]
-)
+@pytest.mark.parametrize("asked", [EVERYTHING, Asked(Path("d"), keep_entities=True)], ids=["every-option", "defaults"])
 def test_the_command_that_repeats_a_check_asks_for_the_same(asked):
     """Assert that the printed command parses back, since it is there to be pasted."""
     words = shlex.split(asked.command("redis.eaos"))
