@@ -23,7 +23,7 @@ house = clickhouse_connect.get_client(
     host=where.hostname, port=where.port, username=where.username or "default", password=where.password or ""
 )
 search = Elasticsearch(os.environ["ELASTICSEARCH_URL"], request_timeout=120)
-backup = {"redis": {}, "before": set(), "replicas": None}
+backup = {"redis": {}, "replicas": None}
 
 
 def redis_part():
@@ -32,13 +32,14 @@ def redis_part():
     for key in list(store.scan_iter(count=1000)):
         kind, expires = store.type(key).decode(), store.pexpiretime(key)
         prefix, _, name = key.partition(b":")
-        backup["before"].add(key)
-        if (prefix, kind) not in {(b"eaos", "string"), (b"trend", "zset"), (b"metrics", "list")}:
+        if prefix not in {b"eaos", b"trend", b"metrics", b"trends", b"events"}:
             continue
         dump = store.dump(key)
         if dump is None or expires == -2:
             continue  # it ran out while we looked
         backup["redis"][key] = (dump, expires)
+        if (prefix, kind) not in {(b"eaos", "string"), (b"trend", "zset"), (b"metrics", "list")}:
+            continue
         try:
             name = name.decode()
         except UnicodeError:

@@ -19,12 +19,11 @@ new_keys = [
     key
     for key in store.scan_iter(count=1000)
     if key in (b"trends:top:5min", b"trends:top:15min", b"trends:top:1hour")
-    or (key.startswith((b"eaos:current:", b"events:")) and key not in backup["redis"])
+    or key.startswith((b"eaos:current:", b"events:"))
 ]
 with store.pipeline() as pipe:
     for key in new_keys:
-        if key not in backup["before"]:
-            pipe.delete(key)
+        pipe.delete(key)
     for key, (dump, expires) in backup["redis"].items():
         pipe.restore(key, max(expires, 0), dump, replace=True, absttl=expires > 0)
     pipe.execute()
