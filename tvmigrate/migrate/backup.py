@@ -37,7 +37,8 @@ def verify(work: Work) -> None:
         if (found_size, found_digest) != (size, digest):
             raise NotEqual(
                 f"The backup file {path} is not what was written: {found_size} bytes with sha256 {found_digest}, "
-                f"expected {size} with {digest}. Nothing was changed. Look at the disk, then run `tvmigrate apply` again."
+                f"expected {size} with {digest}. Nothing was changed. Look at the disk, then run "
+                "`tvmigrate apply` again."
             )
         listed.append({"file": name, "records": records, "bytes": size, "sha256": digest})
     dataset = Dataset.open(work.backup)

@@ -161,8 +161,8 @@ def compare_counts(work: Work, rule: TableRule) -> None:
     ).fetchone()[0]
     if found != mapped or found + aside != total:
         raise NotEqual(
-            f"{rule.target.name} was built with {found} rows and {aside} were set aside; the old {rule.source.name} has "
-            f"{total}, of which {mapped} map. Nothing was switched; run `tvmigrate rollback`."
+            f"{rule.target.name} was built with {found} rows and {aside} were set aside; the old {rule.source.name} "
+            f"has {total}, of which {mapped} map. Nothing was switched; run `tvmigrate rollback`."
         )
 
 

@@ -19,8 +19,8 @@ _ENGINES = {"Atomic", "Replicated", "Shared"}
 _TABLE_ENGINES = {"MergeTree", "ReplicatedMergeTree", "SharedMergeTree"}
 
 
-def inspect(client: Client, policy: Policy, spool: Spool) -> Found:
-    """Compare the live tables with the contract, and count what becomes of their rows into `spool`."""
+def inspect(client: Client, policy: Policy, spool: Spool | None) -> Found:
+    """Compare the live tables with the contract, and count what becomes of their rows into `spool`, unless None."""
     found = Found()
     engines = rows(client, f"SELECT engine FROM system.databases WHERE name = {literal(DATABASE)}")
     if not engines:
@@ -30,8 +30,8 @@ def inspect(client: Client, policy: Policy, spool: Spool) -> Found:
         return found
     if engines[0][0] not in _ENGINES:
         found.blockers.append(
-            f"The ClickHouse database {DATABASE} has the engine {engines[0][0]}, in which tables cannot change places in "
-            "one step; expected is Atomic. Move its tables into a database of that engine first."
+            f"The ClickHouse database {DATABASE} has the engine {engines[0][0]}, in which tables cannot change places "
+            "in one step; expected is Atomic. Move its tables into a database of that engine first."
         )
     there = uuids(client)
     for table in old.TABLES:
@@ -43,7 +43,7 @@ def inspect(client: Client, policy: Policy, spool: Spool) -> Found:
             continue
         blockers = _shape(client, table)
         found.blockers += blockers
-        if not blockers:
+        if not blockers and spool is not None:
             _count(client, table, policy, spool, found)
     _in_the_way(client, there, found)
     return found
@@ -53,10 +53,11 @@ def _shape(client: Client, table: Table) -> list[str]:
     blockers = []
     actual = columns(client, table.name)
     if set(new.EAOS_METRICS.column_names) <= set(actual) and table is old.EAOS_METRICS:
-        return [
+        sentence = (
             f"The ClickHouse table {DATABASE}.{table.name} already has the new columns. Move it away and bring the old "
             "table back, or migrate the other stores by hand."
-        ]
+        )
+        return [sentence]
     for column in table.columns:
         kind = actual.get(column.name)
         if kind is None:
@@ -73,8 +74,8 @@ def _shape(client: Client, table: Table) -> list[str]:
     engine = rows(client, f"SELECT engine FROM system.tables {where}")[0][0]
     if engine not in _TABLE_ENGINES:
         blockers.append(
-            f"{DATABASE}.{table.name} in ClickHouse is a {engine}; expected is a MergeTree, whose rows are read as they "
-            "are. Copy its rows into a MergeTree table of that name first."
+            f"{DATABASE}.{table.name} in ClickHouse is a {engine}; expected is a MergeTree, whose rows are read as "
+            "they are. Copy its rows into a MergeTree table of that name first."
         )
     blockers += [
         f"The {kind} {name} reads or writes the ClickHouse table {DATABASE}.{table.name}, which moves. Drop it, and "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from elastic_transport import JsonSerializer
@@ -41,6 +41,7 @@ def text_client(url: str) -> Elasticsearch:
 def read_all(client: Elasticsearch, index: str, where: dict[str, Any] | None = None) -> Iterator[StoredDocument]:
     """Yield the documents of `index` at one point in time, in pages, as a `text_client` gives them.
 
+    No `filter_path` here: with one, Elasticsearch writes each `_source` anew, and numbers lose digits.
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results
     """
     pit = json.loads(client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE).body)["id"]
@@ -54,7 +55,6 @@ def read_all(client: Elasticsearch, index: str, where: dict[str, Any] | None = N
                 search_after=after,
                 size=PAGE,
                 track_total_hits=False,
-                filter_path="pit_id,_shards.failed,hits.hits._id,hits.hits._source,hits.hits.sort",
             )
             body = {name: raw for name, _, raw in members(answer.body.decode())}
             if json.loads(body["_shards"])["failed"]:
@@ -71,19 +71,8 @@ def read_all(client: Elasticsearch, index: str, where: dict[str, Any] | None = N
         client.options(ignore_status=404).close_point_in_time(id=pit)
 
 
-def read_some(client: Elasticsearch, index: str, ids: Sequence[str]) -> dict[str, str]:
-    """Return the JSON text of the documents `ids` that are there, by id."""
-    answer = client.mget(index=index, ids=list(ids), filter_path="docs._id,docs._source")
-    found: dict[str, str] = {}
-    for doc in _each(next(raw for name, _, raw in members(answer.body.decode()) if name == "docs")):
-        parts = {name: (value, raw) for name, value, raw in members(doc)}
-        if "_source" in parts:
-            found[parts["_id"][0]] = parts["_source"][1]
-    return found
-
-
-def write_all(client: Elasticsearch, index: str, documents: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[int]:
-    """Index documents (id, source) in bulk; yield how many are written, after each bulk. Writing one twice is harmless.
+def write_all(client: Elasticsearch, index: str, documents: Iterable[tuple[str, str]]) -> Iterator[int]:
+    """Index documents (id, JSON text) in bulk; yield how many are written, after each bulk. Again is harmless.
 
     Raises:
         MigrationError: Elasticsearch refused one; the sentence names it and says why.
@@ -91,7 +80,7 @@ def write_all(client: Elasticsearch, index: str, documents: Iterable[tuple[str, 
     lines: list[str] = []
     size = written = 0
     for doc_id, source in documents:
-        pair = [exact_json.dump({"index": {"_id": doc_id}}), exact_json.dump(source)]
+        pair = [exact_json.dump({"index": {"_id": doc_id}}), source]
         size += sum(map(len, pair))
         lines += pair
         if size >= BULK_BYTES or len(lines) >= 2 * PAGE:

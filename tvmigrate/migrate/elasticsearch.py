@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,13 +29,13 @@ from tvmigrate.migrate.elasticsearch_index import (
 )
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
 from tvmigrate.migrate.spool import QuarantineRow, Spool
-from tvmigrate.migrate.work import Found, Work, batches
+from tvmigrate.migrate.work import Found, Work
 
 INDEX = old.INDEX.name
 
 
-def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool) -> Found:
-    """Look at the live index, and count what becomes of its documents into `spool`."""
+def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool | None) -> Found:
+    """Look at the live index, and count what becomes of its documents into `spool`, unless that is None."""
     found = Found()
     aliased = indices_behind(client, INDEX)
     if aliased:
@@ -57,15 +58,17 @@ def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool) -> Fo
     own = client.indices.get_alias(index=INDEX)[INDEX]["aliases"]
     if own:
         found.blockers.append(
-            f"The Elasticsearch index {INDEX} has the alias {', '.join(sorted(own))}, which would go with it. Remove the "
-            "alias, and point it at the new index after the migration."
+            f"The Elasticsearch index {INDEX} has the alias {', '.join(sorted(own))}, which would go with it. Remove "
+            "the alias, and point it at the new index after the migration."
         )
     routed = int(client.count(index=INDEX, query={"exists": {"field": "_routing"}})["count"])
     if routed:
         found.blockers.append(
-            f"{routed} documents of the Elasticsearch index {INDEX} have a routing of their own, which the new layout has "
-            "not. Index them again without it."
+            f"{routed} documents of the Elasticsearch index {INDEX} have a routing of their own, which the new layout "
+            "has not. Index them again without it."
         )
+    if spool is None:
+        return found
     count = 0
     with documents.text_client(url) as reader:
         for document in documents.read_all(reader, INDEX):
@@ -111,8 +114,8 @@ def build(work: Work) -> None:
     if sequence(client, INDEX) != work.noted("elasticsearch.sequence"):
         work.redo(Store.ELASTICSEARCH)
         raise SourceChanged(
-            f"The Elasticsearch index {INDEX} changed since its backup. It is closed to writes now: run `tvmigrate apply` "
-            "again, it takes a new backup; `tvmigrate rollback` opens the index again."
+            f"The Elasticsearch index {INDEX} changed since its backup. It is closed to writes now: run `tvmigrate "
+            "apply` again, it takes a new backup; `tvmigrate rollback` opens the index again."
         )
     clone(work, INDEX, new.kept_index(INDEX, work.run.id))
     settings = work.noted("elasticsearch.settings")
@@ -125,7 +128,7 @@ def build(work: Work) -> None:
     with work.spool.together():
         work.spool.clear(Store.ELASTICSEARCH)
         total = work.noted("elasticsearch.documents")
-        for written in documents.write_all(client, new.INDEX.name, _mapped(work, spool=work.spool)):
+        for written in documents.write_all(client, new.INDEX.name, _mapped(work)):
             work.advanced("build.elasticsearch", written, total)
     client.indices.refresh(index=new.INDEX.name)
 
@@ -145,23 +148,22 @@ def compare(work: Work) -> None:
             f"The clone {kept} has {copied} documents, the backup {work.noted('elasticsearch.documents')}. Nothing was "
             "switched; run `tvmigrate rollback`."
         )
-    compared = 0
+    wanted = int(work.spool.db.execute("SELECT count(*) FROM document").fetchone()[0])
+    found = 0
     with documents.text_client(work.endpoints.elasticsearch) as reader:
-        for batch in batches(_mapped(work), documents.PAGE):
-            found = documents.read_some(reader, new.INDEX.name, [doc_id for doc_id, _ in batch])
-            for doc_id, source in batch:
-                wanted = exact_json.parse(exact_json.dump(source))
-                if doc_id not in found or exact_json.parse(found[doc_id]) != wanted:
-                    raise NotEqual(
-                        f"The new document {doc_id!r} of {new.INDEX.name} is not what was written. Nothing was switched; "
-                        "run `tvmigrate rollback`."
-                    )
-            compared += len(batch)
-            work.advanced("compare.elasticsearch", compared)
-    there = int(client.count(index=new.INDEX.name)["count"])
-    if there != compared:
+        for document in documents.read_all(reader, new.INDEX.name):
+            known = work.spool.db.execute("SELECT digest FROM document WHERE id = ?", (document.id,)).fetchone()
+            if known is None or known[0] != _digest(document.source):
+                raise NotEqual(
+                    f"The new document {document.id!r} of {new.INDEX.name} is not what was written. Nothing was "
+                    "switched; run `tvmigrate rollback`."
+                )
+            found += 1
+            if found % documents.PAGE == 0:
+                work.advanced("compare.elasticsearch", found, wanted)
+    if found != wanted:
         raise NotEqual(
-            f"{new.INDEX.name} has {there} documents where {compared} are due. Nothing was switched; run "
+            f"{new.INDEX.name} has {found} documents where {wanted} are due. Nothing was switched; run "
             "`tvmigrate rollback`."
         )
     work.note("elasticsearch.new_sequence", sequence(client, new.INDEX.name))
@@ -204,10 +206,11 @@ def restore(work: Work) -> None:
     client.indices.put_settings(index=INDEX, settings={BLOCK: settings.get(BLOCK), REPLICAS: settings[REPLICAS]})
     client.indices.refresh(index=INDEX)
     there = int(client.count(index=INDEX)["count"])
-    if there < work.noted("elasticsearch.documents"):
+    due = work.noted("elasticsearch.documents")
+    if there < due:
         raise NotEqual(
-            f"{INDEX} was brought back with {there} documents where the backup has {work.noted('elasticsearch.documents')}. "
-            f"{kept} and {work.backup} still hold them; nothing else was dropped. Run `tvmigrate rollback` again."
+            f"{INDEX} was brought back with {there} documents where the backup has {due}. {kept} and {work.backup} "
+            "still hold them; nothing else was dropped. Run `tvmigrate rollback` again."
         )
 
 
@@ -226,7 +229,7 @@ def finish(work: Work) -> None:
     work.clients.elasticsearch.options(ignore_status=404).indices.delete(index=kept)
 
 
-def _assess(document: StoredDocument, policy: Policy, spool: Spool | None) -> Document | None:
+def _assess(document: StoredDocument, policy: Policy, spool: Spool) -> Document | None:
     """Return the new form of a document, None for one set aside; tell the spool what became of it."""
     outcome: Mapped[Document] | Quarantined
     source: Mapping[str, Any] = {}
@@ -236,23 +239,27 @@ def _assess(document: StoredDocument, policy: Policy, spool: Spool | None) -> Do
     except Unmappable as why:
         outcome = Quarantined(why.reason, why.detail)
     key = show_bytes(document.id.encode())
-    if spool is not None:
-        spool.fate(Rule.ELASTICSEARCH_COMMENTS, Store.ELASTICSEARCH, outcome.fate)
+    spool.fate(Rule.ELASTICSEARCH_COMMENTS, Store.ELASTICSEARCH, outcome.fate)
     if isinstance(outcome, Quarantined):
-        if spool is not None:
-            spool.quarantine(QuarantineRow(Store.ELASTICSEARCH, INDEX, key, outcome, document.source))
+        spool.quarantine(QuarantineRow(Store.ELASTICSEARCH, INDEX, key, outcome, document.source))
         return None
-    if spool is not None:
-        spool.archive(Store.ELASTICSEARCH, INDEX, key, outcome.archived)
-        spool.inconsistent(Store.ELASTICSEARCH, key, outcome.inconsistency)
-        for name in old.SPELLINGS["program_id"]:
-            if source.get(name) is not None:
-                spool.program(outcome.value.source["program_id"], source[name])
+    spool.archive(Store.ELASTICSEARCH, INDEX, key, outcome.archived)
+    spool.inconsistent(Store.ELASTICSEARCH, key, outcome.inconsistency)
+    for name in old.SPELLINGS["program_id"]:
+        if source.get(name) is not None:
+            spool.program(outcome.value.source["program_id"], source[name])
     return outcome.value
 
 
-def _mapped(work: Work, spool: Spool | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _mapped(work: Work) -> Iterator[tuple[str, str]]:
+    """Yield the new form of the backup's documents, as id and JSON text; keep the digest of each to compare with."""
     for document in Dataset.open(work.backup).documents(INDEX):
-        value = _assess(document, work.policy, spool)
+        value = _assess(document, work.policy, work.spool)
         if value is not None:
-            yield value.id, dict(value.source)
+            text = exact_json.dump(dict(value.source))
+            work.spool.db.execute("INSERT INTO document VALUES (?, ?)", (value.id, _digest(text)))
+            yield value.id, text
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

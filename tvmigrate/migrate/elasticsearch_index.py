@@ -63,7 +63,7 @@ def save_changed(work: Work) -> None:
         for document in documents.read_all(reader, new.INDEX.name, where):
             writer.write(document.id, document.source)
     work.say(
-        f"{new.INDEX.name} was written to after the switch; {writer.records} documents were saved in {work.after_switch} "
-        "before the index goes.",
+        f"{new.INDEX.name} was written to after the switch; {writer.records} documents were saved in "
+        f"{work.after_switch} before the index goes.",
         "warning",
     )

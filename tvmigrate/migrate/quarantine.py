@@ -63,6 +63,6 @@ def compare(work: Work) -> None:
 
 def _differs(table: Table, wanted: int, found: int) -> NotEqual:
     return NotEqual(
-        f"{table.name} was written with {found} rows where {wanted} are due, or with other values. Nothing was switched; "
-        "run `tvmigrate apply` again or `tvmigrate rollback`."
+        f"{table.name} was written with {found} rows where {wanted} are due, or with other values. Nothing was "
+        "switched; run `tvmigrate apply` again or `tvmigrate rollback`."
     )

@@ -20,6 +20,8 @@ CREATE TABLE IF NOT EXISTS fate (
     store TEXT, rule TEXT, fate TEXT, expires_ms INTEGER, n INTEGER, PRIMARY KEY (store, rule, fate, expires_ms));
 CREATE TABLE IF NOT EXISTS inconsistency (store TEXT, record_key TEXT, says TEXT);
 CREATE TABLE IF NOT EXISTS program (program_id TEXT, entity TEXT, PRIMARY KEY (program_id, entity)) WITHOUT ROWID;
+-- Elasticsearch: the sha256 of each new document's JSON text.
+CREATE TABLE IF NOT EXISTS document (id TEXT PRIMARY KEY, digest BLOB) WITHOUT ROWID;
 -- Redis: what is written under which key, from which old key, and how far that is.
 CREATE TABLE IF NOT EXISTS target (
     key BLOB PRIMARY KEY, rule TEXT, old BLOB, expires_ms INTEGER, line TEXT, state TEXT) WITHOUT ROWID;
@@ -76,6 +78,8 @@ class Spool:
         for table in ("quarantine", "archive", "extra", "inconsistency"):
             self.db.execute(f"DELETE FROM {table} WHERE store = ?", (store,))
         self.db.execute("DELETE FROM fate WHERE store = ? AND rule IS NOT ?", (store, keep))
+        if store is Store.ELASTICSEARCH:
+            self.db.execute("DELETE FROM document")
         if store is Store.REDIS:
             for table in ("target", "clash", "event", "old_key"):
                 self.db.execute(f"DELETE FROM {table}")

@@ -1,0 +1,61 @@
+"""Which stores these are, and which run of the journal is theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tvmigrate.contract import new, old
+from tvmigrate.engines.clients import Clients
+from tvmigrate.migrate.clickhouse_tables import rows, uuids
+from tvmigrate.migrate.journal import Journal, Run, State
+
+JOURNAL = "journal.sqlite"
+
+
+def identify(clients: Clients) -> str:
+    """Return what tells these stores from others, across restarts, other ports and other host names.
+
+    Redis has no lasting id of its own; ClickHouse's is all zeros where the server has none.
+    """
+    cluster = str(clients.elasticsearch.info()["cluster_uuid"])
+    server = str(rows(clients.clickhouse, "SELECT toString(serverUUID())")[0][0])
+    return f"{cluster} {server}"
+
+
+def current(clients: Clients, journal: Journal) -> Run | None:
+    """Return the newest run of these stores that is still theirs; others are put aside in the journal."""
+    while (run := journal.latest(identify(clients))) is not None:
+        if not _lost(clients, journal, run):
+            return run
+        journal.set_state(run.id, State.LOST)
+    return None
+
+
+def glance(clients: Clients, state: Path) -> tuple[Run | None, str]:
+    """Return the newest run of these stores and the step it waits for, and change nothing; no run if there is none.
+
+    The step is empty unless the run is under way.
+    """
+    if not (state / JOURNAL).is_file():
+        return None, ""
+    with Journal(state) as journal:
+        run = journal.latest(identify(clients))
+        if run is None or _lost(clients, journal, run):
+            return None, ""
+        return run, journal.noted(run.id, "step") or ""
+
+
+def old_layout(clients: Clients) -> bool:
+    """Return whether an old table is there under its name."""
+    return old.COMMENTS.name in uuids(clients.clickhouse)
+
+
+def _lost(clients: Clients, journal: Journal, run: Run) -> bool:
+    """Return whether someone filled the stores anew: neither the old tables nor the kept index of the run are there."""
+    if run.state in {State.ROLLED_BACK, State.FINISHED, State.FINISHING}:
+        return False
+    noted = {journal.noted(run.id, f"clickhouse.uuid.{table.name}") for table in old.TABLES}
+    if None in noted:
+        return False
+    kept = new.kept_index(old.INDEX.name, run.id)
+    return not noted & set(uuids(clients.clickhouse).values()) and not clients.elasticsearch.indices.exists(index=kept)
