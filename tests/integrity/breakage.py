@@ -1,7 +1,7 @@
 """Ways to break one thing in migrated or rolled back stores, each with its repair.
 
 A breakage is a generator: it breaks up to its `yield`, and repairs from there. `python breakage.py NAME` only breaks,
-in the stores of REDIS_URL, CLICKHOUSE_URL and ELASTICSEARCH_URL, as the end of a migration command that is wrong in that.
+in the stores of REDIS_URL, CLICKHOUSE_URL and ELASTICSEARCH_URL, as the end of a migration command that is wrong in it.
 """
 
 from __future__ import annotations

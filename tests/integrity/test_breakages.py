@@ -166,7 +166,11 @@ def rolled_back_stores(endpoints: Endpoints, dataset: Path) -> Iterator[Stores]:
 def assert_passed(results: list[CheckResult]) -> None:
     wrong = [result for result in results if result.state in {State.FAIL, State.ERROR}]
     if wrong:
-        pytest.fail("what is not broken does not pass:\n\n" + "\n\n".join(map(explain, wrong)), pytrace=False)
+        pytest.fail(f"what is not broken does not pass:\n\n{told(wrong)}", pytrace=False)
+
+
+def told(results: list[CheckResult]) -> str:
+    return "\n\n".join(explain(result, shown=2) for result in results)
 
 
 def assert_named(results: list[CheckResult], expected: Expected) -> None:
@@ -174,10 +178,10 @@ def assert_named(results: list[CheckResult], expected: Expected) -> None:
     failed = [result for result in results if result.state is State.FAIL]
     for finding in (finding for result in failed if result.id == expected.check for finding in result.findings):
         names = " ".join(side for side in (finding.old, finding.new) if side)
-        told = (finding.store, finding.rule, finding.direction, finding.field)
-        if told == (expected.store, expected.rule, expected.direction, expected.field) and expected.key in names:
+        says = (finding.store, finding.rule, finding.direction, finding.field)
+        if says == (expected.store, expected.rule, expected.direction, expected.field) and expected.key in names:
             return
-    pytest.fail(f"no finding names {expected}:\n\n" + "\n\n".join(map(explain, failed)), pytrace=False)
+    pytest.fail(f"no finding names {expected}:\n\n{told(failed)}", pytrace=False)
 
 
 @pytest.mark.parametrize("expected", OF_THE_MIGRATION, ids=lambda expected: expected.name)

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tvmigrate.contract.outcome import LedgerLine
+from tvmigrate.report.outcome import AGAIN, first_look
 from tvmigrate.report.prose import explain, printable
 from tvmigrate.verify.check import Check
-from tvmigrate.verify.findings import CheckResult, Phase, State, Verdict
+from tvmigrate.verify.findings import CheckResult, State, Verdict
 
 STYLES: Mapping[State, str] = {
     State.PASS: "green",
@@ -20,6 +21,7 @@ STYLES: Mapping[State, str] = {
     State.ERROR: "bold magenta",
     State.EMPTY: "yellow",
 }
+SHOWN = 3  # findings of a check that are told in full; verdict.json has the others
 PAPER_WIDTH = 120  # columns where stdout is no terminal
 _FATES = ("mapped", "filled", "quarantined", "untouched", "expired")
 
@@ -46,7 +48,7 @@ def print_verdict(
     for result in verdict.checks:
         if result.state in {State.FAIL, State.ERROR}:
             console.print()
-            console.print(Text(explain(result, checks.get(result.id))), soft_wrap=True)
+            console.print(Text(explain(result, checks.get(result.id), SHOWN)), soft_wrap=True)
             console.print(Text(f"\n  Repeat just this check:\n    {repeat(result.id)}"), soft_wrap=True)
     console.print()
     for path in reports:
@@ -56,12 +58,12 @@ def print_verdict(
 
 
 def verdict_lines(verdict: Verdict) -> list[Text]:
-    """Return the last lines: the state after each phase, then of the whole."""
-    lines = []
-    for phase in Phase:
-        results = [result for result in verdict.checks if result.phase is phase]
-        if results:
-            lines.append(_state_line(f"after the {phase}", results))
+    """Return the last lines: the state at each look, then of the whole."""
+    looks: dict[str, list[CheckResult]] = {}
+    for result in verdict.checks:
+        again = result.id.removeprefix(first_look(result.id))
+        looks.setdefault(AGAIN.get(again, f"after the {result.phase}"), []).append(result)
+    lines = [_state_line(look, results) for look, results in looks.items()]
     seconds = verdict.seconds.get("total")
     took = f" ({seconds:.1f} s)" if seconds is not None else ""
     lines.append(Text.assemble("verdict: ", (str(verdict.state), STYLES[verdict.state]), took))
@@ -69,11 +71,16 @@ def verdict_lines(verdict: Verdict) -> list[Text]:
 
 
 def check_table(results: Sequence[CheckResult]) -> Table:
-    """Return every check with its state, how much it examined, and how many differences it found."""
+    """Return every check with its state, how much it examined, and how many differences it found.
+
+    Of later looks (after a second migration and the like) only what did not pass: the last lines count the others.
+    """
     table = Table("after the", "check", "state", title="Checks", title_justify="left", box=None, pad_edge=False)
     table.add_column("examined", justify="right")
     table.add_column("differences", justify="right")
     for result in results:
+        if result.state in {State.PASS, State.EMPTY} and first_look(result.id) != result.id:
+            continue
         table.add_row(
             str(result.phase),
             result.id,

@@ -46,8 +46,11 @@ def headline(result: CheckResult) -> str:
     return f"{result.state.upper()} {result.id} (rule {result.rule}, after the {result.phase}): {seen}"
 
 
-def explain(result: CheckResult, check: Check | None = None) -> str:
-    """Return all that a failed, stopped or empty check has to say, as lines; `check` gives the claim."""
+def explain(result: CheckResult, check: Check | None = None, shown: int | None = None) -> str:
+    """Return what a failed, stopped or empty check has to say, as lines.
+
+    `check` gives the claim; `shown` is how many findings are told (None: all that were kept).
+    """
     lines = [headline(result)]
     if check is not None:
         lines.append(f"  {check.claim}")
@@ -55,17 +58,22 @@ def explain(result: CheckResult, check: Check | None = None) -> str:
         lines.append(f"  {printable(result.error)}")
     if result.state is State.EMPTY:
         lines.append("  Neither side has anything that this check could look at.")
-    for number, finding in enumerate(result.findings, 1):
+    told = result.findings[:shown]
+    for number, finding in enumerate(told, 1):
         lines.append("")
         lines += (f"  {line}" for line in finding_lines(number, result.phase, finding))
-    if (left := result.findings_total - len(result.findings)) > 0:
-        lines += ["", f"  … and {left:,} more; --max-findings says how many are kept."]
+    if (left := result.findings_total - len(told)) > 0:
+        kept = len(result.findings) - len(told)
+        where_else = f"verdict.json has {kept:,} of them" if kept else "--max-findings says how many are kept"
+        lines += ["", f"  … and {left:,} more; {where_else}."]
     return "\n".join(lines)
 
 
 def finding_lines(number: int, phase: Phase, finding: Finding) -> Iterator[str]:
     """Yield the lines of one finding."""
-    yield f"{number}. {printable(finding.note)}"
+    first, *more = printable(finding.note).splitlines() or [""]
+    yield f"{number}. {first}"
+    yield from (f"     {line}" for line in more)
     yield f"   where:    {where(finding)}"
     if finding.expected is not None or finding.actual is not None:
         yield f"   expected: {_value(finding.expected)}"
