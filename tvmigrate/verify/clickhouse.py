@@ -21,9 +21,14 @@ from tvmigrate.verify.clickhouse_rows import (
 )
 from tvmigrate.verify.clickhouse_schema import keeps_quarantine_tables
 from tvmigrate.verify.context import Context
+from tvmigrate.verify.errors import VerificationError
 from tvmigrate.verify.findings import Phase
 from tvmigrate.verify.quarantine import compare_archive, compare_quarantine
 from tvmigrate.verify.set_aside import count_set_aside
+
+
+class RulesDisagree(VerificationError):  # noqa: N818 - it says what happened, as in `errors`
+    """The contract's two forms of one rule differ on a row, so that neither can judge."""
 
 
 def _check(what: str, rule: Rule, claim: str) -> Check:
@@ -102,7 +107,7 @@ def _rows_of(context: Context, sheet: Sheet, rule: sql.TableRule, key: tuple[str
     context.book.old_has(name, rows)
     compared = compare_rows(context, sheet, subject, context.book.without_fate)
     context.book.came_to(name, Fate.MAPPED, compared.expected - compared.missing)
-    count_set_aside(context, Store.CLICKHOUSE, name, _unmapped(context, rule))
+    count_set_aside(context, Store.CLICKHOUSE, name, unmapped(context, rule))
 
 
 @examines(AGGREGATES)
@@ -143,7 +148,7 @@ def set_aside(context: Context, sheets: Mapping[str, Sheet]) -> None:
     for rule in (sql.comments(context.policy), sql.eaos_metrics(context.policy)):
         table = rule.source.name
         sheet = sheets[_SET_ASIDE[table].id]
-        compare_quarantine(context, sheet, Store.CLICKHOUSE, _RULES[table], _unmapped(context, rule))
+        compare_quarantine(context, sheet, Store.CLICKHOUSE, _RULES[table], unmapped(context, rule))
         sheet = sheets[_ARCHIVED[table].id]
         compare_archive(context, sheet, Store.CLICKHOUSE, _RULES[table], _archived(context, rule))
 
@@ -151,11 +156,11 @@ def set_aside(context: Context, sheets: Mapping[str, Sheet]) -> None:
 _BY_ROW = {old.COMMENTS.name: rules.clickhouse_comment, old.EAOS_METRICS.name: rules.clickhouse_eaos_metric}
 
 
-def _unmapped(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]]:
+def unmapped(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]]:
     """Yield (record_key, reason) of each old row that does not map; SQL chooses them, Python says why.
 
     Raises:
-        ValueError: SQL and Python disagree on a row, which their property test excludes.
+        RulesDisagree: SQL says that a row does not map, and Python maps it; their property test excludes that.
     """
     if not reference_has(context, rule.source):
         return
@@ -169,7 +174,7 @@ def _unmapped(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]
         outcome = _BY_ROW[rule.source.name](row, context.policy)
         key = _record_key(rule.source, row)
         if not isinstance(outcome, Quarantined):
-            raise ValueError(f"{rule.source.name} {key} maps by the rules in Python and does not by those in SQL")
+            raise RulesDisagree(f"{rule.source.name} {key} maps by the rules in Python, and not by those in SQL.")
         yield key, str(outcome.reason)
 
 

@@ -51,13 +51,11 @@ def kind_of(column_type: str) -> Kind:
 
 
 def expression(kind: Kind, column: str, column_type: str) -> str | None:
-    """Return the SQL of the canonical string of `column` (quoted) of type `column_type`; None if it has none as `kind`."""
+    """Return the SQL of the canonical string of `column` (quoted), of type `column_type`; None if `kind` has none."""
     bare = plain(column_type)
     numeric = bare in _FLOATS or re.match(r"U?Int\d+$|Decimal", bare) is not None
     text: str | None = None
-    if kind is Kind.TEXT:
-        text = f"toString({column})"
-    elif kind is Kind.COUNT and numeric:
+    if kind is Kind.TEXT or (kind is Kind.COUNT and numeric):
         text = f"toString({column})"
     elif kind is Kind.NUMBER and numeric:
         text = f"toString(reinterpretAsUInt64(toFloat64({column})))"
@@ -72,7 +70,7 @@ def expression(kind: Kind, column: str, column_type: str) -> str | None:
 def coarse(number: str) -> str:
     """Return SQL that gives one text for doubles in one cell of a relative width of 2^-40, under 1e-12.
 
-    `number` is a canonical NUMBER. Two doubles of one cell are equal to the tolerance; of two cells, each is to be looked at.
+    `number` is a canonical NUMBER. Doubles of one cell are equal to the tolerance; those of two are to be looked at.
     """
     bits = f"toUInt64OrZero(substring({number}, 2))"
     # -0.0, the highest bit alone, stands for 0.0 too.

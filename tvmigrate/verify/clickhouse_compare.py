@@ -94,7 +94,7 @@ class Comparison:
     actual_digests: Digests
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913, PLR0917 - two servers, two sides, and what they are compared by
         cls, reference: ReferenceTables, live: ClickHouse, shape: Shape, expected: Side, actual: Side, size: int
     ) -> Comparison:
         """Compute both sides' digests; `size` is about how many rows there are.

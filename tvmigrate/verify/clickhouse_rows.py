@@ -174,7 +174,7 @@ def _findings(subject: Subject, shape: Shape, difference: Difference) -> list[Fi
             field=field,
             expected=expected[field],
             actual=actual[field],
-        )  # fmt: skip
+        )
         for field in difference.fields
     ]
 
@@ -196,9 +196,15 @@ def _no_column(subject: Subject, column: Column, found: str | None) -> Finding:
     what = f"has the type {found}, whose values cannot be compared" if found else "is missing"
     note = f"Column {column.name} of {subject.whole_name} {what}; it should be {column.type}."
     return Finding(
-        Store.CLICKHOUSE, subject.rule, Direction.SCHEMA, note,
-        new=subject.whole_name, field=column.name, expected=column.type, actual=found,
-    )  # fmt: skip
+        Store.CLICKHOUSE,
+        subject.rule,
+        Direction.SCHEMA,
+        note,
+        new=subject.whole_name,
+        field=column.name,
+        expected=column.type,
+        actual=found,
+    )
 
 
 def instant_name(record: Mapping[str, Any], entity: str, instant: str) -> str:

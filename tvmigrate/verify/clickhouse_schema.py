@@ -121,7 +121,7 @@ def _compare_table(sheet: Sheet, table: Table, live: LiveTable | None) -> None:
                     field=field,
                     expected=expected,
                     actual=actual,
-                )  # fmt: skip
+                )
             )
 
     differs("engine", table.engine, live.engine, "The engine")
@@ -227,8 +227,8 @@ def _under_old_name(context: Context, sheet: Sheet, live: Mapping[str, LiveTable
     if context.old_end_state is OldEndState.REMOVED and name in live:
         note = (
             f"{old.DATABASE}.{name} is still there under its old name. After the migration its rows are in "
-            f"{new.RAW_COMMENTS.name} and the old table is kept as {new.kept_table(name, '…')}, or gone; a migration that "
-            "is meant to leave it is judged with --old kept."
+            f"{new.RAW_COMMENTS.name} and the old table is kept as {new.kept_table(name, '…')}, or gone; a migration "
+            "that is meant to leave it is judged with --old kept."
         )
         sheet.find(
             Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.EXTRA, note, old=f"{old.DATABASE}.{name}")
@@ -263,5 +263,5 @@ def _untouched(sheet: Sheet, name: str, before: Mapping[str, Any], live: LiveTab
                 field="create_table_query",
                 expected=created,
                 actual=live.create,
-            )  # fmt: skip
+            )
         )

@@ -1,4 +1,4 @@
-"""Whether the stores say the same of a comment and of a program, where the old stores did (contract §3, *Across stores*)."""
+"""Whether the stores say the same of a comment and of a program, where the old ones did (contract §3)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tvmigrate.contract.layout import quoted
 from tvmigrate.contract.outcome import Mapped, Quarantined, Rule, Store, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.verify.check import Check, Sheet, examines
+from tvmigrate.verify.clickhouse import unmapped
 from tvmigrate.verify.clickhouse_canonical import Kind, as_double, expression, instant_text, kind_of, show
 from tvmigrate.verify.clickhouse_rows import live_types, reference_has, reference_table
 from tvmigrate.verify.context import Context
@@ -51,6 +52,8 @@ def comments(context: Context, sheets: Mapping[str, Sheet]) -> None:
         insert = "INSERT INTO said VALUES (?, ?, ?, ?, ?, ?)"
         spool.add(insert, _clickhouse_expected(context))
         spool.add(insert, _elasticsearch_expected(context, spool))
+        refused = ((CH_EXPECTED, name, reason) for name, reason in unmapped(context, sql.comments(context.policy)))
+        spool.add("INSERT INTO reasons VALUES (?, ?, ?)", refused)
         for sheet in sheets.values():
             sheet.old_side_has(spool.number("SELECT count(*) FROM said"))
         spool.add(insert, _clickhouse_live(context))
@@ -100,8 +103,8 @@ def _values(context: Context, sheet: Sheet, spool: Spool) -> None:
         for name, mine, theirs in spool.rows(now):
             one, other = _shown(field, mine), _shown(field, theirs)
             note = (
-                f"{field} of comment {name} is {one!r} in ClickHouse and {other!r} in Elasticsearch, and the old stores "
-                "agreed on it."
+                f"{field} of comment {name} is {one!r} in ClickHouse and {other!r} in Elasticsearch, and the old "
+                "stores agreed on it."
             )
             sheet.find(
                 Finding(

@@ -213,7 +213,7 @@ def _indexed(context: Context, sheet: Sheet, spool: Spool) -> None:
     for field, what, query, expected in asked:
         actual = client.count(index=new.ALIAS, query=query)["count"]
         if actual != expected:
-            note = f"A search finds {actual} documents that {what}, and {expected} are stored: they were indexed otherwise."
+            note = f"A search finds {actual} documents that {what}, but {expected} are stored: the index is not theirs."
             sheet.find(_finding(Direction.CHANGED, note, new=new.ALIAS, field=field, expected=expected, actual=actual))
 
 

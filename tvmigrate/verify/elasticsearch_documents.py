@@ -45,7 +45,7 @@ def plain_digest(source: Mapping[str, Any]) -> bytes:
 
 
 def differing_fields(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (field, expected, actual) of each field that differs, as a finding holds values; None where it is absent."""
+    """Yield (field, expected, actual) of each field that differs, as a finding holds values; None where absent."""
     for name in expected.keys() | actual.keys():
         one, other = expected.get(name, ABSENT), actual.get(name, ABSENT)
         if one is ABSENT or other is ABSENT or not same(_canonical(name, one), _canonical(name, other)):

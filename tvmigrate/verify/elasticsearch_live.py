@@ -17,7 +17,7 @@ KEEP_ALIVE = "5m"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a name stands for: the indices behind it by name, each with its alias' own settings, and if it is an alias."""
+    """What a name stands for: whether it is an alias, and the indices behind it, each with its alias' settings."""
 
     is_alias: bool
     indices: Mapping[str, Mapping[str, Any]]

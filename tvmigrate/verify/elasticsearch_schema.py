@@ -122,7 +122,7 @@ def settings(context: Context, sheets: Mapping[str, Sheet]) -> None:
                     field=REPLICAS,
                     expected=before[REPLICAS],
                     actual=live.get(REPLICAS),
-                )  # fmt: skip
+                )
             )
 
 

@@ -10,8 +10,8 @@ from tvmigrate.contract import new
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify import expected_redis, expected_tables
 from tvmigrate.verify.check import Check, Sheet, examines
-from tvmigrate.verify.clickhouse_schema import keeps_quarantine_tables
 from tvmigrate.verify.clickhouse_rows import live_types
+from tvmigrate.verify.clickhouse_schema import keeps_quarantine_tables
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_live import by_ids, target
 from tvmigrate.verify.expected_files import Line, folder, holds, lines, unequal

@@ -28,7 +28,7 @@ WITHIN_RUN = "<within-run>"
 _DECLARED = ("dataset", "show", "timezone", "missing_counts")
 
 
-class BadExpectations(VerificationError):
+class BadExpectations(VerificationError):  # noqa: N818 - it says what happened, as in `errors`
     """The expectations that stand beside the dataset are not of their form, so that they cannot judge."""
 
 

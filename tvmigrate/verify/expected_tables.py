@@ -98,7 +98,7 @@ def _same(name: str, expected: Any, actual: Any) -> bool:
 
 
 def judge_quarantine(context: Context) -> Iterator[tuple[int, list[Finding]]]:
-    """Yield how many expectations were looked at, with what differs: every quarantined record of all stores, once each."""
+    """Yield how many expectations were looked at, with what differs: all that is quarantined, in any store."""
     table = new.QUARANTINE.name
     wanted = list(lines(context, "quarantine.ndjson"))
     if live_types(context.clients.clickhouse, table) is None:
