@@ -1,1 +1,9 @@
-"""What all tests share. The suite's options and fixtures come from `tvmigrate.pytest_plugin`."""
+"""What all tests share: the Hypothesis profile. The suite's options and fixtures come from `tvmigrate.pytest_plugin`."""
+
+import os
+
+from tests.profiles import register
+
+if os.environ.get("CI"):
+    os.environ.setdefault("HYPOTHESIS_PROFILE", "ci")
+register()
