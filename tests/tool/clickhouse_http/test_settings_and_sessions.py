@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+from clickhouse_connect import common
 from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.external import ExternalData
 
@@ -221,5 +222,10 @@ async def test_a_bound_parameter_arrives_as_it_is(either: Either, kind: str, val
 
 
 async def test_a_map_is_bound_as_clickhouse_writes_it(either: Either) -> None:
-    result = await either("query", "SELECT {x:Map(String, Int32)}", parameters={"x": "{'k': 1}"})
-    assert result.result_rows == [({"k": 1},)]
+    format_before = common.get_setting("dict_parameter_format")
+    common.set_setting("dict_parameter_format", "map")
+    try:
+        result = await either("query", "SELECT {x:Map(String, Int32)}", parameters={"x": {"k'": 1}})
+    finally:
+        common.set_setting("dict_parameter_format", format_before)
+    assert result.result_rows == [({"k'": 1},)]
