@@ -56,7 +56,11 @@ def _integer(digits: str) -> int | Decimal:
     if len(digits) <= 18:
         return int(digits)
     exact = Decimal(digits)
-    return int(exact) if -(2**63) <= exact < 2**64 else exact
+    return int(exact) if _is_64_bit(exact) else exact
+
+
+def _is_64_bit(whole: Decimal) -> bool:
+    return -(2**63) <= whole < 2**64
 
 
 def _constant(name: str) -> None:
@@ -66,12 +70,18 @@ def _constant(name: str) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        # By repr, since 1 and 1.0 are equal to Python but two texts to the reader who must choose.
-        twice = sorted({name for name, value in pairs if repr(value) != repr(result[name])})
+        twice = sorted({name for name, value in pairs if _told(value) != _told(result[name])})
         if not twice:
             return result
         raise Unmappable(Reason.CONFLICTING_FIELDS, f"the JSON object says {', '.join(map(repr, twice))} twice")
     return result
+
+
+def _told(value: Any) -> str:
+    """Return what makes two values of one key alike: 1 and 1.0 are not, 1.0 and 1.00 are one double."""
+    if isinstance(value, Decimal) and abs(double := float(value)) < float("inf"):
+        return f"double {double!r}"
+    return repr(value)
 
 
 def refuse_surrogates(value: Any) -> None:
@@ -83,16 +93,19 @@ def refuse_surrogates(value: Any) -> None:
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         deeper: list[Any] = []
+        nested = False
         for item in level:
             if isinstance(item, str):
                 if not item.isascii() and any("\ud800" <= char <= "\udfff" for char in item):
                     raise Unmappable(Reason.NOT_UTF8, f"{item!r} holds half of a surrogate pair")
             elif isinstance(item, dict):
+                nested = True
                 deeper += item.keys()
                 deeper += item.values()
             elif isinstance(item, list):
+                nested = True
                 deeper += item
-        if not deeper:
+        if not nested:
             return
         level = deeper
     raise Unmappable(Reason.BAD_JSON, f"nested more than {MAX_DEPTH} levels deep")
@@ -109,5 +122,8 @@ def dump(value: Any) -> str:
 
 def _fragment(value: object) -> orjson.Fragment:
     if isinstance(value, Decimal) and value.is_finite():
-        return orjson.Fragment(str(value).encode())
+        digits = str(value)
+        if digits.lstrip("-").isdigit() and _is_64_bit(value):
+            digits += ".0"  # 1.5e1 is a double, and stays one for whoever reads it again
+        return orjson.Fragment(digits.encode())
     raise TypeError(f"{value!r} has no JSON form")

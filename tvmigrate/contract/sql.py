@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tvmigrate.contract import new, old
+from tvmigrate.contract.exact_json import ABSURD_EXPONENT
 from tvmigrate.contract.layout import Table, literal, quoted
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.rules import BUCKET_S
@@ -117,45 +118,54 @@ def comments(policy: Policy) -> TableRule:
     return TableRule(old.COMMENTS, new.RAW_COMMENTS, " AND ".join(mapped), select)
 
 
-def _count_of(raw: str) -> str:
-    """Return the SQL of `values.count` for a raw JSON value, as Nullable(UInt128); a JSON null is 0."""
+def _count_of(raw: str, kind: str) -> str:
+    """Return the SQL of `values.count` for a raw JSON value of JSONType `kind`, as Nullable(UInt128); a null is 0.
+
+    The kind cannot be asked of `raw`: ClickHouse writes values anew, and 1.0 as 1.
+    """
     digits = f"replaceRegexpOne(JSONExtractString({raw}), '^0+', '')"
     text = (
         f"if(match(JSONExtractString({raw}), '^[0-9]+$') AND length({digits}) <= 19, toUInt128OrZero({digits}), NULL)"
     )
-    double = f"JSONExtractFloat({raw})"
+    double = f"toFloat64OrZero({raw})"
     fraction = (
         f"if({double} >= 0 AND {double} < 9223372036854775808. AND floor({double}) = {double},"
         f" toUInt128({double}), NULL)"
     )
-    whole = f"if(JSONExtractInt({raw}) >= 0, toUInt128(JSONExtractUInt({raw})), NULL)"
-    kind = f"toString(JSONType({raw}))"
+    whole = f"if(startsWith({raw}, '-') AND {raw} != '-0', NULL, toUInt128OrZero({raw}))"
     return (
-        f"multiIf({kind} = 'String', {text}, {kind} = 'Double', {fraction}, {kind} = 'UInt64',"
-        f" toUInt128(JSONExtractUInt({raw})), {kind} = 'Int64', {whole}, {kind} = 'Null', toUInt128(0), NULL)"
+        f"multiIf({kind} IN ('Int64', 'UInt64'), {whole}, {kind} = 'String', {text}, {kind} = 'Double', {fraction},"
+        f" {kind} = 'Null', toUInt128(0), NULL)"
     )
 
 
 def eaos_metrics(policy: Policy) -> TableRule:
     """Return the rule `clickhouse.eaos_metrics` in SQL."""
-    pairs = "arrayDistinct(JSONExtractKeysAndValuesRaw(sentiment_breakdown))"
-    labels = f"arrayMap(pair -> {sentiment('pair.1')}, {pairs})"
-    counts = f"arrayMap(pair -> {_count_of('pair.2')}, {pairs})"
+    breakdown = "sentiment_breakdown"
+    pairs = f"JSONExtractKeysAndValuesRaw({breakdown})"
+    # A key said twice alike is one: the same name, kind of value and value.
+    members = (
+        f"arrayDistinct(arrayMap((pair, place) -> (pair.1, pair.2, toString(JSONType({breakdown}, place))),"
+        f" {pairs}, arrayEnumerate({pairs})))"
+    )
+    labels = f"arrayMap(member -> {sentiment('member.1')}, {members})"
+    counts = f"arrayMap(member -> {_count_of('member.2', 'member.3')}, {members})"
+    names = f"arrayMap(member -> member.1, {members})"
 
     def sum_of(label: Sentiment) -> str:
         chosen = f"if(label = {literal(label.value)}, ifNull(number, 0), 0)"
         return f"arraySum((label, number) -> {chosen}, {labels}, {counts})"
 
-    keys = f"arrayMap(pair -> pair.1, {pairs})"
     mapped = [
         *_all_utf8(old.EAOS_METRICS),
         _not_blank("entity"),
         "isFinite(eaos_score)",
-        "isValidJSON(sentiment_breakdown)",
+        f"isValidJSON({breakdown})",
         # simdjson skips a byte order mark, which is no JSON (RFC 8259, section 8.1).
-        r"NOT startsWith(sentiment_breakdown, '\xEF\xBB\xBF')",
-        "toString(JSONType(sentiment_breakdown)) = 'Object'",
-        f"length({keys}) = length(arrayDistinct({keys}))",
+        rf"NOT startsWith({breakdown}, '\xEF\xBB\xBF')",
+        f"NOT match({breakdown}, {literal(ABSURD_EXPONENT)})",
+        f"toString(JSONType({breakdown})) = 'Object'",
+        f"length({names}) = length(arrayDistinct({names}))",
         f"NOT has({labels}, '')",
         f"arrayAll(number -> ifNull(number <= {MAX_COUNT}, 0), {counts})",
         *(f"{sum_of(label)} <= {MAX_COUNT}" for label in Sentiment),
@@ -172,6 +182,25 @@ def eaos_metrics(policy: Policy) -> TableRule:
     return TableRule(old.EAOS_METRICS, new.EAOS_METRICS, " AND ".join(mapped), select)
 
 
+def _exact_sum(score: str) -> str:
+    """Return the SQL of the sum of doubles that were Float32, right to a few units in the last place.
+
+    No sum of floats is, where scores cancel out. As integers they add up exactly: a Float32 is a multiple of 2^-149,
+    one from 2^20 on is a multiple of 2^-3. The two sums are added as integers too, unless that would overflow; the
+    large one then is so large that the small one cannot cancel it.
+    """
+
+    def power_of_two(exponent: int) -> str:
+        return f"toFloat64(bitShiftLeft(toInt256(1), {exponent}))"
+
+    is_large = f"abs({score}) >= {2**20}"
+    large = f"sumIf(toInt256({score} * 8), {is_large})"
+    small = f"sumIf(toInt256({score} * {power_of_two(149)}), NOT ({is_large}))"
+    together = f"toFloat64({large} * bitShiftLeft(toInt256(1), 146) + {small}) / {power_of_two(149)}"
+    apart = f"toFloat64({large}) / 8 + toFloat64({small}) / {power_of_two(149)}"
+    return f"if(abs({large}) < bitShiftLeft(toInt256(1), 100), {together}, {apart})"
+
+
 def aggregates(policy: Policy, source: str, where: str = "") -> str:
     """Return the SELECT of `comment_aggregates`' rows, computed from the old comments in `source`.
 
@@ -179,10 +208,9 @@ def aggregates(policy: Policy, source: str, where: str = "") -> str:
     """
     rule = comments(policy)
     bucket = f"toDateTime(intDiv(toUnixTimestamp(timestamp), {BUCKET_S}) * {BUCKET_S}, 'UTC')"
-    # sumKahan, since a plain sum loses more than a relative 1e-12 where scores cancel out.
     return (
         "SELECT program_id, bucket AS timestamp, topic, count() AS count,"
-        " sumKahan(sentiment_score) / count() AS avg_sentiment\n"
+        f" {_exact_sum('sentiment_score')} / count() AS avg_sentiment\n"
         f"FROM (SELECT program_id, {bucket} AS bucket, arrayJoin(arrayDistinct(topics)) AS topic, sentiment_score"
         f" FROM ({rule.query(source, where)}))\n"
         "GROUP BY program_id, bucket, topic"

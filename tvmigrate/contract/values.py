@@ -94,7 +94,7 @@ def sentiment(label: object) -> Sentiment:
         Unmappable: `unknown-sentiment`; the detail names UTF-8 that was read as Latin-1 or Windows-1252 as such.
     """
     if not isinstance(label, str):
-        raise Unmappable(Reason.UNKNOWN_SENTIMENT, f"the sentiment is {label!r}, not a label")
+        raise Unmappable(Reason.UNKNOWN_SENTIMENT, f"the sentiment is {_shown(label)}, not a label")
     folded = fold_label(label)
     mapped = SENTIMENTS.get(folded)
     if mapped is not None:
@@ -118,7 +118,7 @@ def count(value: object) -> int:
     elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 4000:
         whole = int(value)
     elif isinstance(value, Decimal | float):
-        double = float(value)
+        double = _double(value)
         # A literal with a fraction or an exponent is an IEEE double, here and in SQL.
         whole = int(double) if double.is_integer() else None
     if whole is None or not 0 <= whole <= MAX_COUNT:
@@ -134,13 +134,19 @@ def number(value: object) -> int | float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise Unmappable(Reason.BAD_NUMBER, f"{_shown(value)} is not a number")
-    try:
-        double = float(value)
-    except OverflowError:
-        double = float("inf")
+    double = _double(value)
     if not math.isfinite(double):
         raise Unmappable(Reason.NOT_FINITE, f"{_shown(value)} is not a finite IEEE double")
     return value if isinstance(value, int) and _MIN_INTEGER <= value <= _MAX_INTEGER else double
+
+
+def _double(value: float | Decimal) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+    except ValueError:  # a signalling NaN
+        return math.nan
 
 
 _NUMERIC_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -290,5 +296,7 @@ def number_text(value: float) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"an integer of {value.bit_length()} bits"
     text = repr(value) if not isinstance(value, Decimal) else str(value)
     return text if len(text) <= 200 else text[:200] + "…"
