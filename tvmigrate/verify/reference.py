@@ -52,6 +52,11 @@ class ReferenceEngine:
         for name, value in {**ROWS_INPUT_SETTINGS, **ROWS_OUTPUT_SETTINGS}.items():
             self.command(f"SET {name} = {literal(value) if isinstance(value, str) else value}")
 
+    @property
+    def pid(self) -> int:
+        """The engine's process id."""
+        return self._process.pid
+
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Run `sql`; return its rows as dicts, as `rows` yields them."""
         return list(self.rows(sql))

@@ -98,9 +98,11 @@ def _compare(context: Context, sheet: Sheet, table: TableFiles) -> None:
         note = f"The columns of {name} are not the old ones, so its rows are not the old rows either."
         sheet.find(_finding(Direction.CHANGED, note, old=name, new=name, field="columns", expected=mine, actual=theirs))
         return
-    key = context.reference.baseline.all_tables[name]["sorting_key"].split(", ")
     columns = tuple(mine)
-    shape = Shape(columns, tuple(map(_kind, mine.values())), tuple(c for c in key if c in mine) or columns)
+    # The first column, since it names the record where the sorting key does not.
+    named = (columns[0], *context.reference.baseline.all_tables[name]["sorting_key"].split(", "))
+    key = tuple(dict.fromkeys(column for column in named if column in mine))
+    shape = Shape(columns, tuple(map(_kind, mine.values())), key)
     side = Side(whole, tuple(_canonical(column, kind) for column, kind in mine.items()))
     comparison = Comparison.of(context.reference.tables, client, shape, side, side, int(counted["n"]))
     sheet.saw(max(comparison.expected_digests.rows, comparison.actual_digests.rows, 1))

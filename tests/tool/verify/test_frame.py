@@ -1,0 +1,287 @@
+"""The frame: whatever keeps a check from looking is an error or a failure, never a pass."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tvmigrate.contract.outcome import Fate, Rule, Store
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.errors import UsageError
+from tvmigrate.events import Event, Printed, ignore
+from tvmigrate.verify import command
+from tvmigrate.verify.balance import BALANCE
+from tvmigrate.verify.check import Check, Registry, Sheet, examine
+from tvmigrate.verify.context import Context
+from tvmigrate.verify.errors import NotReady, ReferenceFailed
+from tvmigrate.verify.findings import Direction, Finding, Phase, State
+from tvmigrate.verify.ledger import Book
+from tvmigrate.verify.reference import ReferenceEngine
+from tvmigrate.verify.rehearsal import Job, Rehearsal
+
+from .conftest import FIXTURES, World, examination_of
+from .small_redis import POLICY
+
+LAW = Check("test.law", Phase.MIGRATION, Store.REDIS, Rule.REDIS_EAOS, "Assert that it holds.")
+FINDING = Finding(Store.REDIS, Rule.REDIS_EAOS, Direction.MISSING, "It is gone.")
+
+
+def bare_context(book: Book) -> Context:
+    """A context for examinations that look at nothing of it."""
+    nothing = cast("Any", None)
+    return Context(nothing, nothing, POLICY, 0, 0, ignore, book=book)
+
+
+def result_of(run: Any, book: Book | None = None) -> Any:
+    registry = Registry()
+    registry.examines(LAW)(run)
+    (result,) = examine(registry.examinations[0], bare_context(book or Book()), limit=2)
+    return result
+
+
+def test_a_check_that_raises_is_an_error_with_its_sentence() -> None:
+    def run(context: Context, sheets: Mapping[str, Sheet]) -> None:
+        sheets[LAW.id].saw(5)
+        raise OSError("the server went away")
+
+    result = result_of(run)
+    assert (result.state, result.error) == (State.ERROR, "The check stopped: OSError: the server went away")
+
+
+def test_a_check_that_found_something_before_it_raised_is_a_failure() -> None:
+    def run(context: Context, sheets: Mapping[str, Sheet]) -> None:
+        sheets[LAW.id].find(FINDING)
+        raise OSError("the server went away")
+
+    result = result_of(run)
+    assert (result.state, result.findings, result.error is None) == (State.FAIL, (FINDING,), False)
+
+
+def test_a_check_that_examined_nothing_of_what_there_was_is_a_failure() -> None:
+    result = result_of(lambda context, sheets: sheets[LAW.id].old_side_has(3))
+    assert result.state is State.FAIL
+
+
+def test_a_check_with_nothing_to_look_at_is_empty() -> None:
+    assert result_of(lambda context, sheets: None).state is State.EMPTY
+
+
+def test_what_a_check_that_raised_had_counted_is_forgotten() -> None:
+    book = Book()
+    book.old_has(Rule.REDIS_TREND, 1)
+
+    def run(context: Context, sheets: Mapping[str, Sheet]) -> None:
+        context.book.old_has(Rule.REDIS_EAOS, 5)
+        raise OSError("the server went away")
+
+    result_of(run, book)
+    assert [line.rule for line in book.lines()] == [Rule.REDIS_TREND]
+
+
+def full_book(*, lost: int = 0) -> Book:
+    book = Book()
+    for rule in Rule:
+        book.old_has(rule, 3)
+        book.came_to(rule, Fate.MAPPED, 3)
+    book.old_has(Rule.REDIS_EAOS, lost)
+    return book
+
+
+def judge_balance(world: World, book: Book) -> Any:
+    (result,) = examine(examination_of(BALANCE.id), replace(world.context, book=book), limit=9)
+    return result
+
+
+def test_a_ledger_that_adds_up_passes(migrated: World) -> None:
+    assert judge_balance(migrated, full_book()).state is State.PASS
+
+
+def test_a_ledger_that_does_not_add_up_fails_and_names_the_rule(migrated: World) -> None:
+    result = judge_balance(migrated, full_book(lost=1))
+    assert [(f.rule, f.field, f.expected, f.actual) for f in result.findings] == [(Rule.REDIS_EAOS, "accounted", 4, 3)]
+
+
+def test_a_record_counted_twice_fails(migrated: World) -> None:
+    book = full_book()
+    book.came_to(Rule.REDIS_TREND, Fate.FILLED, 1)
+    assert [f.rule for f in judge_balance(migrated, book).findings] == [Rule.REDIS_TREND]
+
+
+def test_a_record_without_a_fate_is_named(migrated: World) -> None:
+    book = full_book(lost=1)
+    book.without_fate(replace(FINDING, old="eaos:a"))
+    assert "eaos:a" in [f.old for f in judge_balance(migrated, book).findings]
+
+
+def test_a_rule_that_nobody_counted_is_an_error(migrated: World) -> None:
+    book = Book()
+    book.old_has(Rule.REDIS_EAOS, 0)
+    result = judge_balance(migrated, book)
+    assert result.state is State.ERROR
+    assert "redis.trend" in result.error
+
+
+def test_a_lost_record_unbalances_the_ledger(migrated: World) -> None:
+    migrated.clients.redis.delete("eaos:current:show/a")
+    migrated.judge("redis.")
+    unbalanced = [line.rule for line in migrated.book.lines() if not line.balanced]
+    assert unbalanced == [Rule.REDIS_EAOS]
+    assert [f.old for f in migrated.book.lost(Rule.REDIS_EAOS)] == ["eaos:a"]
+
+
+def test_a_quarantine_row_of_an_unknown_source_is_found(migrated: World) -> None:
+    migrated.sql(
+        "INSERT INTO tv_analytics.migration_quarantine SELECT * REPLACE ('elsewhere' AS source)"
+        " FROM tv_analytics.migration_quarantine LIMIT 1"
+    )
+    assert [f.actual for f in judge_balance(migrated, full_book()).findings] == ["elsewhere"]
+
+
+# ------------------------------------------------------------------------------------------------------ commands
+
+
+def run_command(text: str, place: Path, **environ: str) -> tuple[command.Run, list[str]]:
+    (place / command.WORK).mkdir()
+    events: list[Event] = []
+    done = command.run(text, "migration", place, environ, events.append)
+    return done, [event.line for event in events if isinstance(event, Printed)]
+
+
+def test_a_command_runs_in_a_directory_of_its_own_and_its_lines_are_told_and_kept(tmp_path: Path) -> None:
+    done, told = run_command("pwd; echo wrong >&2; printf end", tmp_path)
+    assert (done.exit_code, told) == (0, [str(tmp_path / "work"), "wrong", "end"])
+    assert (tmp_path / "migration.log").read_text() == f"{tmp_path / 'work'}\nwrong\nend"
+
+
+def test_a_command_gets_the_policy_asked_for_and_none_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TVMIGRATE_KEEP_ENTITIES", "1")
+    _, told = run_command("env | grep ^TVMIGRATE_ | sort", tmp_path, TVMIGRATE_SHOW="show")
+    assert [line for line in told if "ES_HEAP" not in line] == ["TVMIGRATE_SHOW=show"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "how"),
+    [
+        ("exit 3", 3, "ended with exit code 3"),
+        ("kill -9 $$", 137, "was killed by SIGKILL (exit code 137)"),
+        ("no-such-program", 127, "could not be started (exit code 127)"),
+    ],
+    ids=["non-zero", "killed", "not there"],
+)
+def test_how_a_command_ended_is_told(tmp_path: Path, text: str, code: int, how: str) -> None:
+    done, _ = run_command(text, tmp_path)
+    assert (done.exit_code, done.how) == (code, how)
+
+
+def test_nothing_that_a_command_started_outlives_it(tmp_path: Path) -> None:
+    _, told = run_command("sleep 60 & echo $!", tmp_path)
+    deadline = time.monotonic() + 10
+    while _runs(int(told[0])) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(int(told[0]))
+
+
+def _runs(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+# ----------------------------------------------------------------------------------------------------- the reference
+
+
+def test_two_references_in_one_process_do_not_see_each_other() -> None:
+    with ReferenceEngine() as one, ReferenceEngine() as other:
+        one.command("CREATE DATABASE a")
+        names = other.query("SELECT name FROM system.databases WHERE name = 'a'")
+        assert names == []
+
+
+def test_a_statement_the_reference_refuses_is_an_error_and_the_next_one_is_answered() -> None:
+    with ReferenceEngine() as engine:
+        with pytest.raises(ReferenceFailed, match="Unknown expression identifier"):
+            engine.query("SELECT nope")
+        assert engine.query("SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_a_reader_that_stops_half_way_leaves_nothing_to_the_next_question() -> None:
+    with ReferenceEngine() as engine:
+        rows = engine.rows("SELECT number FROM numbers(1000000)")
+        assert next(rows) == {"number": 0}
+        rows.close()
+        assert engine.query("SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_a_reference_that_died_says_so() -> None:
+    with ReferenceEngine() as engine:
+        os.kill(engine.pid, 9)
+        with pytest.raises(ReferenceFailed, match="has ended"):
+            engine.query("SELECT 1")
+
+
+# ----------------------------------------------------------------------------------------------------- the rehearsal
+
+
+def test_a_check_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"There is no check redis\.nope; the checks are"):
+        Rehearsal(Job(FIXTURES / "clean", POLICY, only=frozenset({"redis.nope"})))
+
+
+def test_there_is_no_verdict_before_the_migration() -> None:
+    with pytest.raises(NotReady, match="nothing was migrated"):
+        Rehearsal(Job(FIXTURES / "clean", POLICY)).verdict()
+
+
+def test_an_engine_killed_in_the_middle_makes_its_checks_errors(small_dataset: Dataset) -> None:
+    kill = f"{sys.executable} -c \"import os, redis; redis.from_url(os.environ['REDIS_URL']).shutdown(nosave=True)\""
+    with Rehearsal(Job(small_dataset.path, POLICY, migration=kill, rollback="true", second_round=False)) as rehearsal:
+        results = {result.id: result for result in rehearsal.migrated() if result.id.startswith("redis.")}
+        states = {result.state for result in results.values()}
+        rolled_back = {result.id: result for result in rehearsal.rolled_back()}
+    assert states == {State.ERROR}
+    assert "redis ended unasked" in (results["redis.eaos"].error or "")
+    assert rolled_back["rollback.redis"].state is State.ERROR
+
+
+def test_a_migration_that_fails_is_judged_all_the_same(empty_engines: Endpoints, small_dataset: Dataset) -> None:
+    job = Job(small_dataset.path, POLICY, migration="echo giving up; exit 3", rollback="true", engines="live")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, url in empty_engines.environ().items():
+            environment.setenv(name, url)
+        with Rehearsal(job) as rehearsal:
+            results = {result.id: result for result in rehearsal.migrated()}
+            verdict = rehearsal.verdict()
+    (finding,) = results["migration.exit"].findings
+    assert (finding.field, finding.expected, finding.actual) == ("exit_code", 0, 3)
+    assert finding.note.endswith("Its last lines:\ngiving up")
+    assert results["redis.eaos"].state is State.FAIL
+    assert verdict.state is State.FAIL
+    assert verdict.exit_code == 1
+
+
+def test_only_the_checks_asked_for_are_reported(empty_engines: Endpoints, small_dataset: Dataset) -> None:
+    job = Job(small_dataset.path, POLICY, migration="true", engines="live", only=frozenset({"redis.extra"}))
+    with pytest.MonkeyPatch.context() as environment:
+        for name, url in empty_engines.environ().items():
+            environment.setenv(name, url)
+        with Rehearsal(job) as rehearsal:
+            assert [result.id for result in rehearsal.migrated()] == ["redis.extra"]
+
+
+def test_a_rollback_that_changes_nothing_is_the_same_twice(empty_engines: Endpoints, small_dataset: Dataset) -> None:
+    job = Job(small_dataset.path, POLICY, migration="true", rollback="true", engines="live")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, url in empty_engines.environ().items():
+            environment.setenv(name, url)
+        with Rehearsal(job) as rehearsal:
+            results = {result.id: result.state for result in rehearsal.rolled_back()}
+    again = [f"rollback.redis{suffix}" for suffix in ("", ".twice", ".after-second-migration")]
+    assert [results[check_id] for check_id in again] == [State.PASS] * 3
+    assert results["redis.eaos.second-migration"] is State.FAIL

@@ -1,0 +1,226 @@
+"""Each breakage of a right new Redis is found, and the finding names store, rule, key and field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tvmigrate.contract.outcome import Rule, Store
+from tvmigrate.verify.findings import Direction, State
+
+from .conftest import World
+
+EVENTS_A = "events:show/a:2025-11-20"
+QUARANTINE = "tv_analytics.migration_quarantine"
+ARCHIVE = "tv_analytics.migration_archive"
+
+
+def test_the_right_state_passes_every_check(migrated: World) -> None:
+    results = migrated.judge("redis.")
+    assert {name: (r.findings, r.error) for name, r in results.items() if r.state is not State.PASS} == {}
+    assert len(results) == 10
+
+
+def test_the_right_state_has_a_balanced_ledger(migrated: World) -> None:
+    migrated.judge("redis.")
+    told = {
+        str(line.rule): (line.old, line.mapped, line.filled, line.quarantined, line.untouched, line.expired)
+        for line in migrated.book.lines()
+    }
+    assert told == {
+        "redis.eaos": (8, 3, 1, 3, 0, 1),
+        "redis.trend": (6, 4, 0, 2, 0, 0),
+        "redis.metric": (9, 6, 0, 3, 0, 0),
+        "redis.unrelated": (8, 0, 0, 0, 8, 0),
+    }
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """What is done to the right state, and what has to be found then."""
+
+    do: Callable[[World], Any]
+    check: str
+    rule: Rule
+    direction: Direction
+    old: str | None
+    new: str | None
+    field: str | None
+
+
+def _item(name: str, position: int, change: Callable[[dict[str, Any]], Any]) -> Callable[[World], None]:
+    def do(world: World) -> None:
+        event = json.loads(world.clients.redis.lindex(name, position) or b"")
+        change(event)
+        world.clients.redis.lset(name, position, json.dumps(event))
+
+    return do
+
+
+def _swap(world: World) -> None:
+    redis = world.clients.redis
+    first, second = redis.lrange(EVENTS_A, 0, 1)
+    redis.lset(EVENTS_A, 0, second)
+    redis.lset(EVENTS_A, 1, first)
+
+
+def _to_string(world: World) -> None:
+    world.clients.redis.delete("eaos:current:show/a")
+    world.clients.redis.set("eaos:current:show/a", "0.82")
+
+
+EAOS, TREND, METRIC, UNRELATED = Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC, Rule.REDIS_UNRELATED
+MISSING, EXTRA, CHANGED, SCHEMA = Direction.MISSING, Direction.EXTRA, Direction.CHANGED, Direction.SCHEMA
+A, NEW_A = "eaos:a", "eaos:current:show/a"
+BREAKAGES = {
+    "a count is wrong": Breakage(
+        lambda w: w.clients.redis.hset(NEW_A, "positive", "13"), "redis.eaos", EAOS, CHANGED, A, NEW_A, "positive"),
+    "a score is rounded": Breakage(
+        lambda w: w.clients.redis.hset(NEW_A, "score", "0.8"), "redis.eaos", EAOS, CHANGED, A, NEW_A, "score"),
+    "an instant is a second off": Breakage(
+        lambda w: w.clients.redis.hset(NEW_A, "updated_at", "2025-11-20T06:05:01Z"),
+        "redis.eaos", EAOS, CHANGED, A, NEW_A, "updated_at"),
+    "an instant keeps its offset": Breakage(
+        lambda w: w.clients.redis.hset(NEW_A, "updated_at", "2025-11-20T13:05:00+07:00"),
+        "redis.schema", Rule.REDIS_SCHEMA, SCHEMA, None, NEW_A, "updated_at"),
+    "a field is missing": Breakage(
+        lambda w: w.clients.redis.hdel(NEW_A, "total"), "redis.eaos", EAOS, MISSING, A, NEW_A, "total"),
+    "a field too many": Breakage(
+        lambda w: w.clients.redis.hset(NEW_A, "model", "x"), "redis.schema", Rule.REDIS_SCHEMA, SCHEMA, None, NEW_A,
+        "model"),
+    "a filled instant is outside the run": Breakage(
+        lambda w: w.clients.redis.hset("eaos:current:show/filled", "updated_at", "2025-11-20T06:05:00Z"),
+        "redis.eaos", EAOS, CHANGED, "eaos:filled", "eaos:current:show/filled", "updated_at"),
+    "a key is dropped": Breakage(
+        lambda w: w.clients.redis.delete(NEW_A), "redis.eaos", EAOS, MISSING, A, NEW_A, "key"),
+    "a key has the wrong type": Breakage(
+        _to_string, "redis.schema", Rule.REDIS_SCHEMA, SCHEMA, None, NEW_A, "type"),
+    "a record under the wrong type is no record": Breakage(
+        _to_string, "redis.eaos", EAOS, CHANGED, A, NEW_A, "type"),
+    "a TTL is lost": Breakage(
+        lambda w: w.clients.redis.persist("eaos:current:show/hour"),
+        "redis.ttl", Rule.REDIS_TTL, CHANGED, "eaos:hour", "eaos:current:show/hour", "ttl"),
+    "a TTL begins anew": Breakage(
+        lambda w: w.clients.redis.pexpire("trends:top:5min", 3_700_000),
+        "redis.ttl", Rule.REDIS_TTL, CHANGED, "trend:5m", "trends:top:5min", "ttl"),
+    "a TTL appears": Breakage(
+        lambda w: w.clients.redis.pexpire(NEW_A, 60_000), "redis.ttl", Rule.REDIS_TTL, CHANGED, A, NEW_A, "ttl"),
+    "a merged list takes the shorter TTL": Breakage(
+        lambda w: w.clients.redis.pexpire(EVENTS_A, 3_600_000),
+        "redis.ttl", Rule.REDIS_TTL, CHANGED, "metrics:buzz", EVENTS_A, "ttl"),
+    "a trend's score is rounded": Breakage(
+        lambda w: w.clients.redis.zadd("trends:top:5min", {"tenth": 0.10000000000000002}),
+        "redis.trend", TREND, CHANGED, "trend:5m#tenth", "trends:top:5min", "score"),
+    "an infinite score is made finite": Breakage(
+        lambda w: w.clients.redis.zadd("trends:top:5min", {"up": 1.7976931348623157e308}),
+        "redis.trend", TREND, CHANGED, "trend:5m#up", "trends:top:5min", "score"),
+    "a trend's member is dropped": Breakage(
+        lambda w: w.clients.redis.zrem("trends:top:5min", "down"),
+        "redis.trend", TREND, MISSING, "trend:5m#down", "trends:top:5min", "member"),
+    "a trend has a member too many": Breakage(
+        lambda w: w.clients.redis.zadd("trends:top:5min", {"new": 1}),
+        "redis.trend", TREND, EXTRA, None, "trends:top:5min", "member"),
+    "two events are swapped": Breakage(
+        _swap, "redis.metric", METRIC, CHANGED, "metrics:buzz#0", EVENTS_A, "order"),
+    "an event is dropped": Breakage(
+        lambda w: w.clients.redis.lpop(EVENTS_A), "redis.metric", METRIC, MISSING, "metrics:buzz#2", EVENTS_A, "item"),
+    "an event is written twice": Breakage(
+        lambda w: w.clients.redis.rpush(EVENTS_A, w.clients.redis.lindex(EVENTS_A, -1) or b""),
+        "redis.metric", METRIC, EXTRA, None, f"{EVENTS_A}#5", "item"),
+    "a field in data is lost": Breakage(
+        _item(EVENTS_A, 0, lambda event: event["data"].pop("unit")),
+        "redis.metric", METRIC, CHANGED, "metrics:buzz#2", EVENTS_A, "data.unit"),
+    "a value is text": Breakage(
+        _item(EVENTS_A, 2, lambda event: event.update(value="12")),
+        "redis.metric", METRIC, CHANGED, "metrics:views#0", EVENTS_A, "value"),
+    "an event's instant is wrong": Breakage(
+        _item(EVENTS_A, 0, lambda event: event.update(timestamp="2025-11-20T13:01:00Z")),
+        "redis.metric", METRIC, CHANGED, "metrics:buzz#2", EVENTS_A, "timestamp"),
+    "an event lacks a member": Breakage(
+        _item(EVENTS_A, 0, lambda event: event.pop("type")),
+        "redis.schema", Rule.REDIS_SCHEMA, SCHEMA, None, f"{EVENTS_A}#0", "item"),
+    "a list is under another date": Breakage(
+        lambda w: w.clients.redis.rename(EVENTS_A, "events:show/a:2025-11-21"),
+        "redis.extra", Rule.REDIS_SCHEMA, EXTRA, None, "events:show/a:2025-11-21", "key"),
+    "an old key is left": Breakage(
+        lambda w: w.clients.redis.set(A, "{}"), "redis.old-keys", EAOS, EXTRA, A, A, "key"),
+    "a quarantined key is removed": Breakage(
+        lambda w: w.clients.redis.delete("eaos:bad"), "redis.old-keys", EAOS, MISSING, "eaos:bad", "eaos:bad", "key"),
+    "a quarantined key loses its TTL": Breakage(
+        lambda w: w.clients.redis.persist("eaos:bad"), "redis.ttl", Rule.REDIS_TTL, CHANGED, "eaos:bad", "eaos:bad",
+        "ttl"),
+    "a quarantined item is dropped": Breakage(
+        lambda w: w.clients.redis.lpop("metrics:bare"), "redis.old-keys", METRIC, CHANGED, "metrics:bare",
+        "metrics:bare", "[0]"),
+    "a mapped item is left in its old list": Breakage(
+        lambda w: w.clients.redis.rpush("metrics:buzz", "{}"), "redis.old-keys", METRIC, EXTRA, "metrics:buzz",
+        "metrics:buzz", "[1]"),
+    "a staging key is left": Breakage(
+        lambda w: w.clients.redis.set("tvmigrate:run", "1"), "redis.extra", Rule.REDIS_SCHEMA, EXTRA, None,
+        "tvmigrate:run", "key"),
+    "a backup is left in another database": Breakage(
+        lambda w: w.clients.redis_db(7).set("backup", "1"), "redis.extra", Rule.REDIS_SCHEMA, EXTRA, None, "7:backup",
+        "key"),
+    "an unrelated key in database 3 is changed": Breakage(
+        lambda w: w.clients.redis_db(3).sadd("flags", "new"), "redis.unrelated", UNRELATED, EXTRA, "3:flags", "3:flags",
+        "new"),
+    "an unrelated key that looks like an old one is migrated": Breakage(
+        lambda w: w.clients.redis_db(3).delete("eaos:a"), "redis.unrelated", UNRELATED, MISSING, "3:eaos:a", "3:eaos:a",
+        "key"),
+    "an unrelated key gets a TTL": Breakage(
+        lambda w: w.clients.redis.pexpire("settings", 60_000), "redis.unrelated", UNRELATED, CHANGED, "settings",
+        "settings", "ttl"),
+    "a stream has an entry more": Breakage(
+        lambda w: w.clients.redis_db(3).xadd("stream", {"user": "x"}, id="1763618700000-2"),
+        "redis.unrelated", UNRELATED, EXTRA, "3:stream", "3:stream", "entries.1763618700000-2"),
+    "a consumer group is lost": Breakage(
+        lambda w: [w.clients.redis.xgroup_destroy("queue:comments", group["name"])
+                   for group in w.clients.redis.xinfo_groups("queue:comments")],
+        "redis.unrelated", UNRELATED, MISSING, "queue:comments", "queue:comments", "groups[0]"),
+    "a hash field does not expire any more": Breakage(
+        lambda w: w.clients.redis.hpersist("session:fields", *w.clients.redis.hkeys("session:fields")),
+        "redis.unrelated", UNRELATED, MISSING, "session:fields", "session:fields", "\\expires"),
+    "new data that no old key maps to is changed": Breakage(
+        lambda w: w.clients.redis.hset("eaos:current:show/finale", "score", "0.6"),
+        "redis.unrelated", UNRELATED, CHANGED, "eaos:current:show/finale", "eaos:current:show/finale", "score"),
+    "a quarantine reason is wrong": Breakage(
+        lambda w: w.sql(f"ALTER TABLE {QUARANTINE} UPDATE reason = 'bad-number' WHERE record_key = 'eaos:unread'"),
+        "redis.quarantine", EAOS, CHANGED, "eaos:unread", "migration_quarantine", "reason"),
+    "a quarantine row is missing": Breakage(
+        lambda w: w.sql(f"ALTER TABLE {QUARANTINE} DELETE WHERE record_key = 'metrics:buzz#1'"),
+        "redis.quarantine", METRIC, MISSING, "metrics:buzz#1", "migration_quarantine", "reason"),
+    "a good record is in quarantine": Breakage(
+        lambda w: w.sql(
+            f"INSERT INTO {QUARANTINE} SELECT * REPLACE ('eaos:a' AS record_key)"
+            f" FROM (SELECT * FROM {QUARANTINE} WHERE record_key = 'eaos:bad')"),
+        "redis.quarantine", EAOS, EXTRA, "eaos:a", "migration_quarantine", "reason"),
+    "a record is quarantined twice": Breakage(
+        lambda w: w.sql(f"INSERT INTO {QUARANTINE} SELECT * FROM {QUARANTINE} WHERE record_key = 'trend:30m#song'"),
+        "redis.quarantine", TREND, EXTRA, "trend:30m#song", "migration_quarantine", "reason"),
+    "there is no quarantine": Breakage(
+        lambda w: w.sql(f"DROP TABLE {QUARANTINE} SYNC"), "redis.quarantine", EAOS, SCHEMA, None,
+        "tv_analytics.migration_quarantine", None),
+    "archived fields are lost": Breakage(
+        lambda w: w.sql(f"TRUNCATE TABLE {ARCHIVE}"), "redis.archive", EAOS, MISSING, "eaos:archived",
+        "migration_archive", None),
+    "an archived value is changed": Breakage(
+        lambda w: w.sql(
+            f"ALTER TABLE {ARCHIVE} UPDATE fields = replaceOne(fields, ':2', ':3') WHERE record_key = 'eaos:archived'"),
+        "redis.archive", EAOS, CHANGED, "eaos:archived", "migration_archive", "model.v"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_a_breakage_is_found_by_store_rule_key_and_field(migrated: World, name: str) -> None:
+    breakage = BREAKAGES[name]
+    breakage.do(migrated)
+    result = migrated.judge("redis.")[breakage.check]
+    wanted = (Store.REDIS, breakage.rule, breakage.direction, breakage.old, breakage.new, breakage.field)
+    found = [(f.store, f.rule, f.direction, f.old, f.new, f.field) for f in result.findings]
+    assert result.state is State.FAIL
+    assert wanted in found
+    assert all(f.note.endswith((".", "…", "}", "]")) for f in result.findings)
