@@ -93,11 +93,12 @@ OF_THE_ROLLBACK = [
     NEW_KEY,
     Expected("old-key-not-brought-back", "rollback.redis", R, BACK_R, MISSING, "eaos:contestant_1", "key"),
     Expected("ttl-not-brought-back", "rollback.redis-ttl", R, BACK_R, CHANGED, breakage.OLD_WITH_TTL, "ttl"),
-    Expected("old-row-not-brought-back", "rollback.clickhouse", C, BACK_C, MISSING, "k001", None),
-    Expected("new-table-left-behind", "rollback.clickhouse-extra", C, BACK_C, EXTRA, "anomalies", None),
-    Expected("old-document-not-brought-back", "rollback.elasticsearch", E, BACK_E, MISSING, "k001", None),
+    Expected("old-row-not-brought-back", "rollback.clickhouse", C, BACK_C, MISSING, "2025-11-13 19:28:40", None),
+    Expected("new-table-left-behind", "rollback.clickhouse-extra", C, BACK_C, EXTRA, "anomalies", "table"),
+    Expected("old-document-not-brought-back", "rollback.elasticsearch", E, BACK_E, MISSING, "k001", "_id"),
     Expected(
-        "write-block-left-behind", "rollback.elasticsearch-schema", E, BACK_E, SCHEMA, breakage.ALIAS, "blocks.write"
+        "write-block-left-behind", "rollback.elasticsearch-schema", E, BACK_E, SCHEMA, breakage.ALIAS,
+        "settings.index.blocks.write",
     ),
 ]  # fmt: skip
 
