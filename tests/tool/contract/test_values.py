@@ -140,6 +140,11 @@ WHITE_SPACE_BY_HAND = [
 ]
 
 
+def test_trim_takes_white_space_and_no_other_character() -> None:
+    trimmed = [code for code in range(0x110000) if not unicode.trim(chr(code))]
+    assert trimmed == sorted(WHITE_SPACE_BY_HAND)
+
+
 @given(KNOWN_LABELS)
 @example(unicodedata.normalize("NFD", "TIÊU CỰC"))
 @example("\u2003tích cực\u0085")
