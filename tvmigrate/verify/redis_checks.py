@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tvmigrate.contract.outcome import LEDGER_RULES, Fate, Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
-from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.quarantine import compare_archive, compare_quarantine, quarantined_rows
 from tvmigrate.verify.redis_events import compare_list
 from tvmigrate.verify.redis_expected import (
@@ -24,48 +24,20 @@ from tvmigrate.verify.redis_expected import (
     key_name,
 )
 from tvmigrate.verify.redis_form import form_findings, new_type
-from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, LiveKey, now_ms, ttl_difference, walk
-from tvmigrate.verify.redis_records import hash_findings, trend_findings, untouched_findings
-
-
-def _check(name: str, rule: Rule, claim: str) -> Check:
-    return Check(f"redis.{name}", Phase.MIGRATION, Store.REDIS, rule, claim)
-
-
-EAOS = _check(
-    "eaos", Rule.REDIS_EAOS, "Assert that each eaos key that maps is a hash of its six fields, value for value."
+from tvmigrate.verify.redis_laws import (
+    ARCHIVE,
+    EAOS,
+    EXTRA,
+    METRIC,
+    OLD_KEYS,
+    QUARANTINE,
+    SCHEMA,
+    TREND,
+    TTL,
+    UNRELATED_KEYS,
 )
-TREND = _check("trend", Rule.REDIS_TREND, "Assert that each trend has the same members and scores, bit for bit.")
-METRIC = _check(
-    "metric",
-    Rule.REDIS_METRIC,
-    "Assert that each metrics item that maps is one event of its program and day, field for field, in order.",
-)
-SCHEMA = _check(
-    "schema", Rule.REDIS_SCHEMA, "Assert that every key under a new name has the new layout's type and form."
-)
-TTL = _check(
-    "ttl", Rule.REDIS_TTL, "Assert that a key expires when the old one would have, and that one without a TTL stays."
-)
-OLD_KEYS = _check(
-    "old-keys",
-    Rule.REDIS_SCHEMA,
-    "Assert that no mapped key is left under its old name, and that what is quarantined stays where and as it was.",
-)
-UNRELATED_KEYS = _check(
-    "unrelated",
-    Rule.REDIS_UNRELATED,
-    "Assert that every key that is none of ours, in every database, is as it was: type, value, TTL.",
-)
-QUARANTINE = _check(
-    "quarantine",
-    Rule.LEDGER_BALANCE,
-    "Assert that each Redis record that does not map is in quarantine once, with its reason, and no other is.",
-)
-ARCHIVE = _check(
-    "archive", Rule.REDIS_EAOS, "Assert that every field of an eaos key without a new place is in the archive."
-)
-EXTRA = _check("extra", Rule.REDIS_SCHEMA, "Assert that there is no key that neither was there nor comes from a rule.")
+from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, LiveKey, now_ms, walk
+from tvmigrate.verify.redis_records import hash_findings, trend_findings, ttl_finding, untouched_findings
 
 _RECORD_RULES = (Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC)
 _OF_ROLE = {HASH: EAOS, ZSET: TREND, EVENTS: METRIC}
@@ -346,15 +318,3 @@ class _Examination:
         for rule, store in LEDGER_RULES.items():
             if store is Store.REDIS:
                 self._context.book.old_has(rule, self._expected.old[rule])
-
-
-def ttl_finding(expected: ExpectedKey, live: LiveKey, rule: Rule) -> Finding | None:
-    """Return how the instant a key expires at differs from its source's, by more than a second; None if it does not."""
-    words = ttl_difference(expected.deadline, live.deadline)
-    if words is None:
-        return None
-    note = f"{expected.name} {words} ({expected.old}). A key's time to live comes along, to the second."
-    return Finding(
-        Store.REDIS, rule, Direction.CHANGED, note, old=expected.old, new=expected.name, field="ttl",
-        expected=expected.deadline, actual=live.deadline,
-    )  # fmt: skip

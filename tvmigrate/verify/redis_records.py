@@ -13,7 +13,7 @@ from tvmigrate.verify.compare import ABSENT, differences, same_double, same_numb
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.redis_expected import ExpectedKey
-from tvmigrate.verify.redis_live import LiveKey
+from tvmigrate.verify.redis_live import LiveKey, ttl_difference
 
 _UTC = Policy(keep_entities=True)
 _SECOND_NS = 10**9
@@ -122,4 +122,16 @@ def _changed(expected: ExpectedKey, direction: Direction, *rest: Any) -> Finding
     return Finding(
         Store.REDIS, expected.rule, direction, note, old=expected.old, new=expected.name, field=field, expected=one,
         actual=other,
+    )  # fmt: skip
+
+
+def ttl_finding(expected: ExpectedKey, live: LiveKey, rule: Rule) -> Finding | None:
+    """Return how the instant a key expires at differs from its source's, by more than a second; None if it does not."""
+    words = ttl_difference(expected.deadline, live.deadline)
+    if words is None:
+        return None
+    note = f"{expected.name} {words} ({expected.old}). A key's time to live comes along, to the second."
+    return Finding(
+        Store.REDIS, rule, Direction.CHANGED, note, old=expected.old, new=expected.name, field="ttl",
+        expected=expected.deadline, actual=live.deadline,
     )  # fmt: skip

@@ -8,77 +8,36 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tvmigrate.contract.outcome import LedgerLine, Rule, Store
-from tvmigrate.contract.policy import Policy
+from tvmigrate.contract.outcome import LedgerLine, Store
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import EngineError
-from tvmigrate.engines.live import EngineSource, Kind, open_engines
+from tvmigrate.engines.live import EngineSource, open_engines
 from tvmigrate.errors import TvmigrateError, UsageError
 from tvmigrate.events import Finished, Listener, Said, Started, ignore
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Examination, Registry, Sheet, examine
 from tvmigrate.verify.checks import REGISTRY
-from tvmigrate.verify.context import Context, OldEndState, QuarantineKind, Reference
+from tvmigrate.verify.context import Context, Reference
 from tvmigrate.verify.errors import NotReady
-from tvmigrate.verify.findings import CheckResult, Direction, Finding, Phase, State, Verdict
+from tvmigrate.verify.exits import MIGRATION_EXIT, ROLLBACK_EXIT, judge_exit
+from tvmigrate.verify.findings import CheckResult, Phase, State, Verdict
+from tvmigrate.verify.job import DEFAULT_MAX_FINDINGS, MIGRATION_COMMAND, ROLLBACK_COMMAND, Job
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.reference import load_reference, read_baseline
 
-MIGRATION_COMMAND = "tvmigrate apply --yes"
-ROLLBACK_COMMAND = "tvmigrate rollback --yes"
-DEFAULT_MAX_FINDINGS = 50
-
-MIGRATION_EXIT = Check(
-    "migration.exit",
-    Phase.MIGRATION,
-    Store.CROSS,
-    Rule.LEDGER_BALANCE,
-    "Assert that the migration command ends with exit code 0: half a migration cannot be told from a whole one.",
-)
-ROLLBACK_EXIT = Check(
-    "rollback.exit",
-    Phase.ROLLBACK,
-    Store.CROSS,
-    Rule.LEDGER_BALANCE,
-    "Assert that the rollback command ends with exit code 0: whoever runs it in an emergency must be able to trust it.",
-)
 # What is added to the ids of checks that look a second time.
 TWICE = ".twice"
 SECOND_MIGRATION = ".second-migration"
 AFTER_SECOND_MIGRATION = ".after-second-migration"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be rehearsed.
-
-    `migration` and `rollback` are shell commands that get the engines and the policy by contract §5; `entity_map` is
-    the file that `policy.entity_map` was read from. `directory` keeps the commands' logs and what they leave in their
-    working directory; None: nothing is kept. `only` limits the report to these check ids (and those of second looks).
-    `second_round` also rolls back twice, migrates again and rolls back again.
-    """
-
-    dataset: Path
-    policy: Policy
-    entity_map: Path | None = None
-    migration: str = MIGRATION_COMMAND
-    rollback: str = ROLLBACK_COMMAND
-    engines: Kind = "embedded"
-    directory: Path | None = None
-    old_end_state: OldEndState = OldEndState.REMOVED
-    quarantine: QuarantineKind = QuarantineKind.TABLE
-    max_findings: int = DEFAULT_MAX_FINDINGS
-    only: frozenset[str] | None = None
-    second_round: bool = True
 
 
 class Rehearsal:
@@ -92,13 +51,15 @@ class Rehearsal:
 
         Raises:
             DatasetError: the dataset cannot be opened.
-            UsageError: `job.only` names a check that does not exist.
+            UsageError: `job.only` names a check that does not exist; the policy's entity map has no file.
         """
         self.job = job
         self._listener = listener
         self._registry = registry
         self._dataset = Dataset.open(job.dataset)
         self._refuse_unknown_checks()
+        if job.policy.entity_map and job.entity_map is None:
+            raise UsageError("The policy has an entity map, but no file of it that the migration could read.")
         self._opened: ExitStack | None = None
         self._engines: EngineSource | None = None
         self._reference: Reference | None = None
@@ -239,31 +200,8 @@ class Rehearsal:
             return command.run(text, task, self._work, environ, self._listener)
 
     def _exit(self, check: Check, suffix: str, run: command.Run) -> list[CheckResult]:
-        """Judge how a command ended; where an engine died under it, nothing can be said of the command."""
-        sheet = Sheet(check, self.job.max_findings)
-        error = None
-        if run.exit_code:
-            error = self._dead_engine()
-        if error is None:
-            sheet.saw()
-        if run.exit_code and error is None:
-            last = "\n".join(run.last_lines)
-            note = (
-                f"`{run.command}` {run.how} after {run.seconds:.1f} s. It has to end with 0; a migration that stopped "
-                f"half way is neither the old system nor the new one. Its last lines:\n{last or '(it printed nothing)'}"
-            )
-            sheet.find(
-                Finding(
-                    check.store,
-                    check.rule,
-                    Direction.CHANGED,
-                    note,
-                    field="exit_code",
-                    expected=0,
-                    actual=run.exit_code,
-                )
-            )
-        return self._reported([sheet.result(error)], suffix)
+        result = judge_exit(check, run, self.job.max_findings, self._dead_engine() if run.exit_code else None)
+        return self._reported([result], suffix)
 
     def _examine(self, phase: Phase, suffix: str, run: command.Run, book: Book) -> list[CheckResult]:
         wanted = self._wanted(phase)
@@ -368,3 +306,18 @@ def rehearse(job: Job, listener: Listener = ignore) -> Verdict:
         rehearsal.migrated()
         rehearsal.rolled_back()
         return rehearsal.verdict()
+
+
+__all__ = [
+    "AFTER_SECOND_MIGRATION",
+    "DEFAULT_MAX_FINDINGS",
+    "MIGRATION_COMMAND",
+    "MIGRATION_EXIT",
+    "ROLLBACK_COMMAND",
+    "ROLLBACK_EXIT",
+    "SECOND_MIGRATION",
+    "TWICE",
+    "Job",
+    "Rehearsal",
+    "rehearse",
+]

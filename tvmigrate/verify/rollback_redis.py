@@ -11,10 +11,9 @@ from tvmigrate.verify import redis_state
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding, Phase
-from tvmigrate.verify.redis_checks import ttl_finding
 from tvmigrate.verify.redis_expected import UNRELATED, ExpectedKey, key_name, state_before
 from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, now_ms, walk
-from tvmigrate.verify.redis_records import untouched_findings
+from tvmigrate.verify.redis_records import ttl_finding, untouched_findings
 from tvmigrate.verify.spool import Spool
 
 _RULE = Rule.ROLLBACK_REDIS

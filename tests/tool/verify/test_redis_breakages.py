@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
-from tvmigrate.contract.outcome import Rule, Store
+from tvmigrate.contract.outcome import Fate, Rule, Store
+from tvmigrate.contract.policy import Policy
+from tvmigrate.verify.context import OldEndState, QuarantineKind
 from tvmigrate.verify.findings import Direction, State
+from tvmigrate.verify.redis_events import compare_list
+from tvmigrate.verify.redis_expected import ExpectedEvent
 
 from .conftest import World
 
@@ -224,3 +228,45 @@ def test_a_breakage_is_found_by_store_rule_key_and_field(migrated: World, name: 
     assert result.state is State.FAIL
     assert wanted in found
     assert all(f.note.endswith((".", "…", "}", "]")) for f in result.findings)
+
+
+def test_keys_that_are_kept_are_looked_for_with_old_kept(migrated: World) -> None:
+    result = migrated.judge("redis.", old_end_state=OldEndState.KEPT)["redis.old-keys"]
+    assert {(f.old, f.field, f.direction) for f in result.findings if f.rule == EAOS} == {
+        (name, "key", MISSING) for name in (A, "eaos:hour", "eaos:filled", "eaos:archived")
+    }
+
+
+def test_kept_old_keys_are_right_with_old_kept(migrated: World) -> None:
+    migrated.clients.redis.set("eaos:bad2", "{")
+    migrated.clients.redis.rename("eaos:bad2", A)
+    kept = migrated.judge("redis.", old_end_state=OldEndState.KEPT)["redis.old-keys"]
+    assert (A, "value", CHANGED) in {(f.old, f.field, f.direction) for f in kept.findings}
+
+
+def test_a_quarantine_kept_elsewhere_is_not_judged_and_the_new_data_is(migrated: World) -> None:
+    migrated.sql(f"DROP TABLE {QUARANTINE} SYNC")
+    migrated.sql(f"DROP TABLE {ARCHIVE} SYNC")
+    results = migrated.judge("redis.", quarantine=QuarantineKind.NONE)
+    states = {name: result.state for name, result in results.items()}
+    assert states.pop("redis.quarantine") is State.EMPTY
+    assert states.pop("redis.archive") is State.EMPTY
+    assert set(states.values()) == {State.PASS}
+    assert all(line.balanced for line in migrated.book.lines())
+
+
+def test_an_event_of_an_expired_source_may_be_there_or_not() -> None:
+    expected = [
+        ExpectedEvent(f"metrics:x#{n}", {"metric": "x", "timestamp": f"2025-11-20T06:0{n}:00Z"}, deadline, Fate.MAPPED)
+        for n, deadline in enumerate((None, 1000))
+    ]
+    items = [json.dumps(event.body) for event in expected]
+    assert compare_list("events:x", expected, items, 2000).findings == []
+    assert compare_list("events:x", expected, items[:1], 2000).findings == []
+    assert [f.old for f in compare_list("events:x", expected, items[:1], 500).findings] == ["metrics:x#1"]
+
+
+def test_two_keys_with_one_target_are_both_named(migrated: World) -> None:
+    same = Policy(show="show", entity_map={"a": "show/one", "hour": "show/one"})
+    findings = migrated.judge("redis.", policy=same)["redis.eaos"].findings
+    assert ("eaos:hour", "eaos:current:show/one", "eaos:a") in [(f.old, f.new, f.expected) for f in findings]

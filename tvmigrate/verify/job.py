@@ -1,0 +1,38 @@
+"""What is to be rehearsed, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tvmigrate.contract.policy import Policy
+from tvmigrate.engines.live import Kind
+from tvmigrate.verify.context import OldEndState, QuarantineKind
+
+MIGRATION_COMMAND = "tvmigrate apply --yes"
+ROLLBACK_COMMAND = "tvmigrate rollback --yes"
+DEFAULT_MAX_FINDINGS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be rehearsed.
+
+    `migration` and `rollback` are shell commands that get the engines and the policy by contract §5; `entity_map` is
+    the file that `policy.entity_map` was read from. `directory` keeps the commands' logs and what they leave in their
+    working directory; None: nothing is kept. `only` limits the report to these check ids (and those of second looks).
+    `second_round` also rolls back twice, migrates again and rolls back again.
+    """
+
+    dataset: Path
+    policy: Policy
+    entity_map: Path | None = None
+    migration: str = MIGRATION_COMMAND
+    rollback: str = ROLLBACK_COMMAND
+    engines: Kind = "embedded"
+    directory: Path | None = None
+    old_end_state: OldEndState = OldEndState.REMOVED
+    quarantine: QuarantineKind = QuarantineKind.TABLE
+    max_findings: int = DEFAULT_MAX_FINDINGS
+    only: frozenset[str] | None = None
+    second_round: bool = True
