@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tvmigrate.engines.live import Kind
     from tvmigrate.verify.rehearsal import Job
 
+STATE = "TVMIGRATE_STATE"  # the variable of the directory that `tvmigrate apply` keeps its journal in
 DEFAULT_REPORT = Path("report")
 DEFAULT_MAX_FINDINGS = 20
 DEFAULT_TIMEZONE = "UTC"
@@ -141,7 +142,8 @@ def read_entity_map(path: Path) -> dict[str, str]:
 
 
 def _from_here(command: str) -> str:
-    return f"cd {shlex.quote(str(Path.cwd()))} && {command}"
+    # A command may call ours, whose journal stays where the rehearsal's other command looks for it.
+    return f'export {STATE}="$PWD/.tvmigrate"; cd {shlex.quote(str(Path.cwd()))} && {command}'
 
 
 class _Twice(Exception):  # noqa: N818 - a fact about a file, told by `read_entity_map`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -43,8 +44,8 @@ def print_verdict(
     console.print(check_table(verdict.checks))
     console.print()
     console.print(ledger_table(verdict.ledger))
-    if verdict.inconsistencies:
-        console.print(f"\nSource inconsistencies, nobody's fault and kept as they are: {len(verdict.inconsistencies)}.")
+    for line in inconsistency_lines(verdict):
+        console.print(Text(line), soft_wrap=True)
     for result in verdict.checks:
         if result.state in {State.FAIL, State.ERROR}:
             console.print()
@@ -64,9 +65,21 @@ def verdict_lines(verdict: Verdict) -> list[Text]:
         again = result.id.removeprefix(first_look(result.id))
         looks.setdefault(AGAIN.get(again, f"after the {result.phase}"), []).append(result)
     lines = [_state_line(look, results) for look, results in looks.items()]
-    seconds = verdict.seconds.get("total")
-    took = f" ({seconds:.1f} s)" if seconds is not None else ""
+    took = f" ({sum(verdict.seconds.values()):.1f} s)" if verdict.seconds else ""
     lines.append(Text.assemble("verdict: ", (str(verdict.state), STYLES[verdict.state]), took))
+    return lines
+
+
+def inconsistency_lines(verdict: Verdict) -> list[str]:
+    """Return what the old stores contradicted each other or themselves in: kept as it is, and no failure."""
+    if not verdict.inconsistencies:
+        return []
+    lines = ["", "Inconsistencies of the old data, kept as they are and no failure"]
+    for entry in verdict.inconsistencies:
+        examples = entry.get("examples") or [{"note": ""}]
+        first = textwrap.shorten(printable(str(examples[0]["note"])), 100)
+        example = f", such as: {first}" if first else ""
+        lines.append(f"{entry.get('rule')}: {entry.get('count'):,} {entry.get('kind')}{example}")
     return lines
 
 

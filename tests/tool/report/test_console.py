@@ -1,12 +1,13 @@
 """The terminal: verdict, ledger, findings, the command to repeat a check; progress with counts and rates."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from tvmigrate.events import Advanced, Finished, Printed, Said, Started
-from tvmigrate.report.console import print_verdict
+from tvmigrate.report.console import inconsistency_lines, print_verdict
 from tvmigrate.report.progress import amount, watch
 
 from .samples import BACK, CHECKS, FAILED, PASSED, STOPPED, verdict
@@ -53,11 +54,7 @@ def test_a_check_that_passed_is_not_explained():
 
 
 def test_markup_in_data_is_not_obeyed():
-    assert "[red]x" in printed(STOPPED.__class__(**{**_fields(STOPPED), "error": "[red]x"}))
-
-
-def _fields(result):
-    return {name: getattr(result, name) for name in result.__slots__}
+    assert "[red]x" in printed(replace(STOPPED, error="[red]x"))
 
 
 @pytest.mark.parametrize(
@@ -99,3 +96,23 @@ def test_on_a_terminal_what_ended_stays_above_the_bars():
     assert "load: 10 keys, 5/s (2.0 s)" in text
     assert "warning: Look here." in text
     assert "\x1b[?25h" in text  # the cursor is shown again
+
+
+def test_contradictions_of_the_old_data_are_counted_and_no_failure():
+    entry = {
+        "rule": "cross.values",
+        "kind": "timestamp-differs",
+        "count": 1200,
+        "examples": [{"old": "c1", "note": "A."}],
+    }
+    lines = inconsistency_lines(replace(verdict(PASSED), inconsistencies=[entry]))
+    assert lines[-1] == "cross.values: 1,200 timestamp-differs, such as: A."
+
+
+def test_of_later_looks_the_table_has_only_what_did_not_pass():
+    again = replace(PASSED, id="redis.trend.second-migration")
+    wrong = replace(FAILED, id="redis.eaos.second-migration")
+    shown = printed(PASSED, again, wrong)
+    assert "redis.trend.second-migration" not in shown
+    assert "redis.eaos.second-migration" in shown
+    assert "after a second migration: 1 pass, 1 fail, 1,246 examined" in shown.splitlines()
