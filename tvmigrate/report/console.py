@@ -12,7 +12,7 @@ from rich.text import Text
 
 from tvmigrate.contract.outcome import LedgerLine
 from tvmigrate.report.outcome import AGAIN, first_look
-from tvmigrate.report.prose import explain, printable
+from tvmigrate.report.prose import explain, headline, printable
 from tvmigrate.verify.check import Check
 from tvmigrate.verify.findings import CheckResult, State, Verdict
 
@@ -44,13 +44,20 @@ def print_verdict(
     console.print(check_table(verdict.checks))
     console.print()
     console.print(ledger_table(verdict.ledger))
-    for line in inconsistency_lines(verdict):
-        console.print(Text(line), soft_wrap=True)
+    for told in inconsistency_lines(verdict):
+        console.print(Text(told), soft_wrap=True)
+    explained: set[str] = set()
     for result in verdict.checks:
-        if result.state in {State.FAIL, State.ERROR}:
-            console.print()
-            console.print(Text(explain(result, checks.get(result.id), SHOWN)), soft_wrap=True)
-            console.print(Text(f"\n  Repeat just this check:\n    {repeat(result.id)}"), soft_wrap=True)
+        if result.state not in {State.FAIL, State.ERROR}:
+            continue
+        console.print()
+        first = first_look(result.id)
+        if first in explained:
+            console.print(Text(f"{headline(result)}; told above of an earlier look"), soft_wrap=True)
+            continue
+        explained.add(first)
+        console.print(Text(explain(result, checks.get(result.id), SHOWN)), soft_wrap=True)
+        console.print(Text(f"\n  Repeat just this check:\n    {repeat(result.id)}"), soft_wrap=True)
     console.print()
     for path in reports:
         console.print(Text(f"report: {path}"), soft_wrap=True)

@@ -116,3 +116,12 @@ def test_of_later_looks_the_table_has_only_what_did_not_pass():
     assert "redis.trend.second-migration" not in shown
     assert "redis.eaos.second-migration" in shown
     assert "after a second migration: 1 pass, 1 fail, 1,246 examined" in shown.splitlines()
+
+
+def test_what_is_wrong_again_is_not_told_twice():
+    shown = printed(FAILED, replace(FAILED, id="redis.eaos.second-migration"))
+    assert shown.count("The score of eaos:contestant_1 was rounded.") == 1
+    assert (
+        "FAIL redis.eaos.second-migration (rule redis.eaos, after the migration): 3 differences, 12 examined; told above "
+        "of an earlier look"
+    ) in shown.splitlines()
