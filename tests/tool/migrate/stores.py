@@ -1,0 +1,223 @@
+"""The stores under a test: filled, looked at whole, migrated, and migrated by a process that is killed on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tvmigrate
+from tvmigrate.contract import new, old
+from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset.load import load
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.clients import Clients
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.events import Event, Said, Started
+from tvmigrate.migrate import run
+from tvmigrate.migrate.documents import read_all, text_client
+from tvmigrate.migrate.look import Plan
+from tvmigrate.migrate.redis_keys import read_named, scan
+
+ROOT = Path(tvmigrate.__file__).parent.parent
+FIXTURES = ROOT / "fixtures"
+POLICY = Policy(show="the_voice")
+# Contract §3, Rollback: what Elasticsearch gives an index itself.
+_GIVEN = ("uuid", "creation_date", "provided_name", "version.", "resize.", "routing_partition_size")
+_DATABASES = 4
+MONTHS = 120  # more than one insert takes
+
+Picture = dict[str, Any]
+
+
+@dataclass
+class Stores:
+    """Three running stores, and the state directory that a test's commands use."""
+
+    endpoints: Endpoints
+    clients: Clients
+    state: Path
+    said: list[str] = field(default_factory=list)
+
+    def fill(self, name: str) -> None:
+        """Empty the stores and load a dataset."""
+        self.clients.redis.flushall()
+        self.clients.clickhouse.command(f"DROP DATABASE IF EXISTS {old.DATABASE} SYNC")
+        for index in self.clients.elasticsearch.indices.get(index="*"):
+            self.clients.elasticsearch.indices.delete(index=index)
+        load(Dataset.open(FIXTURES / name), self.endpoints)
+
+    def hear(self, event: Event) -> None:
+        """Keep what a command says."""
+        if isinstance(event, Said):
+            self.said.append(event.text)
+
+    def apply(self, policy: Policy | None = POLICY, existing: str | None = None) -> run.Done:
+        return run.apply(self.endpoints, policy, existing, self.state, self.hear)
+
+    def apply_with(self, step: str, meddle: Callable[[], object]) -> run.Done:
+        """Migrate, and do something to the stores just before `step`."""
+
+        def listen(event: Event) -> None:
+            self.hear(event)
+            if event == Started(step):
+                meddle()
+
+        return run.apply(self.endpoints, POLICY, None, self.state, listen)
+
+    def plan(self, policy: Policy = POLICY, existing: str | None = None) -> Plan:
+        return run.plan(self.endpoints, policy, existing, self.state, self.hear)
+
+    def blockers(self, policy: Policy = POLICY, existing: str | None = None) -> list[str]:
+        """Return the plan's blockers, and see that the plan wrote nothing."""
+        before = self.picture()
+        found = self.plan(policy, existing).blockers
+        assert different(before, self.picture()) == {}
+        assert not self.state.exists()
+        return found
+
+    def rollback(self) -> run.Done:
+        return run.rollback(self.endpoints, self.state, self.hear)
+
+    def finish(self) -> run.Done:
+        return run.finish(self.endpoints, self.state, self.hear)
+
+    def status(self) -> str:
+        return run.status(self.endpoints, self.state)
+
+    def killed(self, command: str, at: str) -> None:
+        """Run `apply` or `rollback` in a process that kills itself with SIGKILL: `at` is a step or `module.function#n`."""
+        script = [sys.executable, "-P", "-m", "tests.tool.migrate.killed", command, at, str(self.state)]
+        environ = {**os.environ, **self.endpoints.environ(), "PYTHONPATH": str(ROOT)}
+        ended = subprocess.run(script, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert ended.returncode == -signal.SIGKILL, f"it was not killed: {ended.returncode} {ended.stderr}"
+
+    def picture(self) -> Picture:
+        """Return everything that is in the three stores, but for what has no meaning."""
+        return {**self._redis(), **self._clickhouse(), **self._elasticsearch()}
+
+    def folder(self) -> Path:
+        """Return the folder of the only run."""
+        (folder,) = (self.state / "runs").iterdir()
+        return folder
+
+    def backup_lines(self, name: str) -> list[Any]:
+        return [json.loads(line) for line in (self.folder() / "backup" / name).read_text("utf-8").splitlines()]
+
+    def quarantine(self) -> list[tuple[str, str, str]]:
+        """Return (store, record_key, reason) of what was set aside."""
+        return self._rows(f"SELECT store, record_key, reason FROM {new.DATABASE}.{new.QUARANTINE.name}")
+
+    def archive(self) -> dict[tuple[str, str], Any]:
+        """Return the archived fields by (store, record_key)."""
+        rows = self._rows(f"SELECT store, record_key, fields FROM {new.DATABASE}.{new.ARCHIVE.name}")
+        return {(store, key): json.loads(fields) for store, key, fields in rows}
+
+    def _rows(self, query: str) -> list[Any]:
+        return [tuple(row) for row in self.clients.clickhouse.query(query).result_rows]
+
+    def _redis(self) -> Picture:
+        found: Picture = {}
+        for number in range(_DATABASES):
+            client = self.clients.redis_db(number)
+            for page in scan(client):
+                for live in read_named(client, [key for key, _ in page], number):
+                    assert live is not None
+                    # To the second; half a second off would round either way.
+                    expires = None if live.expires_ms is None else (live.expires_ms + 500) // 1000
+                    found[f"redis {number} {live.key.key!r}"] = (live.key.type, repr(live.key.value), expires)
+        return found
+
+    def _clickhouse(self) -> Picture:
+        client = self.clients.clickhouse
+        tables = client.query(
+            f"SELECT name, create_table_query, toString(uuid) FROM system.tables WHERE database = '{old.DATABASE}'"
+        ).result_rows
+        found: Picture = {}
+        for name, create, uuid in tables:
+            rows = client.query(
+                f"SELECT count(), sum(cityHash64(tuple(*))), groupBitXor(cityHash64(tuple(*))) FROM {old.DATABASE}.`{name}`"
+            ).result_rows
+            found[f"clickhouse {name}"] = (create, uuid, str(rows))
+        return found
+
+    def _elasticsearch(self) -> Picture:
+        client = self.clients.elasticsearch
+        found: Picture = {}
+        with text_client(self.endpoints.elasticsearch) as reader:
+            for name, about in client.indices.get(index="*", flat_settings=True).items():
+                settings = {
+                    key: value
+                    for key, value in about["settings"].items()
+                    if not key.removeprefix("index.").startswith(_GIVEN)
+                }
+                found[f"elasticsearch {name}"] = (settings, about["mappings"], about["aliases"])
+                client.indices.refresh(index=name)
+                for document in read_all(reader, name):
+                    found[f"elasticsearch {name} {document.id}"] = document.source
+        return found
+
+
+def different(before: Picture, after: Picture) -> dict[str, tuple[Any, Any]]:
+    """Return what is not the same in two pictures, by name."""
+    names = sorted(before.keys() | after.keys())
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The clean dataset and odd lists after `apply`; `expiries` are those the lists had, in ms since the epoch."""
+
+    stores: Stores
+    expiries: dict[str, int]
+    plan: Plan
+    done: run.Done
+
+
+@dataclass(frozen=True)
+class Standard:
+    """The standard dataset before, after `apply`, and after `rollback`."""
+
+    before: Picture
+    done: run.Done
+    migrated: Picture
+    quarantine: list[tuple[str, str, str]]
+    archive: dict[tuple[str, str], Any]
+    after: Picture
+
+
+def item(entity: str, value: float, timestamp: float | str) -> str:
+    """Return an item of a metrics list."""
+    return json.dumps({"entity": entity, "value": value, "timestamp": timestamp})
+
+
+def add_odd_lists(stores: Stores) -> dict[str, int]:
+    """Add lists that are mixed, merged, unordered or long, columns that are extra, and rows of many months."""
+    redis = stores.clients.redis
+    redis.rpush("metrics:mixed", "z", item("mixed", 1, 1), "0.5", item("mixed", 2, 1), "a")
+    redis.rpush("metrics:short", item("merged", 1, "2025-01-02T00:00:00Z"), item("merged", 1, "2025-01-03T00:00:00Z"))
+    redis.rpush("metrics:longer", item("merged", 1, "2025-01-02T00:00:00Z"))
+    redis.rpush("metrics:lasting", item("merged", 1, "2025-01-03T00:00:00Z"))
+    for name, ttl in {"mixed": 3_600_000, "short": 3_600_000, "longer": 7_200_000}.items():
+        redis.pexpire(f"metrics:{name}", ttl)
+    redis.rpush("metrics:b", item("order", 0, 2), item("order", 1, 1))
+    redis.rpush("metrics:a", item("order", 2, 2), item("order", 3, 2))
+    redis.rpush("metrics:long", *(item("long", n, n) for n in range(2500)))
+    redis.set("eaos:brief", '{"score": 1, "positive": 1}', px=1)
+    client = stores.clients.clickhouse
+    client.command(
+        f"ALTER TABLE {old.DATABASE}.{old.EAOS_METRICS.name} ADD COLUMN likes UInt32 DEFAULT 7,"
+        " ADD COLUMN lang String DEFAULT 'vi'"
+    )
+    client.command(
+        f"INSERT INTO {old.DATABASE}.{old.COMMENTS.name} SELECT concat('m', toString(number)), 'e', 't', 'u',"
+        " toDateTime('1990-01-15 00:00:00', 'UTC') + toIntervalMonth(number), 'positive', 0.5, 1, 'many', NULL"
+        f" FROM numbers({MONTHS})"
+    )
+    return {name: redis.pexpiretime(f"metrics:{name}") for name in ("mixed", "longer")}
