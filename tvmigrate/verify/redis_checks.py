@@ -38,6 +38,7 @@ from tvmigrate.verify.redis_laws import (
 )
 from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, LiveKey, now_ms, walk
 from tvmigrate.verify.redis_records import hash_findings, trend_findings, ttl_finding, untouched_findings
+from tvmigrate.verify.redis_state import unshown
 
 _RECORD_RULES = (Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC)
 _OF_ROLE = {HASH: EAOS, ZSET: TREND, EVENTS: METRIC}
@@ -153,7 +154,8 @@ class _Examination:
                 sheet.find(finding)
 
     def _events(self, expected: ExpectedKey, live: LiveKey) -> None:
-        self._compare_events(expected, live.state["value"] if self._right_type(expected, live, "list") else [])
+        right = self._right_type(expected, live, "list")
+        self._compare_events(expected, list(map(unshown, live.state["value"])) if right else [])
 
     def _compare_events(self, expected: ExpectedKey, items: list[str]) -> None:
         sheet = self._sheet(METRIC)

@@ -73,9 +73,15 @@ class ExpectedEvent:
     """One item of an events list, in its place: the record it comes from, its JSON, when its source expires (ms)."""
 
     old: str
-    body: dict[str, Any]
+    text: str
     deadline: int | None
     fate: Fate
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object of `text`."""
+        body: dict[str, Any] = exact_json.parse(self.text)
+        return body
 
 
 def key_name(db: int, key: bytes) -> str:
@@ -140,7 +146,7 @@ class Expected:
         """Yield the items of an events list in their order (`redis.metric`)."""
         query = "SELECT old, body, deadline, fate FROM events WHERE key = ? ORDER BY at, metric, position, old"
         for old, body, deadline, fate in self.spool.rows(query, (key,)):
-            yield ExpectedEvent(old, exact_json.parse(body), deadline, Fate(fate))
+            yield ExpectedEvent(old, body, deadline, Fate(fate))
 
     def quarantined(self, rule: Rule, now_ms: int, *, expired: bool) -> Iterator[tuple[str, str]]:
         """Yield (record_key, reason) of the records of `rule` that do not map and have expired by now, or have not."""

@@ -11,6 +11,7 @@ from tvmigrate.contract.outcome import Rule, Store, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.redis_live import LiveKey
+from tvmigrate.verify.redis_state import unshown
 
 _UTC = Policy(keep_entities=True)
 _RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
@@ -71,7 +72,7 @@ def _wrong_text(field: str, text: str) -> str | None:
 
 
 def _list(name: str, items: list[str]) -> Iterator[Finding]:
-    match = _EVENTS_KEY.fullmatch(name)
+    match = _EVENTS_KEY.fullmatch(unshown(name))
     if match is None:
         note = (
             f"{name} is no key of the new layout; a list of events is {new.events_key('{program_id}', 'YYYY-MM-DD')}."
@@ -79,7 +80,7 @@ def _list(name: str, items: list[str]) -> Iterator[Finding]:
         yield _finding(name, "key", new.events_key("{program_id}", "YYYY-MM-DD"), name, note)
         return
     for position, item in enumerate(items):
-        yield from _event(f"{name}#{position}", item, match)
+        yield from _event(f"{name}#{position}", unshown(item), match)
 
 
 def _event(name: str, item: str, key: re.Match[str]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,7 @@ from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import DUMP, HASH, LIST, SET, STREAM, STRING, ZSET, RedisKey
 from tvmigrate.verify.spool import Spool
 
+_SHOWN = re.compile(rb"\\(?:\\|x([0-9a-f]{2}))")
 # Of XINFO STREAM FULL: what changes by itself as time goes by, or says how Redis keeps the stream in memory.
 _PASSING = frozenset(
     {"idle", "inactive", "seen-time", "active-time", "radix-tree-keys", "radix-tree-nodes", "entries", "length"}
@@ -78,6 +80,17 @@ def live_state(client: redis.Redis, key: bytes) -> dict[str, Any]:
     kind = type_name(client.type(key))
     state = live_states(client, [(key, kind, True)])[0]
     return state if state is not None else {"type": "none", "value": None}
+
+
+def unshown(shown: str) -> str:
+    """Return the text that stands in a state as `shown`; `shown` itself where it is not UTF-8, and so no JSON."""
+    if "\\" not in shown:
+        return shown
+    raw = _SHOWN.sub(lambda match: bytes.fromhex(match[1].decode()) if match[1] else b"\\", shown.encode())
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return shown
 
 
 def type_name(answer: Any) -> str:

@@ -44,7 +44,7 @@ KEYS: list[tuple[int, str, str, int | None, Any]] = [
     (0, "trend:5m", "zset", HOUR, [["up", "inf"], ["down", "-inf"], ["zero", -0.0], ["tenth", 0.1]]),
     (0, "trend:30m", "zset", None, [["show", 1.0], ["song", 2.0]]),
     (0, "metrics:buzz", "list", HOUR, [_item("a", 5), "0.7", _item("a", 1, unit="n"), _item("a", 9), _item("b", 3)]),
-    (0, "metrics:views", "list", None, [_item("a", 5, value=12), _item("a", 7)]),
+    (0, "metrics:views", "list", None, [_item("a", 5, value=12), _item("a", 7), _item("c\\d", 8, note='"x" \\ ọ')]),
     (0, "metrics:bare", "list", None, ["1", "2"]),
     (0, "eaos:current:show/finale", "hash", None, {"score": "0.5"}),
     (0, "settings", "hash", None, {"theme": "dark", "volume": "0.5"}),

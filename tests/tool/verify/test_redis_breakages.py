@@ -38,7 +38,7 @@ def test_the_right_state_has_a_balanced_ledger(migrated: World) -> None:
     assert told == {
         "redis.eaos": (8, 3, 1, 3, 0, 1),
         "redis.trend": (6, 4, 0, 2, 0, 0),
-        "redis.metric": (9, 6, 0, 3, 0, 0),
+        "redis.metric": (10, 7, 0, 3, 0, 0),
         "redis.unrelated": (8, 0, 0, 0, 8, 0),
     }
 
@@ -257,13 +257,36 @@ def test_a_quarantine_kept_elsewhere_is_not_judged_and_the_new_data_is(migrated:
 
 def test_an_event_of_an_expired_source_may_be_there_or_not() -> None:
     expected = [
-        ExpectedEvent(f"metrics:x#{n}", {"metric": "x", "timestamp": f"2025-11-20T06:0{n}:00Z"}, deadline, Fate.MAPPED)
+        ExpectedEvent(f"metrics:x#{n}", f'{{"metric":"x","timestamp":"2025-11-20T06:0{n}:00Z"}}', deadline, Fate.MAPPED)
         for n, deadline in enumerate((None, 1000))
     ]
-    items = [json.dumps(event.body) for event in expected]
+    items = [event.text for event in expected]
     assert compare_list("events:x", expected, items, 2000).findings == []
     assert compare_list("events:x", expected, items[:1], 2000).findings == []
     assert [f.old for f in compare_list("events:x", expected, items[:1], 500).findings] == ["metrics:x#1"]
+
+
+def test_an_event_written_in_another_way_is_the_same_event(migrated: World) -> None:
+    other = _item(EVENTS_A, 0, lambda event: event.update(timestamp="2025-11-20T06:01:00.000Z", value=5e-1))
+    other(migrated)
+    assert migrated.judge("redis.")["redis.metric"].state is State.PASS
+
+
+def test_an_event_with_escapes_is_read_as_json(migrated: World) -> None:
+    name = "events:show/c\\d:2025-11-20"
+    _item(name, 0, lambda event: None)(migrated)  # json.dumps writes what is not ASCII as escapes
+    results = migrated.judge("redis.")
+    assert [results[check].findings for check in ("redis.metric", "redis.schema")] == [(), ()]
+    _item(name, 0, lambda event: event["data"].update(note='"x" ọ'))(migrated)
+    (finding,) = migrated.judge("redis.")["redis.metric"].findings
+    assert (finding.old, finding.field, finding.expected) == ("metrics:views#2", "data.note", '"x" \\ ọ')
+
+
+def test_an_item_that_is_not_utf8_is_no_event(migrated: World) -> None:
+    migrated.clients.redis.lset(EVENTS_A, 0, b'{"type": "\xff"}')
+    results = migrated.judge("redis.")
+    assert f"{EVENTS_A}#0" in [f.new for f in results["redis.schema"].findings]
+    assert "metrics:buzz#2" in [f.old for f in results["redis.metric"].findings]
 
 
 def test_two_keys_with_one_target_are_both_named(migrated: World) -> None:
