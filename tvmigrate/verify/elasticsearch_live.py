@@ -31,6 +31,12 @@ def target(client: Elasticsearch, name: str = new.ALIAS) -> Target:
     return Target(False, {name: {}} if client.indices.exists(index=name) else {})
 
 
+def blocks_of(client: Elasticsearch, index: str) -> list[str]:
+    """Return the descriptions of the blocks on `index`, also where they keep its settings from being read."""
+    blocks = client.cluster.state(metric="blocks", index=index, ignore_unavailable=True)["blocks"]
+    return sorted(block["description"] for block in blocks.get("indices", {}).get(index, {}).values())
+
+
 def settings_of(client: Elasticsearch, index: str) -> dict[str, Any]:
     """Return the settings of one index under flat names (`index.number_of_replicas`)."""
     settings: dict[str, Any] = client.indices.get_settings(index=index, flat_settings=True)[index]["settings"]

@@ -12,7 +12,7 @@ from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.compare import ABSENT, differences, shown
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_documents import plain_digest
-from tvmigrate.verify.elasticsearch_live import Target, mappings_of, scan, settings_of, target
+from tvmigrate.verify.elasticsearch_live import Target, blocks_of, mappings_of, scan, settings_of, target
 from tvmigrate.verify.findings import Direction, Finding, Phase
 from tvmigrate.verify.spool import Spool
 
@@ -105,6 +105,16 @@ def settings(context: Context, sheets: Mapping[str, Sheet]) -> None:
     sheet = sheets[SETTINGS.id]
     client = context.clients.elasticsearch
     before = context.reference.baseline.indices.get(old.INDEX.name, {}).get("settings", {})
+    hidden = [block for block in blocks_of(client, new.INDEX.name) if "metadata" in block]
+    if hidden:  # then nothing else can be asked of it
+        sheet.saw()
+        note = f"{new.INDEX.name} is blocked, {', '.join(hidden)}: lift the block, or nobody can use it."
+        sheet.find(
+            _finding(
+                Direction.SCHEMA, note, new=new.INDEX.name, field="index.blocks.metadata", actual=", ".join(hidden)
+            )
+        )
+        return
     for index in _behind(sheet, target(client)):
         live = settings_of(client, index)
         for name, value in sorted(live.items()):

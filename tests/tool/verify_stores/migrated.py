@@ -13,8 +13,9 @@ from elasticsearch.helpers import bulk
 
 from tvmigrate.contract import exact_json, keys, new, old, rules, sql
 from tvmigrate.contract.layout import Table
-from tvmigrate.contract.outcome import Mapped, Unmappable
+from tvmigrate.contract.outcome import Mapped, Rule, Unmappable
 from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset.model import RedisKey
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.verify.quarantine import SOURCES
@@ -159,47 +160,50 @@ class Migrated:
             yield document.id, rules.elasticsearch_document(document.id, source, self.policy)
 
     def redis(self) -> None:
-        """Write the new keys beside the old ones, then remove the old ones that mapped."""
-        redis = self.clients.redis
-        lists: dict[str, list[rules.Event]] = defaultdict(list)
+        """Write the new keys, and remove the old ones that mapped."""
+        events: dict[str, list[rules.Event]] = defaultdict(list)
         lives: dict[str, list[int]] = defaultdict(list)
         for key in self.dataset.redis_keys():
             kind = keys.classify(key.db, key.key, key.type)
-            if not isinstance(kind, keys.OldKey):
+            left = self.clients.redis_db(key.db).pttl(key.key)
+            if not isinstance(kind, keys.OldKey) or left == -2:
                 continue
-            left = redis.pttl(key.key)
-            if left == -2:
-                continue
-            if key.type == "string":
-                outcome = rules.redis_eaos(kind.name, key.value, self.policy, self.began_ns)
-                if isinstance(outcome, Mapped):
-                    redis.delete(outcome.value.key, key.key)
-                    redis.hset(outcome.value.key, mapping=dict(outcome.value.fields))
-                    if left >= 0:
-                        redis.pexpire(outcome.value.key, left)
-            elif key.type == "zset":
+            if kind.rule is Rule.REDIS_EAOS:
+                self._eaos(key, kind.name, left)
+            elif kind.rule is Rule.REDIS_TREND:
                 trend = rules.redis_trend(kind.name)
                 if isinstance(trend, Mapped):
-                    redis.rename(key.key, trend.value)
+                    self.clients.redis.rename(key.key, trend.value)
             else:
-                kept = []
-                for position, item in enumerate(key.value):
-                    event = rules.redis_metric(kind.name, position, item, self.policy)
-                    if isinstance(event, Mapped):
-                        lists[event.value.key].append(event.value)
-                        lives[event.value.key].append(left)
-                    else:
-                        kept.append(item)
-                redis.delete(key.key)
-                if kept:
-                    redis.rpush(key.key, *kept)
-                    if left >= 0:
-                        redis.pexpire(key.key, left)
-        for name, events in lists.items():
-            redis.delete(name)
-            redis.rpush(name, *(event.body for event in sorted(events, key=lambda event: event.order)))
-            if min(lives[name]) >= 0:
-                redis.pexpire(name, max(lives[name]))
+                for event in self._events(key, kind.name, left):
+                    events[event.key].append(event)
+                    lives[event.key].append(left)
+        for name, listed in events.items():
+            in_order = sorted(listed, key=lambda event: event.order)
+            self._list(name, [event.body for event in in_order], max(lives[name]) if min(lives[name]) >= 0 else -1)
+
+    def _eaos(self, key: RedisKey, entity: bytes, left: int) -> None:
+        outcome = rules.redis_eaos(entity, key.value, self.policy, self.began_ns)
+        if isinstance(outcome, Mapped):
+            self.clients.redis.delete(outcome.value.key, key.key)
+            self.clients.redis.hset(outcome.value.key, mapping=dict(outcome.value.fields))
+            if left >= 0:
+                self.clients.redis.pexpire(outcome.value.key, left)
+
+    def _events(self, key: RedisKey, metric: bytes, left: int) -> list[rules.Event]:
+        """Return the events of a metrics list, and leave in it the items that do not map."""
+        outcomes = [
+            (item, rules.redis_metric(metric, position, item, self.policy)) for position, item in enumerate(key.value)
+        ]
+        self._list(key.key, [item for item, outcome in outcomes if not isinstance(outcome, Mapped)], left)
+        return [outcome.value for _, outcome in outcomes if isinstance(outcome, Mapped)]
+
+    def _list(self, name: bytes | str, items: list[Any], left: int) -> None:
+        self.clients.redis.delete(name)
+        if items:
+            self.clients.redis.rpush(name, *items)
+            if left >= 0:
+                self.clients.redis.pexpire(name, left)
 
 
 def _when(text: str) -> Any:

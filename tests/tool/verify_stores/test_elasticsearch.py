@@ -150,6 +150,7 @@ def test_a_field_that_is_stored_but_not_indexed_is_found(world: World, alias_put
     results = world.judge("elasticsearch")
     fields = {finding.field for finding in found(results, "elasticsearch.indexed")}
     assert fields == {"sentiment"}
+    assert "is refused" in found(results, "elasticsearch.indexed")[-1].note
     assert facts(only(results, "elasticsearch.mapping"))[1:3] == ("other", "sentiment")
     assert failed(results) == {"elasticsearch.indexed", "elasticsearch.mapping", "elasticsearch.alias"}
 

@@ -41,7 +41,7 @@ def key_changed(world: World, key: str, *command: Any) -> Iterator[None]:
     ("key", "command", "field"),
     [
         (EAOS, ("HSET", EAOS, "score", "0.83"), "score"),
-        (EAOS, ("HSET", EAOS, "score", "0.82 "), "score"),
+        (EAOS, ("HSET", EAOS, "score", "0.82x"), "score"),
         (EAOS, ("HDEL", EAOS, "total"), "total"),
         (EAOS, ("HSET", EAOS, "model", "x"), "model"),
         (EAOS, ("HSET", EAOS, "updated_at", "2025-11-20T13:05:00Z"), "updated_at"),
