@@ -6,13 +6,13 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tvmigrate.contract import keys, new, old, rules, sql, values
+from tvmigrate.contract import new, old, sql, values
 from tvmigrate.contract.layout import quoted
-from tvmigrate.contract.outcome import Mapped, Quarantined, Rule, Store, Unmappable
+from tvmigrate.contract.outcome import Quarantined, Rule, Store, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.clickhouse import unmapped
-from tvmigrate.verify.clickhouse_canonical import Kind, as_double, expression, instant_text, kind_of, show
+from tvmigrate.verify.clickhouse_canonical import as_double, expression, instant_text, kind_of, show
 from tvmigrate.verify.clickhouse_rows import live_types, reference_has, reference_table
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_documents import expected_documents
@@ -29,9 +29,6 @@ IDS = _check(
     Rule.CROSS_IDS, "Assert that both stores hold the same comment ids, but for those the old ones did not share."
 )
 VALUES = _check(Rule.CROSS_VALUES, "Assert that both stores say the same of a comment, where the old ones did.")
-PROGRAMS = _check(
-    Rule.CROSS_PROGRAMS, "Assert that ClickHouse knows each program of Redis, but for those it never knew."
-)
 
 # What both stores say of a comment, as they are compared: scores as Float32, times to the second.
 FIELDS = ("program_id", "sentiment", "sentiment_score", "timestamp")
@@ -214,84 +211,3 @@ def _second(timestamp: Any) -> int | None:
         return values.instant(timestamp, Policy(keep_entities=True)) // values.NS_PER_S
     except Unmappable:
         return None
-
-
-@examines(PROGRAMS)
-def programs(context: Context, sheets: Mapping[str, Sheet]) -> None:
-    """Find programs in Redis that ClickHouse does not know, though the old data did not differ so."""
-    sheet = sheets[PROGRAMS.id]
-    with Spool("CREATE TABLE known (side INT, program TEXT, PRIMARY KEY (side, program)) WITHOUT ROWID") as spool:
-        insert = "INSERT OR IGNORE INTO known VALUES (?, ?)"
-        spool.add(insert, ((0, program) for program in _redis_expected(context)))
-        spool.add(insert, ((1, program) for program in _known_expected(context)))
-        spool.add(insert, ((2, program) for program in _redis_live(context)))
-        spool.add(insert, ((3, program) for program in _known_live(context)))
-        sheet.old_side_has(spool.number("SELECT count(*) FROM known WHERE side = 0"))
-        sheet.saw(spool.number("SELECT count(*) FROM known WHERE side = 2"))
-        unknown = "SELECT program FROM known WHERE side = {} EXCEPT SELECT program FROM known WHERE side = {}"
-        before = unknown.format(0, 1)
-        for (program,) in spool.rows(f"SELECT program FROM ({before}) ORDER BY program"):
-            note = f"{program} is a program in Redis, and ClickHouse has no row of it."
-            context.book.inconsistent(Store.CROSS, Rule.CROSS_PROGRAMS, "unknown-to-clickhouse", program, note)
-        now = f"SELECT program FROM ({unknown.format(2, 3)}) EXCEPT SELECT program FROM ({before})"
-        for (program,) in spool.rows(f"SELECT program FROM ({now}) ORDER BY program"):
-            note = f"{program} is a program in Redis that ClickHouse does not know, and the old data did not differ so."
-            sheet.find(
-                Finding(
-                    Store.CROSS, Rule.CROSS_PROGRAMS, Direction.EXTRA, note, new=program, field="program_id",
-                    actual=program,
-                )
-            )  # fmt: skip
-
-
-def _redis_expected(context: Context) -> Iterator[str]:
-    for key in context.reference.dataset.redis_keys():
-        kind = keys.classify(key.db, key.key, key.type)
-        if not isinstance(kind, keys.OldKey):
-            continue
-        if kind.rule is Rule.REDIS_EAOS:
-            outcome = rules.redis_eaos(kind.name, key.value, context.policy, context.began_ns)
-            if isinstance(outcome, Mapped):
-                yield outcome.value.key.removeprefix(new.EAOS_PREFIX)
-        elif kind.rule is Rule.REDIS_METRIC:
-            for position, item in enumerate(key.value):
-                event = rules.redis_metric(kind.name, position, item, context.policy)
-                if isinstance(event, Mapped):
-                    yield _program_of_events(event.value.key)
-
-
-def _program_of_events(key: str) -> str:
-    """Return the program of `events:{program_id}:{date}`; the date is what follows the last colon."""
-    return key.removeprefix(new.EVENTS_PREFIX).rpartition(":")[0]
-
-
-def _redis_live(context: Context) -> Iterator[str]:
-    redis = context.clients.redis
-    # Quarantined keys keep their old names and types, and are none of these.
-    for pattern, kind in ((f"{new.EAOS_PREFIX}*", keys.HASH), (f"{new.EVENTS_PREFIX}*", keys.LIST)):
-        for raw in redis.scan_iter(match=pattern, count=1000, _type=kind):
-            key = show(raw)
-            yield key.removeprefix(new.EAOS_PREFIX) if kind == keys.HASH else _program_of_events(key)
-
-
-_KNOWING = (new.RAW_COMMENTS.name, new.EAOS_METRICS.name)
-
-
-def _known_expected(context: Context) -> Iterator[str]:
-    for rule in (sql.comments(context.policy), sql.eaos_metrics(context.policy)):
-        if reference_has(context, rule.source):
-            query = f"SELECT DISTINCT hex(program_id) AS program FROM ({rule.query(reference_table(rule.source))})"
-            for row in context.reference.tables.rows(query):
-                yield show(bytes.fromhex(row["program"]))
-
-
-def _known_live(context: Context) -> Iterator[str]:
-    for table in _KNOWING:
-        types = live_types(context.clients.clickhouse, table) or {}
-        text = expression(Kind.TEXT, quoted("program_id"), types.get("program_id", ""))
-        if "program_id" not in types or text is None:
-            continue
-        query = f"SELECT DISTINCT hex({text}) FROM {quoted(new.DATABASE)}.{quoted(table)}"
-        with context.clients.clickhouse.query_rows_stream(query) as rows:
-            for (program,) in rows:
-                yield show(bytes.fromhex(program)[1:])

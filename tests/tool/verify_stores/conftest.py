@@ -15,7 +15,15 @@ from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Event
-from tvmigrate.verify import clickhouse, clickhouse_schema, cross, elasticsearch, elasticsearch_schema, expected
+from tvmigrate.verify import (
+    clickhouse,
+    clickhouse_schema,
+    cross,
+    cross_programs,
+    elasticsearch,
+    elasticsearch_schema,
+    expected,
+)
 from tvmigrate.verify.check import REGISTRY, examine
 from tvmigrate.verify.context import Context, Reference
 from tvmigrate.verify.findings import CheckResult
@@ -25,7 +33,8 @@ from tvmigrate.verify.reference import load_reference, read_baseline
 from .migrated import FIXTURES, Migrated
 
 OURS = tuple(
-    module.__name__ for module in (clickhouse, clickhouse_schema, cross, elasticsearch, elasticsearch_schema, expected)
+    module.__name__
+    for module in (clickhouse, clickhouse_schema, cross, cross_programs, elasticsearch, elasticsearch_schema, expected)
 )
 
 

@@ -1,0 +1,104 @@
+"""Whether ClickHouse knows the programs that Redis speaks of, where the old data did (contract §3, *Across stores*)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tvmigrate.contract import keys, new, rules, sql
+from tvmigrate.contract.layout import quoted
+from tvmigrate.contract.outcome import Mapped, Rule, Store
+from tvmigrate.verify.check import Check, Sheet, examines
+from tvmigrate.verify.clickhouse_canonical import Kind, expression, show
+from tvmigrate.verify.clickhouse_rows import live_types, reference_has, reference_table
+from tvmigrate.verify.context import Context
+from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.spool import Spool
+
+PROGRAMS = Check(
+    str(Rule.CROSS_PROGRAMS),
+    Phase.MIGRATION,
+    Store.CROSS,
+    Rule.CROSS_PROGRAMS,
+    "Assert that ClickHouse knows each program of Redis, but for those it never knew.",
+)
+
+
+@examines(PROGRAMS)
+def programs(context: Context, sheets: Mapping[str, Sheet]) -> None:
+    """Find programs in Redis that ClickHouse does not know, though the old data did not differ so."""
+    sheet = sheets[PROGRAMS.id]
+    with Spool("CREATE TABLE known (side INT, program TEXT, PRIMARY KEY (side, program)) WITHOUT ROWID") as spool:
+        insert = "INSERT OR IGNORE INTO known VALUES (?, ?)"
+        spool.add(insert, ((0, program) for program in _redis_expected(context)))
+        spool.add(insert, ((1, program) for program in _known_expected(context)))
+        spool.add(insert, ((2, program) for program in _redis_live(context)))
+        spool.add(insert, ((3, program) for program in _known_live(context)))
+        sheet.old_side_has(spool.number("SELECT count(*) FROM known WHERE side = 0"))
+        sheet.saw(spool.number("SELECT count(*) FROM known WHERE side = 2"))
+        unknown = "SELECT program FROM known WHERE side = {} EXCEPT SELECT program FROM known WHERE side = {}"
+        before = unknown.format(0, 1)
+        for (program,) in spool.rows(f"SELECT program FROM ({before}) ORDER BY program"):
+            note = f"{program} is a program in Redis, and ClickHouse has no row of it."
+            context.book.inconsistent(Store.CROSS, Rule.CROSS_PROGRAMS, "unknown-to-clickhouse", program, note)
+        now = f"SELECT program FROM ({unknown.format(2, 3)}) EXCEPT SELECT program FROM ({before})"
+        for (program,) in spool.rows(f"SELECT program FROM ({now}) ORDER BY program"):
+            note = f"{program} is a program in Redis that ClickHouse does not know, and the old data did not differ so."
+            sheet.find(
+                Finding(
+                    Store.CROSS, Rule.CROSS_PROGRAMS, Direction.EXTRA, note, new=program, field="program_id",
+                    actual=program,
+                )
+            )  # fmt: skip
+
+
+def _redis_expected(context: Context) -> Iterator[str]:
+    for key in context.reference.dataset.redis_keys():
+        kind = keys.classify(key.db, key.key, key.type)
+        if not isinstance(kind, keys.OldKey):
+            continue
+        if kind.rule is Rule.REDIS_EAOS:
+            outcome = rules.redis_eaos(kind.name, key.value, context.policy, context.began_ns)
+            if isinstance(outcome, Mapped):
+                yield outcome.value.key.removeprefix(new.EAOS_PREFIX)
+        elif kind.rule is Rule.REDIS_METRIC:
+            for position, item in enumerate(key.value):
+                event = rules.redis_metric(kind.name, position, item, context.policy)
+                if isinstance(event, Mapped):
+                    yield _program_of_events(event.value.key)
+
+
+def _program_of_events(key: str) -> str:
+    """Return the program of `events:{program_id}:{date}`; the date is what follows the last colon."""
+    return key.removeprefix(new.EVENTS_PREFIX).rpartition(":")[0]
+
+
+def _redis_live(context: Context) -> Iterator[str]:
+    redis = context.clients.redis
+    # Quarantined keys keep their old names and types, and are none of these.
+    for pattern, kind in ((f"{new.EAOS_PREFIX}*", keys.HASH), (f"{new.EVENTS_PREFIX}*", keys.LIST)):
+        for raw in redis.scan_iter(match=pattern, count=1000, _type=kind):
+            key = show(raw)
+            yield key.removeprefix(new.EAOS_PREFIX) if kind == keys.HASH else _program_of_events(key)
+
+
+_KNOWING = (new.RAW_COMMENTS.name, new.EAOS_METRICS.name)
+
+
+def _known_expected(context: Context) -> Iterator[str]:
+    for rule in (sql.comments(context.policy), sql.eaos_metrics(context.policy)):
+        if reference_has(context, rule.source):
+            query = f"SELECT DISTINCT hex(program_id) AS program FROM ({rule.query(reference_table(rule.source))})"
+            for row in context.reference.tables.rows(query):
+                yield show(bytes.fromhex(row["program"]))
+
+
+def _known_live(context: Context) -> Iterator[str]:
+    for table in _KNOWING:
+        types = live_types(context.clients.clickhouse, table) or {}
+        text = expression(Kind.TEXT, quoted("program_id"), types.get("program_id", ""))
+        if "program_id" not in types or text is None:
+            continue
+        query = f"SELECT DISTINCT hex({text}) FROM {quoted(new.DATABASE)}.{quoted(table)}"
+        with context.clients.clickhouse.query_rows_stream(query) as rows:
+            for (program,) in rows:
+                yield show(bytes.fromhex(program)[1:])
