@@ -21,7 +21,9 @@ _SOURCES: Mapping[Rule, str] = {
     Rule.REDIS_TREND: old.TREND_PREFIX.decode().rstrip(":"),
     Rule.REDIS_METRIC: old.METRICS_PREFIX.decode().rstrip(":"),
 }
-WHOLE = "whole"  # an old key that stays as it is
+# Old keys that stay as they are: quarantined whole, or of a type that neither layout has there.
+WHOLE, WRONG_TYPE = "whole", "wrong-type"
+STAYS = (WHOLE, WRONG_TYPE)
 
 
 class Assessor:
@@ -113,7 +115,7 @@ class Assessor:
         self._old_key(live, WHOLE if len(kept) == len(live.key.value) else json.dumps(kept) if kept else None)
 
     def _whole(self, live: Live, rule: Rule, why: Quarantined) -> None:
-        self._old_key(live, WHOLE)
+        self._old_key(live, WRONG_TYPE if why.reason is Reason.WRONG_TYPE else WHOLE)
         self._quarantine(rule, show_bytes(live.key.key), why, json.dumps(_value(live.key), ensure_ascii=False))
         self._spool.fate(rule, Store.REDIS, Fate.QUARANTINED)
 

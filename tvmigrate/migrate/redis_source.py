@@ -14,7 +14,7 @@ from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
-from tvmigrate.migrate.redis_assess import WHOLE
+from tvmigrate.migrate.redis_assess import STAYS
 from tvmigrate.migrate.redis_keys import BATCH, Live, expiries, now_ms, read, read_named, scan
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work, batches
@@ -68,7 +68,7 @@ def removable(work: Work) -> Iterator[tuple[Live, Live | None]]:
     """Yield old keys that go, each with what is left of it: nothing, or a list of its quarantined items."""
     for live in backed_up(work):
         row = work.spool.db.execute("SELECT kept FROM old_key WHERE key = ?", (live.key.key,)).fetchone()
-        if row is not None and row[0] != WHOLE:
+        if row is not None and row[0] not in STAYS:
             yield live, _rest(live, row[0])
 
 

@@ -10,7 +10,7 @@ from tvmigrate.contract import new
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import DUMP, RedisKey
-from tvmigrate.migrate.redis_assess import wanted
+from tvmigrate.migrate.redis_assess import WRONG_TYPE, wanted
 from tvmigrate.migrate.redis_keys import BATCH, Live, expiries, read_named, says_the_same
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import KEEP, REPLACE, Work, batches
@@ -26,12 +26,13 @@ def clashes(spool: Spool) -> list[str]:
         "them, or give its entity a program id of its own with --entity-map FILE."
         for key, one, other in spool.db.execute("SELECT key, old, other FROM clash ORDER BY key, other")
     ]
-    live_old = "SELECT t.key, t.old FROM target t JOIN old_key o ON o.key = t.key ORDER BY t.key"
-    blockers += [
-        f"The Redis key {show_bytes(one)} becomes {show_bytes(key)}, which is itself a live old key. Rename one of "
-        "them, or give its entity a program id of its own with --entity-map FILE."
-        for key, one in spool.db.execute(live_old)
-    ]
+    live_old = "SELECT t.key, t.old, o.kept FROM target t JOIN old_key o ON o.key = t.key ORDER BY t.key"
+    for key, one, kept in spool.db.execute(live_old):
+        what = "is there with a type of neither layout" if kept == WRONG_TYPE else "is itself a live old key"
+        blockers.append(
+            f"The Redis key {show_bytes(one)} becomes {show_bytes(key)}, which {what}. Rename one of them, or give its "
+            "entity a program id of its own with --entity-map FILE."
+        )
     return blockers
 
 

@@ -1,7 +1,7 @@
 """A migration that kills itself: `python -m tests.tool.migrate.killed apply|rollback WHERE STATE`.
 
-WHERE is the name of a step, to die as it begins, or `module.function#n`, to die as that function of tvmigrate.migrate is
-called for the n-th time.
+WHERE is the name of a step, to die as it begins, or `module.function#n`, to die as that function of
+tvmigrate.migrate is called for the n-th time.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class Stores:
         return run.status(self.endpoints, self.state)
 
     def killed(self, command: str, at: str) -> None:
-        """Run `apply` or `rollback` in a process that kills itself with SIGKILL: `at` is a step or `module.function#n`."""
+        """Run `apply` or `rollback` in a process that kills itself; `at` is what `killed.py` calls WHERE."""
         script = [sys.executable, "-P", "-m", "tests.tool.migrate.killed", command, at, str(self.state)]
         environ = {**os.environ, **self.endpoints.environ(), "PYTHONPATH": str(ROOT)}
         ended = subprocess.run(script, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -141,9 +141,8 @@ class Stores:
         ).result_rows
         found: Picture = {}
         for name, create, uuid in tables:
-            rows = client.query(
-                f"SELECT count(), sum(cityHash64(tuple(*))), groupBitXor(cityHash64(tuple(*))) FROM {old.DATABASE}.`{name}`"
-            ).result_rows
+            hashed = f"SELECT cityHash64(tuple(*)) AS hash FROM {old.DATABASE}.`{name}`"
+            rows = client.query(f"SELECT count(), sum(hash), groupBitXor(hash) FROM ({hashed})").result_rows
             found[f"clickhouse {name}"] = (create, uuid, str(rows))
         return found
 

@@ -60,7 +60,7 @@ def test_nothing_is_left_under_an_old_name(applied: Applied) -> None:
     assert applied.done.run is not None
     run_id = applied.done.run.id
     names = set(applied.stores.picture())
-    left = [key for key in applied.stores.clients.redis.keys() if key.startswith(OLD_PREFIXES)]
+    left = [key for key in applied.stores.clients.redis.scan_iter() if key.startswith(OLD_PREFIXES)]
     assert [key for key in left if not key.startswith(new.EAOS_PREFIX.encode())] == [b"metrics:mixed"]
     assert "clickhouse comments" not in names
     assert f"clickhouse {new.kept_table('comments', run_id)}" in names

@@ -33,8 +33,8 @@ CASES = {
     "missing_table": Case(
         command(f"DROP TABLE {DB}.comments SYNC"),
         "The ClickHouse table tv_analytics.comments is missing; expected is the old table with the columns comment_id, "
-        "entity, text, username, created_at, sentiment, sentiment_score, engagement, topics, eaos_score. Create it, empty "
-        "if there is nothing to migrate.",
+        "entity, text, username, created_at, sentiment, sentiment_score, engagement, topics, eaos_score. Create it, "
+        "empty if there is nothing to migrate.",
     ),
     "missing_database": Case(
         command(f"DROP DATABASE {DB} SYNC"),
@@ -42,21 +42,21 @@ CASES = {
     ),
     "missing_column": Case(
         command(f"ALTER TABLE {DB}.comments DROP COLUMN engagement"),
-        "The ClickHouse table tv_analytics.comments has no column engagement; expected is engagement Float32. Add it with "
-        "ALTER TABLE tv_analytics.comments ADD COLUMN.",
+        "The ClickHouse table tv_analytics.comments has no column engagement; expected is engagement Float32. Add it "
+        "with ALTER TABLE tv_analytics.comments ADD COLUMN.",
     ),
     "retyped_column": Case(
         command(f"ALTER TABLE {DB}.comments MODIFY COLUMN engagement Float64"),
-        "The column engagement of the ClickHouse table tv_analytics.comments is Float64; expected is Float32. Change it "
-        "with ALTER TABLE tv_analytics.comments MODIFY COLUMN.",
+        "The column engagement of the ClickHouse table tv_analytics.comments is Float64; expected is Float32. Change "
+        "it with ALTER TABLE tv_analytics.comments MODIFY COLUMN.",
     ),
     "new_columns_already": Case(
         lambda stores: [
             stores.clients.clickhouse.command(statement)
             for statement in (f"DROP TABLE {DB}.eaos_metrics SYNC", new.EAOS_METRICS.create(DB))
         ],
-        "The ClickHouse table tv_analytics.eaos_metrics already has the new columns. Move it away and bring the old table "
-        "back, or migrate the other stores by hand.",
+        "The ClickHouse table tv_analytics.eaos_metrics already has the new columns. Move it away and bring the old "
+        "table back, or migrate the other stores by hand.",
     ),
     "other_table_engine": Case(
         command(
@@ -64,29 +64,29 @@ CASES = {
             f"DROP TABLE {DB}.comments SYNC",
             f"RENAME TABLE {DB}.c2 TO {DB}.comments",
         ),
-        "tv_analytics.comments in ClickHouse is a ReplacingMergeTree; expected is a MergeTree, whose rows are read as they "
-        "are. Copy its rows into a MergeTree table of that name first.",
+        "tv_analytics.comments in ClickHouse is a ReplacingMergeTree; expected is a MergeTree, whose rows are read as "
+        "they are. Copy its rows into a MergeTree table of that name first.",
     ),
     "view": Case(
         command(f"CREATE VIEW {DB}.recent AS SELECT entity FROM {DB}.comments WHERE created_at > now() - 60"),
-        "The View tv_analytics.recent reads or writes the ClickHouse table tv_analytics.comments, which moves. Drop it, "
-        "and create it anew on the new tables after the migration.",
+        "The View tv_analytics.recent reads or writes the ClickHouse table tv_analytics.comments, which moves. Drop "
+        "it, and create it anew on the new tables after the migration.",
     ),
     "materialized_view": Case(
         command(
             f"CREATE MATERIALIZED VIEW {DB}.by_entity ENGINE = SummingMergeTree ORDER BY entity AS"
             f" SELECT entity, count() AS n FROM {DB}.eaos_metrics GROUP BY entity"
         ),
-        "The MaterializedView tv_analytics.by_entity reads or writes the ClickHouse table tv_analytics.eaos_metrics, which "
-        "moves. Drop it, and create it anew on the new tables after the migration.",
+        "The MaterializedView tv_analytics.by_entity reads or writes the ClickHouse table tv_analytics.eaos_metrics, "
+        "which moves. Drop it, and create it anew on the new tables after the migration.",
     ),
     "new_table_with_rows": Case(
         command(
             new.RAW_COMMENTS.create(DB),
             f"INSERT INTO {DB}.raw_comments (comment_id, sentiment) VALUES ('x', 'neutral')",
         ),
-        "The ClickHouse table tv_analytics.raw_comments is there already and is in the way; the migration makes it anew. "
-        "Finish or roll back the run that made it, or rename or drop it.",
+        "The ClickHouse table tv_analytics.raw_comments is there already and is in the way; the migration makes it "
+        "anew. Finish or roll back the run that made it, or rename or drop it.",
     ),
     "new_table_of_another_shape": Case(
         command(f"CREATE TABLE {DB}.anomalies (x UInt8) ENGINE = MergeTree ORDER BY x"),
@@ -98,31 +98,31 @@ CASES = {
             new.QUARANTINE.create(DB),
             f"INSERT INTO {DB}.migration_quarantine (run_id, quarantined_at) VALUES ('other', now())",
         ),
-        "The ClickHouse table tv_analytics.migration_quarantine is there already and holds the records that another run "
-        "set aside; the migration makes it anew. Finish or roll back the run that made it, or rename or drop it.",
+        "The ClickHouse table tv_analytics.migration_quarantine is there already and holds the records that another "
+        "run set aside; the migration makes it anew. Finish or roll back the run that made it, or rename or drop it.",
     ),
     "missing_index": Case(
         lambda stores: stores.clients.elasticsearch.indices.delete(index="tv_comments"),
-        "Elasticsearch has no index tv_comments; point ELASTICSEARCH_URL at the cluster that holds it, or create it empty "
-        "if there is nothing to migrate.",
+        "Elasticsearch has no index tv_comments; point ELASTICSEARCH_URL at the cluster that holds it, or create it "
+        "empty if there is nothing to migrate.",
     ),
     "alias_where_the_index_should_be": Case(
         lambda stores: [
             stores.clients.elasticsearch.indices.delete(index="tv_comments"),
             stores.clients.elasticsearch.indices.create(index="comments_1", aliases={"tv_comments": {}}),
         ],
-        "tv_comments in Elasticsearch is an alias of comments_1; expected is an index of that name. Is it migrated already? "
-        "If not, clone the index behind the alias to that name.",
+        "tv_comments in Elasticsearch is an alias of comments_1; expected is an index of that name. Is it migrated "
+        "already? If not, clone the index behind the alias to that name.",
     ),
     "new_index_already": Case(
         lambda stores: stores.clients.elasticsearch.indices.create(index="tv_comments_v2"),
-        "The Elasticsearch index tv_comments_v2 is there already; the migration makes it anew. Finish or roll back the run "
-        "that made it, or delete it.",
+        "The Elasticsearch index tv_comments_v2 is there already; the migration makes it anew. Finish or roll back the "
+        "run that made it, or delete it.",
     ),
     "alias_on_the_old_index": Case(
         lambda stores: stores.clients.elasticsearch.indices.put_alias(index="tv_comments", name="comments"),
-        "The Elasticsearch index tv_comments has the alias comments, which would go with it. Remove the alias, and point "
-        "it at the new index after the migration.",
+        "The Elasticsearch index tv_comments has the alias comments, which would go with it. Remove the alias, and "
+        "point it at the new index after the migration.",
     ),
     "routed_documents": Case(
         lambda stores: stores.clients.elasticsearch.index(
@@ -138,14 +138,19 @@ CASES = {
     ),
     "a_target_that_is_an_old_key": Case(
         lambda stores: stores.clients.redis.set("eaos:current:contestant_1", EAOS),
-        "The Redis key eaos:contestant_1 becomes eaos:current:contestant_1, which is itself a live old key. Rename one of "
-        "them, or give its entity a program id of its own with --entity-map FILE.",
+        "The Redis key eaos:contestant_1 becomes eaos:current:contestant_1, which is itself a live old key. Rename one "
+        "of them, or give its entity a program id of its own with --entity-map FILE.",
         Policy(keep_entities=True),
+    ),
+    "a_target_of_a_wrong_type": Case(
+        lambda stores: stores.clients.redis.rpush("eaos:current:the_voice/contestant_1", "x"),
+        "The Redis key eaos:contestant_1 becomes eaos:current:the_voice/contestant_1, which is there with a type of "
+        "neither layout. Rename one of them, or give its entity a program id of its own with --entity-map FILE.",
     ),
     "a_different_target": Case(
         lambda stores: stores.clients.redis.hset("eaos:current:the_voice/contestant_1", "score", "9"),
-        "The Redis key eaos:current:the_voice/contestant_1 is there already, and is not what eaos:contestant_1 becomes. Say "
-        "--existing keep or --existing replace, or remove it.",
+        "The Redis key eaos:current:the_voice/contestant_1 is there already, and is not what eaos:contestant_1 "
+        "becomes. Say --existing keep or --existing replace, or remove it.",
     ),
     "a_different_trend": Case(
         lambda stores: stores.clients.redis.zadd("trends:top:5min", {"x": 1}),

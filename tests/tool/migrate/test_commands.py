@@ -80,10 +80,10 @@ def test_an_entity_map_that_cannot_be_read_is_a_usage_error(stores: Stores, tmp_
     path = tmp_path / "map.json"
     path.write_text("[1]")
     code, _, err = tvmigrate(stores, "apply", "--yes", "--show", "s", "--entity-map", str(path))
-    assert (code, err) == (
-        2,
+    assert code == 2
+    assert err == (
         f"Error: The entity map {path} is no object of texts; expected is one JSON object of texts, such as "
-        '{"contestant_1": "the_voice/contestant_1"}.\n',
+        '{"contestant_1": "the_voice/contestant_1"}.\n'
     )
 
 

@@ -25,7 +25,8 @@ def test_a_second_rollback_does_nothing_and_a_second_apply_is_a_new_run(stores: 
     first = stores.apply()
     assert first.run is not None
     assert stores.status() == (
-        f"Applied: the run {first.run.id}. `tvmigrate rollback` goes back, `tvmigrate finish` drops what is kept for that."
+        f"Applied: the run {first.run.id}. `tvmigrate rollback` goes back, `tvmigrate finish` drops what is "
+        "kept for that."
     )
     assert stores.rollback().text == f"The run {first.run.id} is rolled back: the old data are as its backup has them."
     assert different(before, stores.picture()) == {}
@@ -87,11 +88,12 @@ def test_a_key_that_expired_meanwhile_stays_gone(stores: Stores) -> None:
 
 def test_a_replaced_target_comes_back_with_its_ttl(stores: Stores) -> None:
     redis = stores.clients.redis
-    redis.rpush("eaos:current:the_voice/contestant_1", "other")
+    redis.hset("eaos:current:the_voice/contestant_1", "score", "other")
     redis.pexpire("eaos:current:the_voice/contestant_1", 3_600_000)
     before = stores.picture()
     stores.apply(existing="replace")
-    assert redis.type("eaos:current:the_voice/contestant_1") == b"hash"
+    assert redis.hlen("eaos:current:the_voice/contestant_1") == 6
+    assert redis.pttl("eaos:current:the_voice/contestant_1") == -1
     stores.rollback()
     assert different(before, stores.picture()) == {}
 
@@ -127,8 +129,8 @@ def test_finish_drops_the_kept_copies_and_refuses_a_rollback_after_that(stores: 
         stores.rollback()
     assert str(refused.value) == (
         f"The run {run_id} was finished: `tvmigrate finish` dropped the kept copies, and there is no way back without "
-        f"them. The old data are in the backup {stores.state / 'runs' / run_id / 'backup'}; `tvmigrate load` fills empty "
-        "stores from it."
+        f"them. The old data are in the backup {stores.state / 'runs' / run_id / 'backup'}; `tvmigrate load` fills "
+        "empty stores from it."
     )
     assert stores.finish().text == f"The run {run_id} is finished already; nothing was changed."
     assert stores.apply().text == f"The run {run_id} is applied and finished for good; nothing was changed."
