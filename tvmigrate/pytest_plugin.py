@@ -106,6 +106,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         missing_counts=given("missing_counts") or _DEFAULTS.missing_counts,
         old=given("old") or _DEFAULTS.old,
         quarantine=given("quarantine") or _DEFAULTS.quarantine,
+        second_round=True,
         report=Path(given("report") or config.rootpath / _DEFAULTS.report),
     )
     config.stash[_ASKED] = asked

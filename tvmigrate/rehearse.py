@@ -76,6 +76,9 @@ def policy_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Where refused records are: the table migration_quarantine, or a place of the migration's own.",
 )
 @click.option(
+    "--second-round", is_flag=True, help="Then roll back again, migrate again, and roll that back, looking each time."
+)
+@click.option(
     "--max-findings",
     type=click.IntRange(min=1),
     default=settings.DEFAULT_MAX_FINDINGS,

@@ -26,6 +26,7 @@ class Asked:
     """The options of a run, under the names they have on the command line; None where the default holds.
 
     `migration` and `rollback` are shell commands, `only` the ids of the checks to run (empty: all).
+    `second_round` also rolls back twice, migrates again and rolls that back.
     """
 
     dataset: Path
@@ -41,6 +42,7 @@ class Asked:
     quarantine: str = "table"
     max_findings: int = DEFAULT_MAX_FINDINGS
     only: tuple[str, ...] = ()
+    second_round: bool = False
     report: Path = DEFAULT_REPORT
 
     def policy(self) -> Policy:
@@ -74,6 +76,7 @@ class Asked:
             quarantine=QuarantineKind(self.quarantine),
             max_findings=self.max_findings,
             only=frozenset(self.only) or None,
+            second_round=self.second_round,
         )
 
     def command(self, *only: str) -> str:
@@ -94,6 +97,7 @@ class Asked:
         for option, value, default in given:
             if value != default:
                 words += [option, str(value)]
+        words += ["--second-round"] if self.second_round else []
         for check in only:
             words += ["--only", check]
         return shlex.join(words)

@@ -81,7 +81,11 @@ def test_every_option_of_the_plugin_is_in_the_docs():
     pytest_plugin.pytest_addoption(parser)
     (group,) = [group for group in parser._groups if group.name == "tvmigrate"]
     names = {name for option in group.options for name in option.names()}
-    assert names == {f"--{field.replace('_', '-')}" for field in settings.Asked.__slots__} - {"--max-findings", "--only"}
+    assert names == {f"--{field.replace('_', '-')}" for field in settings.Asked.__slots__} - {
+        "--max-findings",
+        "--only",
+        "--second-round",
+    }
     assert [name for name in names if f"`{name}" not in section("rehearse")] == []
 
 

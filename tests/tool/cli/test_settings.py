@@ -57,6 +57,7 @@ EVERYTHING = Asked(
     old="kept",
     quarantine="none",
     max_findings=3,
+    second_round=True,
 )
 
 
