@@ -63,6 +63,16 @@ def test_a_doubled_row_is_extra(world: World) -> None:
     assert facts(finding)[:2] == ("extra", "raw_comments ch-topics")
 
 
+def test_a_row_added_twice_is_extra_twice_though_an_xor_would_not_see_it(world: World) -> None:
+    with remade(world, RAW):
+        world.state.sql(
+            f"INSERT INTO tv_analytics.raw_comments SELECT {', '.join(RAW.column_names)}"
+            " FROM pristine.raw_comments ARRAY JOIN [1, 2] AS copy WHERE comment_id = 'ch-topics'"
+        )
+        findings = found(world.judge("clickhouse.comments"), "clickhouse.comments")
+    assert [facts(finding)[:2] for finding in findings] == [("extra", "raw_comments ch-topics")] * 2
+
+
 def test_a_quarantined_row_that_was_written_all_the_same_is_extra(world: World) -> None:
     with remade(world, RAW, columns="* REPLACE (if(comment_id = 'ch-topics', 'agg-6', comment_id) AS comment_id)"):
         finding = only(world.judge("clickhouse.comments"), "clickhouse.comments")
