@@ -1,4 +1,4 @@
-"""What all tests share: the Hypothesis profile. The suite's options and fixtures come from `tvmigrate.pytest_plugin`."""
+"""What all tests share: the Hypothesis profile. The suite's fixtures come from `tvmigrate.pytest_plugin`."""
 
 import os
 

@@ -10,7 +10,7 @@ from tvmigrate.pytest_plugin import Outcome
 def test_the_table_is_defined_as_the_contract_says(migrated: Outcome, table: str) -> None:
     """Assert that each column, type, engine, sorting key and partition key is the contract's.
 
-    `CREATE TABLE IF NOT EXISTS eaos_metrics` over the old table changes nothing and says nothing; only the columns tell.
+    `CREATE TABLE IF NOT EXISTS eaos_metrics` over the old table changes nothing and says nothing.
     """
     migrated.passes(f"clickhouse.schema.{table}")
 

@@ -122,6 +122,6 @@ def test_what_is_wrong_again_is_not_told_twice():
     shown = printed(FAILED, replace(FAILED, id="redis.eaos.second-migration"))
     assert shown.count("The score of eaos:contestant_1 was rounded.") == 1
     assert (
-        "FAIL redis.eaos.second-migration (rule redis.eaos, after the migration): 3 differences, 12 examined; told above "
-        "of an earlier look"
+        "FAIL redis.eaos.second-migration (rule redis.eaos, after the migration): 3 differences, 12 examined; told "
+        "above of an earlier look"
     ) in shown.splitlines()
