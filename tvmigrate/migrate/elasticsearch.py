@@ -64,8 +64,8 @@ def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool | None
     routed = int(client.count(index=INDEX, query={"exists": {"field": "_routing"}})["count"])
     if routed:
         found.blockers.append(
-            f"{routed} documents of the Elasticsearch index {INDEX} have a routing of their own, which the new layout "
-            "has not. Index them again without it."
+            f"The Elasticsearch index {INDEX} holds documents with a routing of their own ({routed}), which the new "
+            "layout has not. Index them again without it."
         )
     if spool is None:
         return found
@@ -83,9 +83,11 @@ def backup(work: Work) -> None:
     client = work.clients.elasticsearch
     about = client.indices.get(index=INDEX)[INDEX]
     settings = client.indices.get_settings(index=INDEX, flat_settings=True)[INDEX]["settings"]
-    keep(work, write_index(work.backup, INDEX, about["settings"], about["mappings"]))
-    if work.noted("elasticsearch.settings") is None:  # a later backup would see the write block
+    if work.noted("elasticsearch.settings") is None:
         work.note("elasticsearch.settings", settings)
+    elif BLOCK not in work.noted("elasticsearch.settings"):  # the write block of an earlier try is ours
+        about["settings"]["index"].pop("blocks", None)
+    keep(work, write_index(work.backup, INDEX, about["settings"], about["mappings"]))
     work.note("elasticsearch.sequence", sequence(client, INDEX))
     client.indices.refresh(index=INDEX)
     total = int(client.count(index=INDEX)["count"])

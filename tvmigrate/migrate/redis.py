@@ -125,7 +125,7 @@ def compare(work: Work) -> None:
     if names:
         work.redo(Store.REDIS)
         raise SourceChanged(
-            f"{len(names)} old Redis keys changed since their backup, such as {', '.join(names[:_SHOWN])}. Stop what "
+            f"Old Redis keys changed since their backup: {len(names)}, such as {', '.join(names[:_SHOWN])}. Stop what "
             "writes to them, then run `tvmigrate apply` again: it takes a new backup. The old data are as they were."
         )
 
@@ -151,9 +151,9 @@ def remove(work: Work) -> None:
         left += _remove_batch(client, batch)
     if left:
         raise SourceChanged(
-            f"{len(left)} old Redis keys changed since their backup and were left, such as {', '.join(left[:_SHOWN])}. "
-            "Their new values are not in the new layout. Stop what writes to them, run `tvmigrate rollback`, then "
-            "`tvmigrate apply`."
+            f"Old Redis keys changed since their backup and were left: {len(left)}, such as "
+            f"{', '.join(left[:_SHOWN])}. Their new values are not in the new layout. Stop what writes to them, run "
+            "`tvmigrate rollback`, then `tvmigrate apply`."
         )
 
 

@@ -26,7 +26,7 @@ def save(work: Work) -> None:
         writer.close().path.unlink()
         return
     work.say(
-        f"{writer.records} Redis keys changed since the switch; they were saved in {writer.close().path} before the "
+        f"Redis keys changed since the switch: {writer.records}; they were saved in {writer.close().path} before the "
         "rollback.",
         "warning",
     )

@@ -128,8 +128,8 @@ CASES = {
         lambda stores: stores.clients.elasticsearch.index(
             index="tv_comments", id="k001", routing="elsewhere", document={"text": "x"}, refresh=True
         ),
-        "1 documents of the Elasticsearch index tv_comments have a routing of their own, which the new layout has not. "
-        "Index them again without it.",
+        "The Elasticsearch index tv_comments holds documents with a routing of their own (1), which the new layout has "
+        "not. Index them again without it.",
     ),
     "two_keys_with_one_target": Case(
         lambda stores: stores.clients.redis.set("eaos:the_voice/contestant_1", EAOS),

@@ -66,7 +66,7 @@ def test_what_changed_since_the_switch_is_saved_before_it_goes(stores: Stores) -
     assert saved[key]["score"] == "0.5"
     assert saved["eaos:contestant_2"] == "an old writer was here"
     sentence = (
-        f"2 Redis keys changed since the switch; they were saved in {folder / 'redis.ndjson'} before the rollback."
+        f"Redis keys changed since the switch: 2; they were saved in {folder / 'redis.ndjson'} before the rollback."
     )
     assert sentence in stores.said
     rows = _lines(folder / "clickhouse" / "raw_comments.ndjson")
