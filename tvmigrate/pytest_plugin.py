@@ -190,6 +190,7 @@ class Outcome:
 @pytest.fixture(scope="session")
 def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
     """Start the engines with the dataset loaded; on leaving, write the verdict on what has run, and stop them."""
+    from tvmigrate.report.files import require_writable  # noqa: PLC0415
     from tvmigrate.report.outcome import write_reports  # noqa: PLC0415 - not in every pytest run
     from tvmigrate.verify.errors import NotReady  # noqa: PLC0415
     from tvmigrate.verify.rehearsal import Rehearsal  # noqa: PLC0415
@@ -198,6 +199,7 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
     with ExitStack() as opened:
         try:
             asked = asked_for(config)
+            require_writable(asked.report)
             running = opened.enter_context(Rehearsal(asked.job(), _listener(config)))
         except TvmigrateError as error:
             pytest.exit(str(error), returncode=int(error.exit_code))

@@ -116,11 +116,13 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
     from rich.console import Console  # noqa: PLC0415
 
     from tvmigrate.report.console import print_verdict, stdout_console  # noqa: PLC0415
+    from tvmigrate.report.files import require_writable  # noqa: PLC0415
     from tvmigrate.report.outcome import claims, first_look, write_reports  # noqa: PLC0415
     from tvmigrate.report.progress import watch  # noqa: PLC0415
     from tvmigrate.verify.rehearsal import rehearse as run_rehearsal  # noqa: PLC0415
 
     job = asked.job()
+    require_writable(asked.report)
     with watch(Console(stderr=True, highlight=False)) as listener:
         verdict = run_rehearsal(job, listener)
     reports = write_reports(verdict, asked.report)

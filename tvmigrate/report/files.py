@@ -13,6 +13,20 @@ class ReportUnwritable(TvmigrateError):  # noqa: N818 - says what happened
     """A report file could not be written; the file of an earlier run, if any, is as it was."""
 
 
+def require_writable(directory: Path) -> None:
+    """Make `directory` and see that a file can be written there: better found out before the work than after it.
+
+    Raises:
+        ReportUnwritable: it cannot be made or written to.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write `content` to `path`, making its directory; a reader sees the old file or the new one, never half of one.
 
@@ -32,7 +46,11 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         if unfinished is not None:
             Path(unfinished).unlink(missing_ok=True)
-        raise ReportUnwritable(
-            f"The report {path} could not be written: {error.strerror}. Nothing of it was left there; give a "
-            "directory that can be written to with --report DIR."
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ReportUnwritable:
+    return ReportUnwritable(
+        f"The report {path} cannot be written: {error.strerror}. Nothing of it was left there; give a directory that can "
+        "be written to with --report DIR."
+    )
