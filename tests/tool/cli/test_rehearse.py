@@ -41,7 +41,7 @@ def start(tmp_path):
                     stderr=err,
                     env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
                     start_new_session=True,
-                )  # fmt: skip
+                )
             )
         return started[0]
 

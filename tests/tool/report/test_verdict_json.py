@@ -93,7 +93,7 @@ def test_a_report_that_cannot_be_written_leaves_the_earlier_one(tmp_path):
     with pytest.raises(ReportUnwritable) as raised:
         write_whole(blocked, b"new")
     assert str(raised.value) == (
-        f"The report {blocked} could not be written: File exists. Nothing of it was left there; give a directory that "
+        f"The report {blocked} cannot be written: File exists. Nothing of it was left there; give a directory that "
         "can be written to with --report DIR."
     )
     assert path.read_text() == "earlier"
