@@ -134,7 +134,10 @@ def _signals_interrupt() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> NoReturn:
         raise _Ended(number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # SIGINT is Python's own KeyboardInterrupt; a command may set all three otherwise for itself.
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     try:
         yield
     finally:

@@ -128,11 +128,17 @@ def test_a_signal_closes_what_is_open_and_says_so(mounted, capsys, number, code,
     assert closed == [number]
 
 
-def test_signals_are_as_before_once_it_is_over(mounted):
-    before = signal.getsignal(signal.SIGTERM)
-    mounted(lambda: None)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_signals_are_as_before_once_it_is_over(mounted, number):
+    """Assert that a command that sets handlers of its own sets them for itself alone."""
+    before = signal.getsignal(number)
+
+    def action():
+        signal.signal(number, signal.SIG_IGN)
+
+    mounted(action)
     assert cli.run(["try"]) == 0
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
 
 
 def test_the_module_runs_as_the_command_does():
