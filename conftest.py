@@ -4,6 +4,8 @@ import os
 
 from tests.profiles import register
 
+pytest_plugins = ("pytester",)  # for the tests of our own plugin
+
 if os.environ.get("CI"):
     os.environ.setdefault("HYPOTHESIS_PROFILE", "ci")
 register()

@@ -142,7 +142,8 @@ def _signals_interrupt() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if handler is not None:  # None: it was not set from Python, and cannot be set again from there
+                signal.signal(number, handler)
 
 
 def _with_notes(error: BaseException, text: str | None = None) -> str:
