@@ -6,7 +6,7 @@ SQL decides which rows map and what they become; the reason of a row that does n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tvmigrate.contract import new, old
 from tvmigrate.contract.exact_json import ABSURD_EXPONENT
@@ -24,13 +24,14 @@ class TableRule:
     """How rows of `source` become rows of `target`.
 
     `mapped` is an SQL condition over the old columns, true for a row that maps; `select` has, in the target's column
-    order, the expression of each new column.
+    order, the expression of each new column, over the old columns and those of `derived`, which is computed once a row.
     """
 
     source: Table
     target: Table
     mapped: str
     select: Mapping[str, str]
+    derived: Mapping[str, str] = field(default_factory=dict)
 
     def query(self, source: str, where: str = "") -> str:
         """Return the SELECT that yields the mapped rows of `source` (a quoted `db`.`table`), new columns in order.
@@ -40,7 +41,8 @@ class TableRule:
         columns = ",\n    ".join(f"{expression} AS {quoted(name)}" for name, expression in self.select.items())
         condition = f"({self.mapped})" + (f" AND ({where})" if where else "")
         # A subquery: an alias such as `topics` would otherwise replace the old column of that name in `where`.
-        old_columns = ", ".join(map(quoted, self.source.column_names))
+        derived = [f"{expression} AS {quoted(name)}" for name, expression in self.derived.items()]
+        old_columns = ", ".join([*map(quoted, self.source.column_names), *derived])
         return f"SELECT\n    {columns}\nFROM (SELECT {old_columns} FROM {source} WHERE {condition})"
 
     def unmapped(self, source: str, where: str = "") -> str:
@@ -139,6 +141,9 @@ def _count_of(raw: str, kind: str) -> str:
     )
 
 
+_ALL_COUNTS = f"arrayAll(number -> ifNull(number <= {MAX_COUNT}, 0), counts)"
+
+
 def eaos_metrics(policy: Policy) -> TableRule:
     """Return the rule `clickhouse.eaos_metrics` in SQL."""
     breakdown = "sentiment_breakdown"
@@ -148,13 +153,20 @@ def eaos_metrics(policy: Policy) -> TableRule:
         f"arrayDistinct(arrayMap((pair, place) -> (pair.1, pair.2, toString(JSONType({breakdown}, place))),"
         f" {pairs}, arrayEnumerate({pairs})))"
     )
-    labels = f"arrayMap(member -> {sentiment('member.1')}, {members})"
-    counts = f"arrayMap(member -> {_count_of('member.2', 'member.3')}, {members})"
-    names = f"arrayMap(member -> member.1, {members})"
+    # Each name is bound by a lambda over one element, since a text in its place would be analysed wherever it stands.
+    labels = f"arrayMap(member -> {sentiment('member.1')}, members)"
+    counts = f"arrayMap(member -> {_count_of('member.2', 'member.3')}, members)"
+    names = "arrayMap(member -> member.1, members)"
 
     def sum_of(label: Sentiment) -> str:
         chosen = f"if(label = {literal(label.value)}, ifNull(number, 0), 0)"
-        return f"arraySum((label, number) -> {chosen}, {labels}, {counts})"
+        return f"arraySum((label, number) -> {chosen}, labels, counts)"
+
+    sums = f"[{', '.join(map(sum_of, Sentiment))}]"
+    known = f"length(names) = length(arrayDistinct(names)) AND NOT has(labels, '') AND {_ALL_COUNTS}"
+    bound = f"arrayMap((names, labels, counts) -> if({known}, {sums}, []), [{names}], [{labels}], [{counts}])[1]"
+    # The three counts in the order of Sentiment, or none where a label or a count is not one.
+    by_label = f"arrayMap(members -> {bound}, [{members}])[1]"
 
     mapped = [
         *_all_utf8(old.EAOS_METRICS),
@@ -165,21 +177,19 @@ def eaos_metrics(policy: Policy) -> TableRule:
         rf"NOT startsWith({breakdown}, '\xEF\xBB\xBF')",
         f"NOT match({breakdown}, {literal(ABSURD_EXPONENT)})",
         f"toString(JSONType({breakdown})) = 'Object'",
-        f"length({names}) = length(arrayDistinct({names}))",
-        f"NOT has({labels}, '')",
-        f"arrayAll(number -> ifNull(number <= {MAX_COUNT}, 0), {counts})",
-        *(f"{sum_of(label)} <= {MAX_COUNT}" for label in Sentiment),
+        f"arrayMap(sums -> notEmpty(sums) AND arrayAll(sum -> sum <= {MAX_COUNT}, sums), [{by_label}])[1]",
     ]
+    places = {label: f"by_label[{place}]" for place, label in enumerate(Sentiment, 1)}
     select = {
         "program_id": program_id("entity", policy),
         "timestamp": _instant("recorded_at"),
         "score": "toFloat64(eaos_score)",
-        "positive_count": f"toUInt64({sum_of(Sentiment.POSITIVE)})",
-        "negative_count": f"toUInt64({sum_of(Sentiment.NEGATIVE)})",
-        "neutral_count": f"toUInt64({sum_of(Sentiment.NEUTRAL)})",
+        "positive_count": f"toUInt64({places[Sentiment.POSITIVE]})",
+        "negative_count": f"toUInt64({places[Sentiment.NEGATIVE]})",
+        "neutral_count": f"toUInt64({places[Sentiment.NEUTRAL]})",
         "total_comments": "toUInt64(comment_count)",
     }
-    return TableRule(old.EAOS_METRICS, new.EAOS_METRICS, " AND ".join(mapped), select)
+    return TableRule(old.EAOS_METRICS, new.EAOS_METRICS, " AND ".join(mapped), select, {"by_label": by_label})
 
 
 def _exact_sum(score: str) -> str:
