@@ -52,33 +52,36 @@ def programs(context: Context, sheets: Mapping[str, Sheet]) -> None:
 
 
 def _redis_expected(context: Context) -> Iterator[str]:
+    """Yield the programs of Redis after a right migration: of mapped records, and of new keys from before."""
     for key in context.reference.dataset.redis_keys():
         kind = keys.classify(key.db, key.key, key.type)
-        if not isinstance(kind, keys.OldKey):
-            continue
-        if kind.rule is Rule.REDIS_EAOS:
+        if isinstance(kind, keys.NewKey) and kind.rule in _PROGRAM_KEYS:
+            yield _program_of(key.key, kind.rule)
+        elif isinstance(kind, keys.OldKey) and kind.rule is Rule.REDIS_EAOS:
             outcome = rules.redis_eaos(kind.name, key.value, context.policy, context.began_ns)
             if isinstance(outcome, Mapped):
-                yield outcome.value.key.removeprefix(new.EAOS_PREFIX)
-        elif kind.rule is Rule.REDIS_METRIC:
+                yield _program_of(outcome.value.key.encode(), kind.rule)
+        elif isinstance(kind, keys.OldKey) and kind.rule is Rule.REDIS_METRIC:
             for position, item in enumerate(key.value):
                 event = rules.redis_metric(kind.name, position, item, context.policy)
                 if isinstance(event, Mapped):
-                    yield _program_of_events(event.value.key)
+                    yield _program_of(event.value.key.encode(), kind.rule)
 
 
-def _program_of_events(key: str) -> str:
-    """Return the program of `events:{program_id}:{date}`; the date is what follows the last colon."""
-    return key.removeprefix(new.EVENTS_PREFIX).rpartition(":")[0]
+# Quarantined keys keep their old names and types, and are none of these.
+_PROGRAM_KEYS = {Rule.REDIS_EAOS: (new.EAOS_PREFIX, keys.HASH), Rule.REDIS_METRIC: (new.EVENTS_PREFIX, keys.LIST)}
+
+
+def _program_of(key: bytes, rule: Rule) -> str:
+    """Return the program in the new key `key`; the date of an events list is what follows the last colon."""
+    name = show(key.removeprefix(_PROGRAM_KEYS[rule][0].encode()))
+    return name if rule is Rule.REDIS_EAOS else name.rpartition(":")[0]
 
 
 def _redis_live(context: Context) -> Iterator[str]:
-    redis = context.clients.redis
-    # Quarantined keys keep their old names and types, and are none of these.
-    for pattern, kind in ((f"{new.EAOS_PREFIX}*", keys.HASH), (f"{new.EVENTS_PREFIX}*", keys.LIST)):
-        for raw in redis.scan_iter(match=pattern, count=1000, _type=kind):
-            key = show(raw)
-            yield key.removeprefix(new.EAOS_PREFIX) if kind == keys.HASH else _program_of_events(key)
+    for rule, (prefix, kind) in _PROGRAM_KEYS.items():
+        for key in context.clients.redis.scan_iter(match=f"{prefix}*", count=1000, _type=kind):
+            yield _program_of(key, rule)
 
 
 _KNOWING = (new.RAW_COMMENTS.name, new.EAOS_METRICS.name)
