@@ -16,6 +16,7 @@ from elastic_transport import JsonSerializer
 from elasticsearch import Elasticsearch, helpers
 from rules import SHOW, Bad
 
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 KEPT = Path("plain_python_backup.pickle")
 store = redis.Redis.from_url(os.environ["REDIS_URL"])
 where = urlsplit(os.environ["CLICKHOUSE_URL"])
@@ -129,7 +130,8 @@ def clickhouse_part():
     run = house.command
     for old in ("comments", "eaos_metrics"):
         run(f"RENAME TABLE tv_analytics.{old} TO tv_analytics.{old}_old_plain")
-    for statement in (Path(__file__).parent / "schema.sql").read_text().split(";"):
+    lines = (SCRIPTS / "clickhouse-init" / "002_updated_schema.sql").read_text().splitlines()
+    for statement in "\n".join(line for line in lines if not line.startswith("--")).split(";"):
         if statement.strip():
             run(statement)
     comments, averages, metrics = [], defaultdict(list), []
@@ -225,7 +227,7 @@ def elasticsearch_part():
     backup["replicas"] = int(old["number_of_replicas"])
     KEPT.write_bytes(pickle.dumps(backup))
     indices.clone(index="tv_comments", target="tv_comments_old_plain", settings={"number_of_replicas": backup["replicas"]})
-    mapping = json.loads((Path(__file__).parent / "mapping.json").read_text())
+    mapping = json.loads((SCRIPTS / "elasticsearch-init" / "tv_comments_v2.json").read_text())["mappings"]
     indices.create(index="tv_comments_v2", mappings=mapping, settings={"number_of_replicas": backup["replicas"]})
     search.transport.serializers.serializers["application/vnd.elasticsearch+json"] = ExactSerializer()
 
