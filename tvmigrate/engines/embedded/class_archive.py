@@ -8,6 +8,7 @@ not (JEP 483, 514).
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from tvmigrate.events import Finished, Listener, Said, Started
 
 _NODE = "tvmigrate.engines.embedded.elasticsearch_node"
 _PATIENCE = 180  # seconds
+_KEPT = 4  # one for each virtual environment that is in use: 119 MB each
 
 
 def archive_path() -> Path:
@@ -49,14 +51,23 @@ def ensure_archive(heap: str, listener: Listener, cancelled: threading.Event) ->
         with locked(jar_directory() / ".lock", lambda: listener(waiting)):
             if not path.exists():
                 _make(path, heap, listener, cancelled)
-    return [f"-XX:AOTCache={path}"] if path.exists() else []
+    if not path.exists():
+        return []
+    os.utime(path)
+    return [f"-XX:AOTCache={path}"]
+
+
+def _forget_all_but(kept: int, directory: Path) -> None:
+    """Remove caches and what interrupted making them left, except for the `kept` that were used last."""
+    by_use = sorted(directory.glob("classes-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for stale in by_use[kept:]:
+        stale.unlink(missing_ok=True)
 
 
 def _make(path: Path, heap: str, listener: Listener, cancelled: threading.Event) -> None:
     task, began = "Elasticsearch class cache", time.monotonic()
     listener(Started(task))
-    for stale in path.parent.glob("classes-*"):
-        stale.unlink(missing_ok=True)
+    _forget_all_but(_KEPT - 1, path.parent)
     scratch = Path(tempfile.mkdtemp(prefix="tvmigrate-training-"))
     part, log = path.with_suffix(".part"), scratch / "training.log"
     home = scratch / "home"
