@@ -21,7 +21,7 @@ POLICY = Policy(show="the_voice", timezone="Asia/Ho_Chi_Minh")
 
 @given(system=old_systems(POLICY))
 @settings(
-    max_examples=max(3, settings().max_examples // 25),  # each takes seconds
+    max_examples=max(3, settings().max_examples // 50),  # each takes seconds
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink would take an hour
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
