@@ -84,6 +84,9 @@ def _told(value: Any) -> str:
     return repr(value)
 
 
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+
+
 def refuse_surrogates(value: Any) -> None:
     r"""Check that every string can be written as UTF-8 (a JSON escape such as `\ud800` alone cannot), and the depth.
 
@@ -96,7 +99,7 @@ def refuse_surrogates(value: Any) -> None:
         nested = False
         for item in level:
             if isinstance(item, str):
-                if not item.isascii() and any("\ud800" <= char <= "\udfff" for char in item):
+                if not item.isascii() and _HALF_A_PAIR.search(item):
                     raise Unmappable(Reason.NOT_UTF8, f"{item!r} holds half of a surrogate pair")
             elif isinstance(item, dict):
                 nested = True

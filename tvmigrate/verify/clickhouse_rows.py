@@ -93,8 +93,8 @@ def compare_rows(
     Examines as many rows as the larger side has. `on_missing` is told of each row that is missing, too.
     """
     types = live_types(context.clients.clickhouse, subject.table)
-    sheet.old_side_has(subject.rows)
     if types is None:
+        sheet.old_side_has(subject.rows)
         sheet.find(_no_table(subject))
         return Compared(subject.rows, 0, subject.rows)
     compared = []
@@ -120,6 +120,7 @@ def compare_rows(
         subject.rows,
     )
     due, there = comparison.expected_digests.rows, comparison.actual_digests.rows
+    sheet.old_side_has(due)
     sheet.saw(max(due, there))
     missing = 0
     for difference in comparison.differences():
