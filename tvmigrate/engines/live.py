@@ -63,14 +63,18 @@ class LiveEngines:
         return None
 
 
-def open_engines(kind: Kind, directory: Path | None = None, listener: Listener = ignore) -> EngineSource:
+def open_engines(
+    kind: Kind, directory: Path | None = None, listener: Listener = ignore, *, quick_start: bool | None = None
+) -> EngineSource:
     """Return the engines of `kind`, to be entered; `directory` keeps embedded engines' data.
+
+    `quick_start` is for embedded engines that will see little data: see `EmbeddedEngines`.
 
     Raises:
         UsageError: another kind; a directory for live engines; a URL is not set.
     """
     if kind == "embedded":
-        return EmbeddedEngines(directory, listener)
+        return EmbeddedEngines(directory, listener, quick_start=quick_start)
     if kind == "live":
         if directory is not None:
             raise UsageError("A directory is for embedded engines; live ones have their data where they run.")

@@ -21,6 +21,9 @@ NAME = "elasticsearch"
 HEAP_VARIABLE = "TVMIGRATE_ES_HEAP"
 # With half of it, two bulk writers meet the circuit breaker (429).
 DEFAULT_HEAP = "1g"
+# Without the second compiler a node is up, and a few thousand documents are in, for half of the processor time; where
+# there are some hundred thousand it is the slower way.
+QUICK_START = ("-XX:TieredStopAtLevel=1",)
 _NO_LIBZSTD = (
     "libzstd is not on this system: Elasticsearch indices with `index.codec: best_compression` will fail, "
     "all others work. Install it with the system's packages (Debian, Ubuntu: libzstd1; Fedora: libzstd)."

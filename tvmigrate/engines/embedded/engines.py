@@ -55,7 +55,7 @@ class EmbeddedEngines:
     `listener` is called by one thread at a time, but by several threads.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are by name
         self,
         directory: Path | None = None,
         listener: Listener = ignore,
@@ -63,6 +63,7 @@ class EmbeddedEngines:
         ports: Mapping[str, int] = MappingProxyType({}),
         heap: str | None = None,
         timeout: float = 180,
+        quick_start: bool | None = None,
     ) -> None:
         """Say what is to run; nothing is started yet.
 
@@ -73,6 +74,7 @@ class EmbeddedEngines:
             ports: by engine name, where a free port will not do.
             heap: Elasticsearch's, such as `1g`; else `TVMIGRATE_ES_HEAP`, else 1g.
             timeout: seconds that one engine may take until it answers, downloads not counted.
+            quick_start: whether Elasticsearch is to start fast and not to run fast; None: where nothing is kept.
 
         Raises:
             UsageError: `heap` is no size.
@@ -84,6 +86,7 @@ class EmbeddedEngines:
         self._ports = dict(ports)
         self._heap = elasticsearch.heap_size(heap)
         self._timeout = timeout
+        self._quick_start = directory is None if quick_start is None else quick_start
         self._running: dict[str, _Running] = {}
         self._jvm_options: list[str] = []
         self._cancelled = threading.Event()
@@ -284,7 +287,8 @@ class EmbeddedEngines:
             return redis.launch(data, port)
         if name == clickhouse.NAME:
             return clickhouse.launch(data, port)
-        return elasticsearch.launch(data, port, self._heap, self._jvm_options)
+        options = [*self._jvm_options, *(elasticsearch.QUICK_START if self._quick_start else ())]
+        return elasticsearch.launch(data, port, self._heap, options)
 
     def _await_answer(self, process: EngineProcess, port: int) -> str:
         deadline = time.monotonic() + self._timeout
