@@ -21,7 +21,12 @@ from tvmigrate.errors import UsageError
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 300
-_SUPPORTED = {"redis": "6.2 and later", "clickhouse": "23.8 and later", "elasticsearch": "9.x"}
+# The oldest version of each store that the tool works with, and the first that it does not, if there is one.
+SUPPORTED: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {
+    "redis": ((6, 2), None),
+    "clickhouse": ((23, 8), None),
+    "elasticsearch": ((9, 0), (10, 0)),
+}
 _VARIABLE = {"redis": REDIS_URL, "clickhouse": CLICKHOUSE_URL, "elasticsearch": ELASTICSEARCH_URL}
 
 
@@ -180,7 +185,7 @@ def check_reachable(endpoints: Endpoints) -> dict[str, str]:
     if failed:
         raise _unreachable(failed) from failed[0][2]
     too_old = [
-        f"{store} at {masked(url)} is {versions[store]}; supported is {_SUPPORTED[store]}."
+        f"{store} at {masked(url)} is {versions[store]}; supported is {_range(store)}."
         for store, url, _ in asked
         if not supported(store, versions[store])
     ]
@@ -253,8 +258,12 @@ def _unreachable(failed: list[tuple[str, str, Exception]]) -> EngineUnreachable:
 def supported(store: str, version: str) -> bool:
     """Tell whether the tool works with `version` of `store`."""
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    return {
-        "redis": numbers >= (6, 2),
-        "clickhouse": numbers >= (23, 8),
-        "elasticsearch": numbers[:1] == (9,),
-    }[store]
+    oldest, beyond = SUPPORTED[store]
+    numbers = (*numbers, 0)[:2]
+    return oldest <= numbers and (beyond is None or numbers < beyond)
+
+
+def _range(store: str) -> str:
+    oldest, beyond = SUPPORTED[store]
+    text = ".".join(map(str, oldest))
+    return f"{text} and later" if beyond is None else f"{text} and later, before {'.'.join(map(str, beyond))}"

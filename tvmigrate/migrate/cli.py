@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 from tvmigrate.contract import policy as variables
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import ExitCode, UsageError
 from tvmigrate.events import Event, Finished, Said
 from tvmigrate.migrate import ledger, run
@@ -146,22 +146,10 @@ def _required(chosen: dict[str, Any]) -> Policy:
     return Policy(
         show=chosen["show"],
         keep_entities=chosen["keep_entities"],
-        entity_map={} if chosen["entity_map"] is None else _read_map(chosen["entity_map"]),
+        entity_map={} if chosen["entity_map"] is None else read_entity_map(chosen["entity_map"]),
         timezone=chosen["timezone"] or "UTC",
         zero_missing_counts=chosen["missing_counts"] == _ZERO,
     )
-
-
-def _read_map(path: Path) -> dict[str, str]:
-    expected = 'expected is one JSON object of texts, such as {"contestant_1": "the_voice/contestant_1"}.'
-    try:
-        read = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"The entity map {path} cannot be read: {reason}; {expected}") from error
-    if not isinstance(read, dict) or not all(isinstance(value, str) for value in read.values()):
-        raise UsageError(f"The entity map {path} is no object of texts; {expected}")
-    return read
 
 
 def _ask(question: str, yes: bool) -> None:

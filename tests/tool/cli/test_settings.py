@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
 from tvmigrate.rehearse import rehearse
-from tvmigrate.settings import Asked, read_entity_map
+from tvmigrate.settings import Asked
 
 EXPECTED = 'Expected is one JSON object of texts, such as {"contestant_1": "the_voice/contestant_1"}.'
 

@@ -93,11 +93,14 @@ def test_a_server_that_is_not_elasticsearch_is_not_taken_for_one(engines: Embedd
 def test_an_unsupported_version_is_refused_with_what_is_supported(
     engines: EmbeddedEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clients_module, "redis_version", lambda _url: "5.0.14")
+    # The servers here are what they are, so what is supported is moved beyond them.
+    monkeypatch.setitem(clients_module.SUPPORTED, "redis", ((99, 1), None))
+    monkeypatch.setitem(clients_module.SUPPORTED, "elasticsearch", ((7, 0), (8, 0)))
     with pytest.raises(UnsupportedVersion) as raised:
         check_reachable(engines.endpoints)
     assert str(raised.value) == (
-        f"redis at {engines.endpoints.redis} is 5.0.14; supported is 6.2 and later. "
+        f"redis at {engines.endpoints.redis} is 8.2.3; supported is 99.1 and later. "
+        f"elasticsearch at {engines.endpoints.elasticsearch} is 9.5.3; supported is 7.0 and later, before 8.0. "
         "Nothing was read or changed; point the tool at a supported server."
     )
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.tool.migrate.stores import ROOT, Stores, different
 
 
@@ -76,15 +78,28 @@ def test_an_unreachable_store_is_named_and_the_exit_code_is_3(stores: Stores) ->
     assert not stores.state.exists()
 
 
-def test_an_entity_map_that_cannot_be_read_is_a_usage_error(stores: Stores, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[1]",
+            (
+                "holds no JSON object. Expected is one JSON object of texts, such as "
+                '{"contestant_1": "the_voice/contestant_1"}.'
+            ),
+        ),
+        ('{"a": "x", "a": "y"}', "names 'a' twice: say once what becomes of it."),
+    ],
+    ids=["no-object", "an-entity-twice"],
+)
+def test_an_entity_map_that_cannot_be_followed_is_a_usage_error(
+    stores: Stores, tmp_path: Path, text: str, said: str
+) -> None:
     path = tmp_path / "map.json"
-    path.write_text("[1]")
+    path.write_text(text)
     code, _, err = tvmigrate(stores, "apply", "--yes", "--show", "s", "--entity-map", str(path))
     assert code == 2
-    assert err == (
-        f"Error: The entity map {path} is no object of texts; expected is one JSON object of texts, such as "
-        '{"contestant_1": "the_voice/contestant_1"}.\n'
-    )
+    assert err == f"Error: The entity map {path} {said}\n"
 
 
 def test_a_state_directory_that_cannot_be_made_is_a_usage_error(stores: Stores, tmp_path: Path) -> None:
