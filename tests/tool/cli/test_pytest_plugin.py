@@ -12,11 +12,15 @@ RESULTS = """
     import pytest
 
     @pytest.fixture(scope="session")
-    def migrated():
+    def rehearsal():
+        return None
+
+    @pytest.fixture(scope="session")
+    def migrated(rehearsal):
         return Outcome(None, [FAILED, PASSED, STOPPED, EMPTY])
 
     @pytest.fixture(scope="session")
-    def rolled_back():
+    def rolled_back(rehearsal):
         return Outcome(None, [])
 """
 
@@ -47,6 +51,24 @@ def test_tests_of_the_migration_come_before_those_of_its_way_back(project):
     collected = run(project, "--collect-only", "-q").stdout.str()
     names = [line.partition("::")[2] for line in collected.splitlines() if "::" in line]
     assert names == ["test_other", "test_there", "test_back", "test_both", "test_another"]
+
+
+def test_a_fixture_of_somebody_else_with_our_name_moves_no_test(project):
+    project.makepyfile(
+        test_1="""
+        import pytest
+
+        @pytest.fixture
+        def migrated(): return 1
+
+        def test_theirs(migrated): pass
+        def test_plain(): pass
+        """,
+        test_2="def test_ours(migrated): pass",
+    )
+    collected = run(project, "--collect-only", "-q").stdout.str()
+    names = [line.partition("::")[2] for line in collected.splitlines() if "::" in line]
+    assert names == ["test_theirs", "test_plain", "test_ours"]
 
 
 def test_a_failed_check_fails_its_test_with_the_findings_text(project):
