@@ -44,6 +44,7 @@ def standard(endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> 
     with Clients(endpoints) as clients:
         stores = Stores(endpoints, clients, tmp_path_factory.mktemp("standard") / "state")
         stores.fill("standard")
+        stores.outlive_brief_keys("standard")
         before, done = stores.picture(), stores.apply()
         migrated, quarantine, archive = stores.picture(), stores.quarantine(), stores.archive()
         stores.rollback()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ POLICY = Policy(show="the_voice")
 # Contract §3, Rollback: what Elasticsearch gives an index itself.
 _GIVEN = ("uuid", "creation_date", "provided_name", "version.", "resize.", "routing_partition_size")
 _DATABASES = 4
+_BRIEF_MS = 10_000
 MONTHS = 120  # more than one insert takes
 
 Picture = dict[str, Any]
@@ -52,6 +54,14 @@ class Stores:
         for index in self.clients.elasticsearch.indices.get(index="*"):
             self.clients.elasticsearch.indices.delete(index=index)
         load(Dataset.open(FIXTURES / name), self.endpoints)
+
+    def outlive_brief_keys(self, name: str) -> None:
+        """Wait until the keys that have only seconds are gone: a picture must not depend on how fast we are."""
+        brief = [k for k in Dataset.open(FIXTURES / name).redis_keys() if k.ttl_ms is not None and k.ttl_ms < _BRIEF_MS]
+        deadline = time.monotonic() + 2 * _BRIEF_MS / 1000
+        while any(self.clients.redis_db(key.db).exists(key.key) for key in brief):
+            assert time.monotonic() < deadline, "keys outlive their TTL"
+            time.sleep(0.05)
 
     def hear(self, event: Event) -> None:
         """Keep what a command says."""
