@@ -65,10 +65,12 @@ class Spool:
         self.db.execute("BEGIN")
         try:
             yield
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            # On a full disk SQLite has rolled back itself (https://www.sqlite.org/lang_transaction.html#rollback).
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
     def clear(self, store: Store, keep: Rule | None = None) -> None:
         """Forget what is known of the records of `store`, but of those of `keep`, before they are looked at again.

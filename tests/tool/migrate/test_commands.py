@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,34 @@ def test_a_state_directory_that_cannot_be_made_is_a_usage_error(stores: Stores, 
     code, _, err = tvmigrate(stores, "apply", "--yes", "--show", "s", TVMIGRATE_STATE=str(tmp_path / "file" / "state"))
     assert code == 2
     assert err.startswith(f"Error: The state directory {tmp_path / 'file' / 'state'} cannot be used: Not a directory.")
+
+
+@pytest.fixture(params=[16, 64, 128, 192, 224], ids=lambda size: f"{size}kB")
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A file system that is full at another step for each size."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={request.param}k", "tmpfs", str(place)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_one_sentence_and_the_old_data_stay_or_come_back(stores: Stores, small_disk: Path) -> None:
+    before = stores.picture()
+    state = str(small_disk / "state")
+    code, _, err = tvmigrate(stores, "apply", "--yes", "--show", "the_voice", TVMIGRATE_STATE=state)
+    assert code == 3
+    assert "Traceback" not in err
+    sentence = err.strip().splitlines()[-1]
+    assert sentence.startswith("Error: ")
+    assert "Make room on the disk, then" in sentence
+    code, _, err = tvmigrate(stores, "rollback", "--yes", TVMIGRATE_STATE=state)
+    assert "Traceback" not in err
+    assert different(before, stores.picture()) == {}
