@@ -2,6 +2,7 @@
 
 A breakage is a generator: it breaks up to its `yield`, and repairs from there. `python breakage.py NAME` only breaks,
 in the stores of REDIS_URL, CLICKHOUSE_URL and ELASTICSEARCH_URL, as the end of a migration command that is wrong in it.
+They are written for `fixtures/clean`; one that finds nothing to break fails, since no check could see it.
 """
 
 from __future__ import annotations
@@ -204,14 +205,14 @@ def write_block_left_behind(clients: Clients) -> Iterator[None]:
 
 def _without(clients: Clients, key: str) -> Iterator[None]:
     saved = clients.redis.dump(key)
-    clients.redis.delete(key)
+    assert clients.redis.delete(key), f"{key} is not there to be lost"
     yield
     clients.redis.restore(key, 0, saved)
 
 
 def _immortal(clients: Clients, key: str) -> Iterator[None]:
     expires = clients.redis.pexpiretime(key)
-    clients.redis.persist(key)
+    assert clients.redis.persist(key), f"{key} has no TTL to be lost"
     yield
     clients.redis.pexpireat(key, expires)
 
@@ -224,6 +225,8 @@ def _kept_aside(clients: Clients, table: str, statement: str) -> Iterator[None]:
     """Run `statement` on a table whose rows are kept in memory until the repair."""
     rows = clients.clickhouse.raw_query(f"SELECT * FROM tv_analytics.{table}", fmt="Native")
     clients.clickhouse.command(statement)
+    after = clients.clickhouse.raw_query(f"SELECT * FROM tv_analytics.{table}", fmt="Native")
+    assert after != rows, f"no row of {table} was broken by: {statement}"
     yield
     clients.clickhouse.command(f"TRUNCATE TABLE tv_analytics.{table} SYNC")
     clients.clickhouse.raw_insert(f"tv_analytics.{table}", insert_block=rows, fmt="Native")
