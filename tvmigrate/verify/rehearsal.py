@@ -42,6 +42,9 @@ AFTER_SECOND_MIGRATION = ".after-second-migration"
 # Documents in all up to which an Elasticsearch that starts fast is done sooner than one that runs fast.
 _SMALL_BYTES = 64 * 2**20
 
+# When a command began and ended, in nanoseconds since the epoch.
+Window = tuple[int, int]
+
 
 class Rehearsal:
     """One job, step by step, for `with`: the engines run from `__enter__` on and are stopped when it is left.
@@ -72,6 +75,7 @@ class Rehearsal:
         self._ledger: list[LedgerLine] = []
         self._inconsistencies: list[Any] = []
         self._seconds: dict[str, float] = {}
+        self._windows: dict[Phase, Window] = {}
 
     # ------------------------------------------------------------------------------------------------ its life
 
@@ -149,6 +153,24 @@ class Rehearsal:
             self._rolled_back = results
         return self._rolled_back
 
+    def look(
+        self, phase: Phase, run_window: Window | None = None, listener: Listener = ignore
+    ) -> tuple[list[CheckResult], list[LedgerLine]]:
+        """Look once more at the stores as they are now, with every examination of `phase`; run no command.
+
+        `run_window` says when the command to be judged ran; unless given, it is when the last one of this phase did.
+        What `verdict` says stays as it is, and only `listener` hears of it. Returns the results, of those that the job
+        asks for, and the ledger, which is empty after a rollback.
+
+        Raises:
+            NotReady: no command of this phase has run yet, or the rehearsal is over.
+        """
+        window = self._windows.get(phase)
+        if window is None:
+            raise NotReady(f"There is nothing to look at yet: no {phase} has run in this rehearsal.")
+        book = self._book()
+        return self._examine(phase, "", run_window or window, book, listener), book.lines()
+
     def verdict(self) -> Verdict:
         """Return the verdict over all that has run so far; raises NotReady before the first step."""
         if self._migrated is None:
@@ -179,12 +201,12 @@ class Rehearsal:
     # -------------------------------------------------------------------------------------------------- inside
 
     def _migrate(self, suffix: str, book: Book) -> list[CheckResult]:
-        run = self._run(self.job.migration, f"migration{suffix}")
+        run = self._run(Phase.MIGRATION, suffix)
         results = self._exit(MIGRATION_EXIT, suffix, run)
-        return results + self._examine(Phase.MIGRATION, suffix, run, book)
+        return results + self._verify(Phase.MIGRATION, suffix, book)
 
     def _roll_back(self, suffix: str) -> list[CheckResult]:
-        run = self._run(self.job.rollback, f"rollback{suffix}")
+        run = self._run(Phase.ROLLBACK, suffix)
         if suffix == TWICE:
             # Refusing to roll back what is rolled back is as good as doing nothing: only the state is judged.
             results = []
@@ -192,43 +214,49 @@ class Rehearsal:
                 self._listener(Said(f"The second rollback {run.how}; what counts is that it changed nothing."))
         else:
             results = self._exit(ROLLBACK_EXIT, suffix, run)
-        return results + self._examine(Phase.ROLLBACK, suffix, run, self._book())
+        return results + self._verify(Phase.ROLLBACK, suffix, self._book())
 
-    def _run(self, text: str, task: str) -> command.Run:
+    def _run(self, phase: Phase, suffix: str) -> command.Run:
+        text, task = self.job.migration if phase is Phase.MIGRATION else self.job.rollback, f"{phase}{suffix}"
         environ = self.endpoints.environ() | self.job.policy.environ(
             str(self.job.entity_map.absolute()) if self.job.entity_map else None
         )
         if self._opened is None:
             raise NotReady("The rehearsal is over: its engines are stopped.")
         with self._timed(task):
-            return command.run(text, task, self._work, environ, self._listener)
+            run = command.run(text, task, self._work, environ, self._listener)
+        self._windows[phase] = (run.began_ns, run.ended_ns)
+        return run
 
     def _exit(self, check: Check, suffix: str, run: command.Run) -> list[CheckResult]:
         result = judge_exit(check, run, self.job.max_findings, self._dead_engine() if run.exit_code else None)
         return self._reported([result], suffix)
 
-    def _examine(self, phase: Phase, suffix: str, run: command.Run, book: Book) -> list[CheckResult]:
+    def _verify(self, phase: Phase, suffix: str, book: Book) -> list[CheckResult]:
+        with self._timed(f"verify {phase}{suffix}"):
+            return self._examine(phase, suffix, self._windows[phase], book, self._listener)
+
+    def _examine(self, phase: Phase, suffix: str, window: Window, book: Book, listener: Listener) -> list[CheckResult]:
         wanted = self._wanted(phase)
         results: list[CheckResult] = []
-        with self._timed(f"verify {phase}{suffix}"):
-            try:
-                opened = Clients(self.endpoints)
-            except TvmigrateError as problem:
-                error = self._dead_engine() or str(problem)
-                return self._reported([Sheet(c, 0).result(error) for one in wanted for c in one.checks], suffix)
-            with opened as clients:
-                context = Context(
-                    clients, self.reference, self.job.policy, run.began_ns, run.ended_ns, self._listener,
-                    self.job.old_end_state, self.job.quarantine, book,
-                )  # fmt: skip
-                for examination in wanted:
-                    results += self._look(examination, context, suffix)
+        try:
+            opened = Clients(self.endpoints)
+        except TvmigrateError as problem:
+            error = self._dead_engine() or str(problem)
+            return self._reported([Sheet(c, 0).result(error) for one in wanted for c in one.checks], suffix)
+        with opened as clients:
+            context = Context(
+                clients, self.reference, self.job.policy, *window, listener,
+                self.job.old_end_state, self.job.quarantine, book,
+            )  # fmt: skip
+            for examination in wanted:
+                results += self._look(examination, context, suffix)
         return self._reported(results, suffix)
 
     def _look(self, examination: Examination, context: Context, suffix: str) -> list[CheckResult]:
         task = f"check {examination.checks[0].id.rpartition('.')[0]}{suffix}"
         began = time.monotonic()
-        self._listener(Started(task))
+        context.listener(Started(task))
         results = examine(examination, context, limit=self.job.max_findings)
         if any(result.error for result in results) and (dead := self._dead_engine()):
             results = [replace(r, error=f"{r.error} {dead}") if r.error else r for r in results]
@@ -236,7 +264,7 @@ class Rehearsal:
         note = f"{len(results)} checks, {found} findings"
         if any(result.state is State.ERROR for result in results):
             note += ", could not look to the end"
-        self._listener(Finished(task, time.monotonic() - began, note))
+        context.listener(Finished(task, time.monotonic() - began, note))
         return results
 
     def _dead_engine(self) -> str | None:

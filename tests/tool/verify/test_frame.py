@@ -14,6 +14,7 @@ import pytest
 
 from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Event, Printed, ignore
@@ -237,6 +238,33 @@ def test_a_check_that_does_not_exist_is_refused() -> None:
 def test_there_is_no_verdict_before_the_migration() -> None:
     with pytest.raises(NotReady, match="nothing was migrated"):
         Rehearsal(Job(FIXTURES / "clean", POLICY)).verdict()
+
+
+def test_there_is_nothing_to_look_at_before_a_command_of_the_phase_ran() -> None:
+    with pytest.raises(NotReady, match="no rollback has run"):
+        Rehearsal(Job(FIXTURES / "clean", POLICY)).look(Phase.ROLLBACK)
+
+
+def test_a_look_is_at_the_stores_as_they_are_now_and_leaves_the_verdict_and_its_listener_alone(
+    empty_engines: Endpoints, clients: Clients, small_dataset: Dataset
+) -> None:
+    job = Job(small_dataset.path, POLICY, migration="true", engines="live", only=frozenset({"redis.extra"}))
+    told: list[Event] = []
+    with pytest.MonkeyPatch.context() as environment:
+        for name, url in empty_engines.environ().items():
+            environment.setenv(name, url)
+        with Rehearsal(job, told.append) as rehearsal:
+            migrated = rehearsal.migrated()
+            verdict, told_before = rehearsal.verdict(), list(told)
+            first, ledger = rehearsal.look(Phase.MIGRATION)
+            clients.redis.set("stranger", "new")
+            (second,), _ = rehearsal.look(Phase.MIGRATION)
+            clients.redis.delete("stranger")
+            again, _ = rehearsal.look(Phase.MIGRATION)
+            assert (rehearsal.verdict(), told) == (verdict, told_before)
+    assert migrated == first == again
+    assert ledger == verdict.ledger
+    assert [finding.new for finding in second.findings] == ["stranger"]
 
 
 def test_an_engine_killed_in_the_middle_makes_its_checks_errors(small_dataset: Dataset) -> None:
