@@ -1,0 +1,1 @@
+"""Planted faults: small, named ways to migrate wrongly, and the proof that the checks catch each by its name."""

@@ -1,0 +1,110 @@
+"""Whether the checks found just what a fault declares: nothing less, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tvmigrate.verify.faults.model import AnyOf, Fault, Finds, Key
+from tvmigrate.verify.findings import CheckResult, Finding, State
+
+BY_HAND = "expected."  # checks that see with another eye what other checks see, wherever somebody wrote it down
+
+
+class Caught(StrEnum):
+    """What came of one fault.
+
+    `missed`: no check failed. `wrong`: checks failed, and not with just what is declared. `not-planted`: the data has
+    nothing to break that way. `error`: it could not be planted, looked at, or undone.
+    """
+
+    CAUGHT = "caught"
+    MISSED = "missed"
+    WRONG = "wrong"
+    NOT_PLANTED = "not-planted"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one planted fault; `told` holds a sentence for each thing that is not as declared.
+
+    `checks` are the ids of the checks that failed, `findings` how many differences they told.
+    """
+
+    fault: str
+    caught: Caught
+    told: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    findings: int = 0
+    seconds: float = 0.0
+
+
+def judge(fault: Fault, keys: Sequence[Key], results: Iterable[CheckResult], seconds: float = 0.0) -> Outcome:
+    """Compare what the checks say with what `fault` declares; `keys` are those that its plant yielded."""
+    results = list(results)
+    failed = [result for result in results if result.state is State.FAIL]
+    stopped = [f"{result.id} could not look: {result.error}" for result in results if result.state is State.ERROR]
+    total = sum(result.findings_total for result in failed)
+    checks = tuple(result.id for result in failed)
+    if len(keys) != len(fault.finds):
+        miscounted = f"it declares {len(fault.finds)} findings, and its plant names keys of {len(keys)}"
+        return Outcome(fault.id, Caught.ERROR, (miscounted,), checks, total, seconds)
+    if stopped:
+        return Outcome(fault.id, Caught.ERROR, tuple(stopped), checks, total, seconds)
+    declared = list(zip(fault.finds, keys, strict=True))
+    told = (*_lacking(declared, failed), *_outside(declared, failed))
+    if not failed:
+        return Outcome(fault.id, Caught.MISSED, told, (), 0, seconds)
+    return Outcome(fault.id, Caught.WRONG if told else Caught.CAUGHT, told, checks, total, seconds)
+
+
+Declared = Sequence[tuple[Finds, Key]]
+
+
+def _lacking(declared: Declared, failed: Sequence[CheckResult]) -> Iterator[str]:
+    """Yield a sentence for each declared finding that no check told."""
+    for finds, key in declared:
+        told = [finding for result in failed if result.id == finds.check for finding in result.findings]
+        fitting = [finding for finding in told if _fits(finds, finding)]
+        for name in sorted(key) if isinstance(key, frozenset) else [key]:
+            if not any(_is_of(name, finding) for finding in fitting):
+                yield f"nothing finds {finds}, of {name}"
+
+
+def _outside(declared: Declared, failed: Sequence[CheckResult]) -> Iterator[str]:
+    """Yield a sentence for each told finding that is not declared."""
+    for result in failed:
+        for finding in result.findings:
+            if result.id.startswith(BY_HAND):
+                fits = any(_is_of(key, finding, loosely=True) for _, key in declared)
+            else:
+                fits = any(
+                    finds.check == result.id and _fits(finds, finding) and _is_of(key, finding)
+                    for finds, key in declared
+                )
+            if not fits:
+                place = " → ".join(side for side in (finding.old, finding.new) if side)
+                yield (
+                    f"not declared: {result.id}: {finding.direction} ({finding.store}, {finding.rule}), of {place}, "
+                    f"field {finding.field}: {finding.note}"
+                )
+        if result.error is not None:
+            yield f"not declared: {result.error}"
+
+
+def _fits(finds: Finds, finding: Finding) -> bool:
+    says = (finding.store, finding.rule, finding.direction)
+    return says == (finds.store, finds.named_rule, finds.direction) and finds.field in {finding.field, AnyOf.FIELD}
+
+
+def _is_of(key: Key, finding: Finding, loosely: bool = False) -> bool:
+    """Return whether a finding names the record; `loosely` also if the name is only a part of what it names."""
+    if key is AnyOf.KEY:
+        return True
+    names = {side for side in (finding.old, finding.new) if side is not None}
+    wanted = key if isinstance(key, frozenset) else {str(key)}
+    if loosely:
+        return any(one in name or name in one for one in wanted for name in names)
+    return bool(wanted & names)
