@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,47 +9,11 @@ import click
 
 from tvmigrate import settings
 from tvmigrate.errors import ExitCode
-
-
-def policy_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that make a policy: --show, --keep-entities, --entity-map, --timezone, --missing-counts."""
-    options = (
-        click.option("--show", metavar="NAME", help="Entity x becomes the program id NAME/x."),
-        click.option("--keep-entities", is_flag=True, help="Entities stay as they are."),
-        click.option(
-            "--entity-map",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="JSON object, old entity to program id; wins over the two above.",
-        ),
-        click.option(
-            "--timezone",
-            default=settings.DEFAULT_TIMEZONE,
-            show_default=True,
-            metavar="ZONE",
-            help="Time zone of times written without an offset.",
-        ),
-        click.option(
-            "--missing-counts",
-            type=click.Choice(["quarantine", "zero"]),
-            default="quarantine",
-            show_default=True,
-            help="An eaos key without any count: set aside, or zeros.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+from tvmigrate.options import command_options, dataset_option, policy_options
 
 
 @click.command()
-@click.option(
-    "--dataset",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="The old system as files, such as fixtures/standard of the project's clone.",
-)
+@dataset_option
 @policy_options
 @click.option(
     "--engines",
@@ -59,22 +22,7 @@ def policy_options(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Start three of our own, or use those of REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL; these must be empty.",
 )
-@click.option("--migration", metavar="CMD", help="Shell command to judge.  [default: tvmigrate apply]")
-@click.option("--rollback", metavar="CMD", help="Shell command of the way back.  [default: tvmigrate rollback]")
-@click.option(
-    "--old",
-    type=click.Choice(["removed", "kept"]),
-    default="removed",
-    show_default=True,
-    help="What the migration is to leave of mapped old data.",
-)
-@click.option(
-    "--quarantine",
-    type=click.Choice(["table", "none"]),
-    default="table",
-    show_default=True,
-    help="Where refused records are: the table migration_quarantine, or a place of the migration's own.",
-)
+@command_options
 @click.option(
     "--second-round", is_flag=True, help="Then roll back again, migrate again, and roll that back, looking each time."
 )
