@@ -13,9 +13,12 @@ from tvmigrate.contract import new, old
 from tvmigrate.contract.layout import Table, literal, quoted
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
-from tvmigrate.verify.clickhouse_rows import compare_old_rows
+from tvmigrate.verify.clickhouse_rows import compare_old_rows, reference_count
 from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding, Phase
+
+# What people call a table that they keep to go back to.
+_COPY = re.compile(r"_(?:backup|bak|bkp|copy|old|saved)(?:_|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,14 @@ def _compare_table(sheet: Sheet, table: Table, live: LiveTable | None) -> None:
                 )
             )
 
+    was = next((one for one in old.TABLES if one.name == table.name), None)
+    if was is not None and was.column_names == tuple(column.name for column in live.columns):
+        note = (
+            f"{name} still is the old table, with its columns {', '.join(was.column_names)}: CREATE TABLE IF NOT "
+            "EXISTS keeps a table that is there, and says nothing. Build the new one under another name, then exchange "
+            "the two."
+        )
+        sheet.find(Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.SCHEMA, note, old=name, new=name))
     differs("engine", table.engine, live.engine, "The engine")
     differs("order by", ", ".join(table.order_by), live.order_by, "The sorting key")
     differs("primary key", ", ".join(table.order_by), live.primary_key, "The primary key")
@@ -214,10 +225,37 @@ def old_tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
         kept = [name for name in live if name.startswith(new.kept_table(table.name, "")) and name not in before]
         for name in kept:
             compare_old_rows(context, sheet, table, name)
+        for name in sorted(live.keys() - before.keys() - set(kept)):
+            _empty_copy(context, sheet, table, live[name])
     ours = {table.name for table in (*old.TABLES, *new.TABLES, *new.OWN_TABLES)}
     for name in sorted(before.keys() - ours):
         sheet.saw()
         _untouched(sheet, name, before[name], live.get(name))
+
+
+def _empty_copy(context: Context, sheet: Sheet, table: Table, live: LiveTable) -> None:
+    """Find a table that by its name and columns is a copy of an old one, and holds nothing of it.
+
+    By its name too, since a quarantine of whole rows has the same columns, and is empty where every row maps.
+    """
+    named = live.name.startswith(f"{table.name}_") and _COPY.search(live.name.removeprefix(table.name))
+    if not named or tuple(column.name for column in live.columns) != table.column_names:
+        return
+    had = reference_count(context, table)
+    whole = f"{new.DATABASE}.{live.name}"
+    query = f"SELECT count() FROM {quoted(new.DATABASE)}.{quoted(live.name)}"
+    if had and not int(context.clients.clickhouse.query(query).result_rows[0][0]):
+        note = (
+            f"{whole} is named as a copy of {table.name} and holds none of its {had} rows: CREATE TABLE … AS copies "
+            "columns, no rows, so there is nothing to go back to. Fill it by INSERT … SELECT and compare it."
+        )
+        sheet.saw()
+        sheet.find(
+            Finding(
+                Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=f"{old.DATABASE}.{table.name}",
+                new=whole, field="rows", expected=had, actual=0,
+            )
+        )  # fmt: skip
 
 
 def _under_old_name(context: Context, sheet: Sheet, live: Mapping[str, LiveTable]) -> None:

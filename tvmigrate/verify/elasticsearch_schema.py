@@ -120,9 +120,14 @@ def settings(context: Context, sheets: Mapping[str, Sheet]) -> None:
         for name, value in sorted(live.items()):
             if name.startswith("index.blocks.") and str(value).lower() == "true":
                 note = f"{name} is set on {index}: lift the block, or the application cannot use it."
+                if name == WRITE_BLOCK:
+                    note += " `_clone` asks for it; the index keeps it after that, and so does the clone."
                 sheet.find(_finding(Direction.SCHEMA, note, new=index, field=name, actual=str(value)))
         if REPLICAS in before and live.get(REPLICAS) != before[REPLICAS]:
-            note = f"{index} has {live.get(REPLICAS)} replicas, and the old index had {before[REPLICAS]}."
+            note = (
+                f"{index} has {live.get(REPLICAS)} replicas, and the old index had {before[REPLICAS]}. An index gets "
+                "one, a clone too, unless number_of_replicas is said."
+            )
             sheet.find(
                 _finding(
                     Direction.SCHEMA,

@@ -44,6 +44,7 @@ _RECORD_RULES = (Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC)
 _OF_ROLE = {HASH: EAOS, ZSET: TREND, EVENTS: METRIC}
 _STAYS = "A key whose records do not map stays untouched, so that nothing of it is lost."
 _NOT_OURS = "It is none of the migration's keys, and those stay bit for bit."
+_TAKEN_ALONG = "FLUSHDB, or DEL of what KEYS finds, takes such keys along."
 
 
 @examines(EAOS, TREND, METRIC, SCHEMA, TTL, OLD_KEYS, UNRELATED_KEYS, QUARANTINE, ARCHIVE, EXTRA)
@@ -257,7 +258,7 @@ class _Examination:
             if unrelated:
                 self._fate(expected.rule, Fate.EXPIRED)
             return
-        note = f"{expected.name} is gone. {_NOT_OURS if unrelated else _STAYS}"
+        note = f"{expected.name} is gone. {_NOT_OURS if unrelated else _STAYS} {_TAKEN_ALONG}"
         finding = Finding(
             Store.REDIS, expected.rule, Direction.MISSING, note, old=expected.name, new=expected.name, field="key",
             expected=expected.state["type"],

@@ -45,6 +45,10 @@ def tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
     for name in sorted(live.keys() - baseline.all_tables.keys()):
         extra.saw()
         note = f"The table {name} was not there before the migration. A rollback leaves nothing new behind: drop it."
+        columns = live[name]["columns"]
+        twins = [one for one, before in baseline.all_tables.items() if before["columns"] == columns and one in live]
+        if twins:
+            note += f" It has the columns of {twins[0]}, which is there: a RENAME of the one to the other is refused."
         extra.find(_finding(Direction.EXTRA, note, new=name, field="table", actual=live[name]["engine"]))
     for name in sorted(live_databases(context.clients) - baseline.databases):
         note = f"The database {name} was not there before the migration. A rollback leaves nothing new behind: drop it."
@@ -53,7 +57,10 @@ def tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
 
 def _schema_findings(name: str, before: Mapping[str, Any], after: Mapping[str, Any] | None) -> Iterator[Finding]:
     if after is None:
-        note = f"The table {name} is not there. A rollback brings every old table back under its name."
+        note = (
+            f"The table {name} is not there. A rollback brings every old table back under its name, from a copy "
+            "that was made before anything touched it."
+        )
         yield _finding(Direction.MISSING, note, old=name, new=name, field="table", expected=before["engine"])
         return
     for fact in before:

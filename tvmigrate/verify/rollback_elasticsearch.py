@@ -55,7 +55,10 @@ def _schema_findings(name: str, wanted: Mapping[str, Any], live: Mapping[str, Ma
     if found is None:
         behind = sorted(index for index, body in live.items() if name in body["aliases"])
         what = f"is an alias on {', '.join(behind)}" if behind else "is not there"
-        note = f"{name} was an index and {what}. A rollback brings the old index back under its own name."
+        note = (
+            f"{name} was an index and {what}. A rollback brings the old index back under its own name; "
+            "what it brings it back from is counted before the index is deleted."
+        )
         yield _finding(Direction.MISSING, note, old=name, new=name, field="index", expected=name, actual=behind or None)
         return
     parts = (
@@ -65,11 +68,19 @@ def _schema_findings(name: str, wanted: Mapping[str, Any], live: Mapping[str, Ma
     )
     for part, one, other in parts:
         for path, expected, actual in differences(one, other, part):
-            block = "; its write block was not lifted" if _BLOCK in path and expected is ABSENT else ""
-            note = f"{path} of the index {name} is not what it was{block}."
+            note = f"{path} of the index {name} is not what it was{_why(path, expected)}."
             yield _finding(
                 Direction.SCHEMA, note, old=name, new=name, field=path, expected=shown(expected), actual=shown(actual)
             )
+
+
+def _why(path: str, expected: Any) -> str:
+    """Return what `_clone` does to a setting that it is known to change."""
+    if _BLOCK in path and expected is ABSENT:
+        return "; its write block was not lifted, and a clone keeps the one that it was made under"
+    if path.endswith(".number_of_replicas"):
+        return "; a clone gets one replica unless number_of_replicas is said"
+    return ""
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:

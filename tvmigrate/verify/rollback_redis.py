@@ -84,7 +84,7 @@ def _look_at_missing_keys(context: Context, sheet: Sheet, spool: Spool) -> None:
         if deadline is not None and deadline <= now:
             continue
         expected = _expected(db, key, state, deadline)
-        note = f"{expected.name} is not there. {_BACK}"
+        note = f"{expected.name} is not there. {_BACK} `redis-cli --rdb` writes a dump and never reads one."
         sheet.find(
             Finding(
                 Store.REDIS, _RULE, Direction.MISSING, note, old=expected.name, new=expected.name, field="key",
