@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tvmigrate.verify.faults.model import AnyOf, Fault, Finds, Key
@@ -30,7 +30,8 @@ class Caught(StrEnum):
 class Outcome:
     """What came of one planted fault; `told` holds a sentence for each thing that is not as declared.
 
-    `checks` are the ids of the checks that failed, `findings` how many differences they told.
+    `checks` are the ids of the checks that failed, `findings` how many differences they told, `sample` the first one of
+    the check that is to tell of it.
     """
 
     fault: str
@@ -39,25 +40,32 @@ class Outcome:
     checks: tuple[str, ...] = ()
     findings: int = 0
     seconds: float = 0.0
+    sample: Finding | None = None
 
 
 def judge(fault: Fault, keys: Sequence[Key], results: Iterable[CheckResult], seconds: float = 0.0) -> Outcome:
     """Compare what the checks say with what `fault` declares; `keys` are those that its plant yielded."""
     results = list(results)
     failed = [result for result in results if result.state is State.FAIL]
-    stopped = [f"{result.id} could not look: {result.error}" for result in results if result.state is State.ERROR]
-    total = sum(result.findings_total for result in failed)
-    checks = tuple(result.id for result in failed)
+    main = fault.finds[0].check
+    outcome = Outcome(
+        fault.id,
+        Caught.CAUGHT,
+        checks=tuple(result.id for result in failed),
+        findings=sum(result.findings_total for result in failed),
+        seconds=seconds,
+        sample=next((finding for result in failed if result.id == main for finding in result.findings), None),
+    )
     if len(keys) != len(fault.finds):
-        miscounted = f"it declares {len(fault.finds)} findings, and its plant names keys of {len(keys)}"
-        return Outcome(fault.id, Caught.ERROR, (miscounted,), checks, total, seconds)
-    if stopped:
-        return Outcome(fault.id, Caught.ERROR, tuple(stopped), checks, total, seconds)
+        told = f"it declares {len(fault.finds)} findings, and its plant names keys of {len(keys)}"
+        return replace(outcome, caught=Caught.ERROR, told=(told,))
+    if stopped := [f"{result.id} could not look: {result.error}" for result in results if result.state is State.ERROR]:
+        return replace(outcome, caught=Caught.ERROR, told=tuple(stopped))
     declared = list(zip(fault.finds, keys, strict=True))
-    told = (*_lacking(declared, failed), *_outside(declared, failed))
+    astray = (*_lacking(declared, failed), *_outside(declared, failed))
     if not failed:
-        return Outcome(fault.id, Caught.MISSED, told, (), 0, seconds)
-    return Outcome(fault.id, Caught.WRONG if told else Caught.CAUGHT, told, checks, total, seconds)
+        return replace(outcome, caught=Caught.MISSED, told=astray)
+    return replace(outcome, caught=Caught.WRONG, told=astray) if astray else outcome
 
 
 Declared = Sequence[tuple[Finds, Key]]
