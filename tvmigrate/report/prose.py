@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tvmigrate.report.plain import as_json_text
 from tvmigrate.verify.check import Check
-from tvmigrate.verify.findings import CheckResult, Direction, Finding, Phase, State
+from tvmigrate.verify.findings import CheckResult, Direction, Finding, Group, Phase, State
 
 VALUE_LIMIT = 1000  # characters of a value; verdict.json holds all of it
+GROUPS_SHOWN = 10  # causes of a check on the terminal; verdict.json and junit.xml have the others
+EXAMPLES = 3  # records named of a cause
+EXAMPLE_WIDTH = 60  # characters of each
 
 MEANINGS: Mapping[tuple[Phase, Direction], str] = {
     (Phase.MIGRATION, Direction.MISSING): (
@@ -49,7 +53,9 @@ def headline(result: CheckResult) -> str:
 def explain(result: CheckResult, check: Check | None = None, shown: int | None = None) -> str:
     """Return what a failed, stopped or empty check has to say, as lines.
 
-    `check` gives the claim; `shown` is how many findings are told (None: all that were kept).
+    Where there is more than one difference, first a line for each cause, the largest first; then findings in full:
+    those of the largest cause. `check` gives the claim; `shown` is how many findings are told (None: all that were
+    kept of that cause), and bounds the causes told too.
     """
     lines = [headline(result)]
     if check is not None:
@@ -58,7 +64,11 @@ def explain(result: CheckResult, check: Check | None = None, shown: int | None =
         lines.append(f"  {printable(result.error)}")
     if result.state is State.EMPTY:
         lines.append("  Neither side has anything that this check could look at.")
-    told = result.findings[:shown]
+    if result.findings_total > 1 and result.groups:
+        lines.append("")
+        lines += (f"  {line}" for line in group_lines(result, None if shown is None else GROUPS_SHOWN))
+    largest = result.groups[0].samples if result.groups else range(len(result.findings))
+    told = [result.findings[position] for position in largest][:shown]
     for number, finding in enumerate(told, 1):
         lines.append("")
         lines += (f"  {line}" for line in finding_lines(number, result.phase, finding))
@@ -67,6 +77,42 @@ def explain(result: CheckResult, check: Check | None = None, shown: int | None =
         where_else = f"verdict.json has {kept:,} of them" if kept else "--max-findings says how many are kept"
         lines += ["", f"  … and {left:,} more; {where_else}."]
     return "\n".join(lines)
+
+
+def group_lines(result: CheckResult, most: int | None = None) -> Iterator[str]:
+    """Yield a line for each cause of the check's differences, and one for those beyond the first `most`."""
+    for group in result.groups[:most]:
+        yield group_line(result, group)
+    if rest := result.groups[most:] if most is not None else ():
+        count = sum(group.count for group in rest)
+        yield f"{count:,} more, of {len(rest):,} other causes; verdict.json has them all"
+
+
+def group_line(result: CheckResult, group: Group) -> str:
+    """Return a cause as one line: how many, what share of what was examined, where, what, and a few examples."""
+    # A record may differ in several places of a list, so that there are more differences than records.
+    share = group.count / result.examined if 0 < group.count <= result.examined else None
+    many = "1 difference" if group.count == 1 else f"{group.count:,} differences"
+    count = many if share is None else f"{group.count:,} of {result.examined:,} examined ({_percent(share)})"
+    facts = [str(group.rule)]
+    if group.field is not None:
+        facts.append(f"field {printable(group.field)}")
+    facts.append(str(group.direction))
+    if group.kind:
+        facts.append(printable(group.kind))
+    line = f"{count}: {', '.join(facts)}"
+    samples = [result.findings[position] for position in group.samples[:EXAMPLES]]
+    names = dict.fromkeys(printable(finding.new or finding.old or "") for finding in samples)
+    examples = ", ".join(textwrap.shorten(name, EXAMPLE_WIDTH, placeholder="…") for name in names if name)
+    return f"{line}; e.g. {examples}" if examples else line
+
+
+def _percent(share: float) -> str:
+    if share == 1:
+        return "all"
+    text = f"{100 * share:.1f}"
+    # What is not none and not all must not read so.
+    return "under 0.1 %" if text == "0.0" else "over 99.9 %" if text == "100.0" else f"{text} %"
 
 
 def finding_lines(number: int, phase: Phase, finding: Finding) -> Iterator[str]:

@@ -13,6 +13,7 @@ from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Said
 from tvmigrate.verify.findings import CheckResult, Finding, Phase, State
+from tvmigrate.verify.groups import Groups
 
 if TYPE_CHECKING:
     from tvmigrate.verify.context import Context
@@ -30,13 +31,11 @@ class Check:
 
 
 class Sheet:
-    """Where an examination writes down what one check saw. Keeps `limit` findings, counts them all."""
+    """Where an examination writes down what one check saw. Keeps `limit` findings, counts them all by their causes."""
 
     def __init__(self, check: Check, limit: int) -> None:
         self.check = check
-        self._limit = limit
-        self._findings: list[Finding] = []
-        self._total = 0
+        self._groups = Groups(limit)
         self._examined = 0
         self._old = 0
 
@@ -48,27 +47,25 @@ class Sheet:
         """Note that the old side holds `count` more records of this check: examining none of them is a failure."""
         self._old += count
 
-    def find(self, finding: Finding) -> None:
-        """Note a difference."""
-        self._total += 1
-        if len(self._findings) < self._limit:
-            self._findings.append(finding)
+    def find(self, finding: Finding, times: int = 1) -> None:
+        """Note a difference, which stands for `times` of its kind."""
+        self._groups.add(finding, times)
 
     def result(self, error: str | None = None) -> CheckResult:
         """Close the sheet. `error` says why the check could not look to the end."""
-        check = self.check
-        findings = tuple(self._findings)
-        if self._total == 0 and error is None and self._examined == 0 and self._old > 0:
+        check, total = self.check, self._groups.total
+        if total == 0 and error is None and self._examined == 0 and self._old > 0:
             error = f"{check.id} examined nothing, though the old side has {self._old} records of {check.rule}."
-            return CheckResult(check.id, check.phase, check.store, check.rule, State.FAIL, 0, findings, 0, error)
-        if self._total:
+            return CheckResult(check.id, check.phase, check.store, check.rule, State.FAIL, 0, error=error)
+        if total:
             state = State.FAIL
         elif error is not None:
             state = State.ERROR
         else:
             state = State.PASS if self._examined else State.EMPTY
+        findings, groups = self._groups.findings(), self._groups.groups()
         return CheckResult(
-            check.id, check.phase, check.store, check.rule, state, self._examined, findings, self._total, error
+            check.id, check.phase, check.store, check.rule, state, self._examined, findings, total, error, groups
         )
 
 

@@ -70,10 +70,33 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What one check saw: how many records or objects, the first findings, how many there are in all.
+class Group:
+    """Findings of one check with one cause: what they share, how many there are, and a few of them.
 
-    `error` is the sentence that says why it could not look, None if it could.
+    `field` has `[*]` for every position in a list; `kind` says in words what lies between expected and actual, empty
+    where that cannot be compared. `count` is of all findings, kept or not; `samples` are the positions of this group's
+    in the check's `findings`.
+    """
+
+    store: Store
+    rule: Rule
+    direction: Direction
+    field: str | None
+    kind: str
+    count: int
+    samples: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the group as an entry of `verdict.json`."""
+        return {name: getattr(self, name) for name in Group.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check saw: how many records or objects, some of the findings, how many there are in all.
+
+    `groups` has all findings by their cause, the largest first. `error` is the sentence that says why it could not
+    look, None if it could.
     """
 
     id: str
@@ -85,9 +108,10 @@ class CheckResult:
     findings: tuple[Finding, ...] = ()
     findings_total: int = 0
     error: str | None = None
+    groups: tuple[Group, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the result as an entry of `verdict.json`; an error is told as its last key."""
+        """Return the result as an entry of `verdict.json`; `error` and `groups` are its last keys (contract §7)."""
         return {
             "id": self.id,
             "phase": self.phase,
@@ -98,6 +122,7 @@ class CheckResult:
             "findings": [finding.as_json() for finding in self.findings],
             "findings_total": self.findings_total,
             "error": self.error,
+            "groups": [group.as_json() for group in self.groups],
         }
 
 

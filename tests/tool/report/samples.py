@@ -2,7 +2,7 @@
 
 from tvmigrate.contract.outcome import LedgerLine, Rule, Store
 from tvmigrate.verify.check import Check
-from tvmigrate.verify.findings import CheckResult, Direction, Finding, Phase, State, Verdict
+from tvmigrate.verify.findings import CheckResult, Direction, Finding, Group, Phase, State, Verdict
 
 SCORE = Finding(
     Store.REDIS,
@@ -23,7 +23,8 @@ def result(state: State, check_id: str = "redis.eaos", phase: Phase = Phase.MIGR
     return CheckResult(check_id, phase, Store.REDIS, Rule.REDIS_EAOS, state, **{"examined": 12, **more})
 
 
-FAILED = result(State.FAIL, findings=(SCORE,), findings_total=3)
+ROUNDED = Group(Store.REDIS, Rule.REDIS_EAOS, Direction.CHANGED, "score", "rounded to 2 decimals", 3, (0,))
+FAILED = result(State.FAIL, findings=(SCORE,), findings_total=3, groups=(ROUNDED,))
 PASSED = result(State.PASS, "redis.trend", examined=1234)
 STOPPED = result(State.ERROR, "redis.ttl", examined=0, error="Redis at 127.0.0.1:1 did not answer.")
 EMPTY = result(State.EMPTY, "redis.metric", examined=0)

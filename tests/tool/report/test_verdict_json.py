@@ -30,9 +30,17 @@ def test_top_level_keys_are_the_contracts(written):
 
 
 def test_every_check_finding_and_ledger_line_has_the_contracts_keys(written):
-    assert all(set(check) - {"error"} == CHECK for check in written["checks"])
+    assert all(set(check) == CHECK | {"error", "groups"} for check in written["checks"])
     assert all(set(finding) == FINDING for check in written["checks"] for finding in check["findings"])
     assert all(set(line) == LEDGER for line in written["ledger"])
+
+
+def test_a_group_names_its_cause_its_count_and_which_findings_it_has(written):
+    (group,) = written["checks"][0]["groups"]
+    assert group == {
+        "store": "redis", "rule": "redis.eaos", "direction": "changed", "field": "score",
+        "kind": "rounded to 2 decimals", "count": 3, "samples": [0],
+    }  # fmt: skip
 
 
 def test_a_derived_rule_has_null_old_records(written):
