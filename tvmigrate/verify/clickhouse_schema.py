@@ -138,7 +138,7 @@ def _compare_table(sheet: Sheet, table: Table, live: LiveTable | None) -> None:
     differs("engine", table.engine, live.engine, "The engine")
     differs("order by", ", ".join(table.order_by), live.order_by, "The sorting key")
     differs("primary key", ", ".join(table.order_by), live.primary_key, "The primary key")
-    differs("partition by", table.partition_by or "", live.partition_by, "The partition key")
+    differs("partition by", table.partition_by or "", _unwrapped(live.partition_by), "The partition key")
     differs("sample by", "", live.sample_by, "The sampling key")
     for clause in ("TTL", "CONSTRAINT", "PROJECTION", "INDEX"):
         differs(clause.lower(), "", clause if _has_clause(live.create, clause) else "", f"The {clause} clause")
@@ -165,6 +165,20 @@ def _compare_columns(table: Table, live: LiveTable, differs: Any) -> None:
 
 def _said(value: Any) -> str:
     return "absent" if value in (None, "") else f"{value}"
+
+
+def _unwrapped(key: str) -> str:
+    """Return a key without parentheses around the whole of it: `(toYYYYMM(timestamp))` is `toYYYYMM(timestamp)`."""
+    while key.startswith("("):
+        depth = 0
+        for at, letter in enumerate(key):
+            depth += {"(": 1, ")": -1}.get(letter, 0)
+            if depth == 0:
+                break
+        if at < len(key) - 1 or "," in key:
+            return key
+        key = key[1:-1]
+    return key
 
 
 def _has_clause(create: str, clause: str) -> bool:
