@@ -6,6 +6,7 @@ Nothing heavy is imported until a test asks for one of the fixtures: the plugin 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -107,6 +108,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         old=given("old") or _DEFAULTS.old,
         quarantine=given("quarantine") or _DEFAULTS.quarantine,
         second_round=True,
+        timeout=settings.timeout_of(os.environ),
         report=Path(given("report") or config.rootpath / _DEFAULTS.report),
     )
     config.stash[_ASKED] = asked
@@ -155,10 +157,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one phase: its results by check id, and `rehearsal`, whose engines still hold the data."""
+    """What came of one phase: its results by check id, and `rehearsal`, whose engines still hold the data.
+
+    `repeat(check_id)` is the shell command that runs just that check again.
+    """
 
     rehearsal: Rehearsal
     results: Sequence[CheckResult]
+    repeat: Callable[[str], str]
 
     def result(self, check_id: str) -> CheckResult:
         """Return what the check `check_id` saw; raises KeyError if there is no such check."""
@@ -173,7 +179,7 @@ class Outcome:
         Where neither side of a user's data has anything to look at, the test is skipped with that as its reason.
         """
         from tvmigrate.report.outcome import check_of  # noqa: PLC0415 - not in every pytest run
-        from tvmigrate.report.prose import explain  # noqa: PLC0415
+        from tvmigrate.report.prose import explain, repeat_lines  # noqa: PLC0415
         from tvmigrate.verify.findings import State  # noqa: PLC0415
 
         ran = {result.id for result in self.results}
@@ -181,7 +187,11 @@ class Outcome:
         results = [self.result(check_id) for check_id in check_ids if check_id not in not_judged]
         wrong = [result for result in results if result.state not in {State.PASS, State.EMPTY}]
         if wrong:
-            pytest.fail("\n\n".join(explain(result, check_of(result.id), _SHOWN) for result in wrong), pytrace=False)
+            told = [
+                f"{explain(result, check_of(result.id), _SHOWN)}\n\n{repeat_lines(self.repeat(result.id))}"
+                for result in wrong
+            ]
+            pytest.fail("\n\n".join(told), pytrace=False)
         empty = [result for result in results if result.state is State.EMPTY]
         if not_judged:
             pytest.skip(f"{', '.join(not_judged)} does not apply to this dataset and these options")
@@ -211,25 +221,25 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
         except NotReady:
             return
         config.stash[_VERDICT] = verdict
-        config.stash[_REPORTS] = write_reports(verdict, asked.report)
+        config.stash[_REPORTS] = write_reports(verdict, asked.report, asked.repeat)
 
 
 @pytest.fixture(scope="session")
-def migrated(rehearsal: Rehearsal) -> Outcome:
+def migrated(rehearsal: Rehearsal, pytestconfig: pytest.Config) -> Outcome:
     """Run the migration under test and every check of it, once."""
-    return Outcome(rehearsal, rehearsal.migrated())
+    return Outcome(rehearsal, rehearsal.migrated(), asked_for(pytestconfig).repeat)
 
 
 @pytest.fixture(scope="session")
-def rolled_back(rehearsal: Rehearsal) -> Outcome:
+def rolled_back(rehearsal: Rehearsal, pytestconfig: pytest.Config) -> Outcome:
     """Run the rollback under test and every check of it, once: twice over, and after a second migration."""
-    return Outcome(rehearsal, rehearsal.rolled_back())
+    return Outcome(rehearsal, rehearsal.rolled_back(), asked_for(pytestconfig).repeat)
 
 
 @pytest.fixture(scope="session")
 def outcome(migrated: Outcome, rolled_back: Outcome) -> Callable[[str], CheckResult]:
     """Return what a check saw, by its id, whatever its phase."""
-    return Outcome(rolled_back.rehearsal, [*migrated.results, *rolled_back.results]).result
+    return Outcome(rolled_back.rehearsal, [*migrated.results, *rolled_back.results], rolled_back.repeat).result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

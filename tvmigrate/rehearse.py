@@ -34,6 +34,15 @@ from tvmigrate.options import command_options, dataset_option, policy_options
     metavar="N",
     help="Findings to keep of each check; all are counted.",
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=settings.DEFAULT_TIMEOUT,
+    show_default="300",
+    envvar=settings.TIMEOUT,
+    metavar="SECONDS",
+    help=f"How long the verification waits for an answer of a store, else {settings.TIMEOUT}.",
+)
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; may be given again.")
 @click.option(
     "--report",
@@ -65,7 +74,7 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
 
     from tvmigrate.report.console import print_verdict, stdout_console  # noqa: PLC0415
     from tvmigrate.report.files import require_writable  # noqa: PLC0415
-    from tvmigrate.report.outcome import claims, first_look, write_reports  # noqa: PLC0415
+    from tvmigrate.report.outcome import claims, write_reports  # noqa: PLC0415
     from tvmigrate.report.progress import watch  # noqa: PLC0415
     from tvmigrate.verify.rehearsal import rehearse as run_rehearsal  # noqa: PLC0415
 
@@ -73,6 +82,6 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
     require_writable(asked.report)
     with watch(Console(stderr=True, highlight=False)) as listener:
         verdict = run_rehearsal(job, listener)
-    reports = write_reports(verdict, asked.report)
-    print_verdict(stdout_console(), verdict, claims(verdict), lambda check: asked.command(first_look(check)), reports)
+    reports = write_reports(verdict, asked.report, asked.repeat)
+    print_verdict(stdout_console(), verdict, claims(verdict), asked.repeat, reports)
     return verdict.exit_code

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shlex
-from dataclasses import dataclass
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tvmigrate.contract.policy import Policy
 from tvmigrate.entity_map import read_entity_map
+from tvmigrate.errors import UsageError
 
 if TYPE_CHECKING:
     from tvmigrate.engines.live import Kind
     from tvmigrate.verify.rehearsal import Job
 
 STATE = "TVMIGRATE_STATE"  # the variable of the directory that `tvmigrate apply` keeps its journal in
+TIMEOUT = "TVMIGRATE_TIMEOUT"  # the variable of `--timeout`
+DEFAULT_TIMEOUT = 300.0  # seconds
 DEFAULT_REPORT = Path("report")
 DEFAULT_MAX_FINDINGS = 20
 DEFAULT_TIMEZONE = "UTC"
@@ -25,7 +34,8 @@ class Asked:
     """The options of a run, under the names they have on the command line; None where the default holds.
 
     `migration` and `rollback` are shell commands, `only` the ids of the checks to run (empty: all).
-    `second_round` also rolls back twice, migrates again and rolls that back.
+    `second_round` also rolls back twice, migrates again and rolls that back. `timeout` is how long the verification
+    waits for an answer of a store, in seconds.
     """
 
     dataset: Path
@@ -42,6 +52,7 @@ class Asked:
     max_findings: int = DEFAULT_MAX_FINDINGS
     only: tuple[str, ...] = ()
     second_round: bool = False
+    timeout: float = DEFAULT_TIMEOUT
     report: Path = DEFAULT_REPORT
 
     def policy(self) -> Policy:
@@ -76,11 +87,12 @@ class Asked:
             max_findings=self.max_findings,
             only=frozenset(self.only) or None,
             second_round=self.second_round,
+            timeout=self.timeout,
         )
 
     def command(self, *only: str) -> str:
         """Return the shell command that asks for the same, of the checks `only`."""
-        words = ["tvmigrate", "rehearse", "--dataset", str(self.dataset)]
+        words = [*program(), "rehearse", "--dataset", str(self.dataset)]
         words += ["--keep-entities"] if self.keep_entities else ["--show", self.show or ""]
         given: tuple[tuple[str, object, object], ...] = (
             ("--engines", self.engines, "embedded"),
@@ -92,6 +104,8 @@ class Asked:
             ("--old", self.old, "removed"),
             ("--quarantine", self.quarantine, "table"),
             ("--max-findings", self.max_findings, DEFAULT_MAX_FINDINGS),
+            ("--timeout", f"{self.timeout:g}", f"{DEFAULT_TIMEOUT:g}"),
+            ("--report", self.report, self.report if self.report.absolute() == DEFAULT_REPORT.absolute() else None),
         )
         for option, value, default in given:
             if value != default:
@@ -100,6 +114,43 @@ class Asked:
         for check in only:
             words += ["--only", check]
         return shlex.join(words)
+
+    def repeat(self, check_id: str) -> str:
+        """Return the shell command that runs just the check `check_id` again, to the look it names and no further."""
+        from tvmigrate.report.outcome import first_look  # noqa: PLC0415 - as in `job`
+
+        first = first_look(check_id)
+        return replace(self, second_round=check_id != first).command(first)
+
+
+def program() -> list[str]:
+    """Return the words that start this very installation of the tool in a shell, from the directory we are in."""
+    installed = Path(sysconfig.get_path("scripts")) / "tvmigrate"
+    if not installed.is_file():
+        return [sys.executable, "-m", "tvmigrate"]
+    found = shutil.which("tvmigrate")
+    if found is not None and Path(found).samefile(installed):
+        return ["tvmigrate"]
+    from_here = os.path.relpath(installed)
+    if from_here.startswith(os.pardir):
+        return [str(installed)]
+    return [from_here if os.sep in from_here else f"./{from_here}"]
+
+
+def timeout_of(environ: Mapping[str, str]) -> float:
+    """Return the seconds that `TVMIGRATE_TIMEOUT` names, the default unless it is set.
+
+    Raises:
+        UsageError: it is no number above 0.
+    """
+    text = environ.get(TIMEOUT) or str(DEFAULT_TIMEOUT)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"{TIMEOUT} is {text!r}; expected is a number of seconds above 0, such as 60.")
+    return seconds
 
 
 def make_policy(

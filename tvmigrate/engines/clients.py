@@ -30,13 +30,14 @@ SUPPORTED: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {
 _VARIABLE = {"redis": REDIS_URL, "clickhouse": CLICKHOUSE_URL, "elasticsearch": ELASTICSEARCH_URL}
 
 
-def open_redis(url: str, db: int = 0) -> redis.Redis:
+def open_redis(url: str, db: int = 0, timeout: float = ANSWER_SECONDS) -> redis.Redis:
     """Return a client of database `db` that gives bytes; nothing is sent yet.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`, with user and password where needed; it names no other
             database than 0, since the tool reads every database by its number.
         db: number of the database.
+        timeout: how long to wait for an answer, in seconds.
 
     Raises:
         UsageError: the URL is none of these, or names another database.
@@ -53,16 +54,17 @@ def open_redis(url: str, db: int = 0) -> redis.Redis:
         url,
         db=db,
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
+        socket_timeout=timeout,
         decode_responses=False,
     )
 
 
-def open_clickhouse(url: str) -> ClickHouse:
+def open_clickhouse(url: str, timeout: float = ANSWER_SECONDS) -> ClickHouse:
     """Return an HTTP client without a session, for any number of threads; it asks for the version at once.
 
     Args:
         url: `http(s)://[user[:password]@]host[:port][/database]`; the database is `default` unless named.
+        timeout: how long to wait for an answer, in seconds.
 
     Raises:
         UsageError: the URL is not of this form.
@@ -77,21 +79,22 @@ def open_clickhouse(url: str) -> ClickHouse:
         password=unquote(parts.password or ""),
         database=unquote(parts.path.strip("/")) or "default",
         connect_timeout=CONNECT_SECONDS,
-        send_receive_timeout=ANSWER_SECONDS,
+        send_receive_timeout=timeout,
         autogenerate_session_id=False,
         compress=True,
         client_name="tvmigrate",
     )
 
 
-def open_elasticsearch(url: str) -> elasticsearch.Elasticsearch:
-    """Return a client that gives up after 300 s; nothing is sent yet.
+def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsearch.Elasticsearch:
+    """Return a client; nothing is sent yet.
 
     It keeps the driver's own JSON reader: orjson is faster, but turns whole numbers beyond 64 bits into
     floats and refuses lone surrogates, which old documents may hold.
 
     Args:
         url: `http(s)://[user:password@]host[:port]`.
+        timeout: how long to wait for an answer, in seconds.
 
     Raises:
         UsageError: the URL is not of this form.
@@ -103,29 +106,32 @@ def open_elasticsearch(url: str) -> elasticsearch.Elasticsearch:
     return elasticsearch.Elasticsearch(
         f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}",
         basic_auth=user,
-        request_timeout=ANSWER_SECONDS,
+        request_timeout=timeout,
     )
 
 
 class Clients:
     """One client of each store, opened together and closed together."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, timeout: float = ANSWER_SECONDS) -> None:
         """Open the three clients; only ClickHouse's asks its server something at once.
+
+        Each waits `timeout` seconds for an answer.
 
         Raises:
             UsageError: a URL is malformed.
             EngineUnreachable: ClickHouse does not answer or refuses the user.
         """
         self._endpoints = endpoints
+        self._timeout = timeout
         self._databases: dict[int, redis.Redis] = {}
         with ExitStack() as opened:
-            self.redis = self._databases[0] = open_redis(endpoints.redis)
+            self.redis = self._databases[0] = open_redis(endpoints.redis, 0, timeout)
             opened.callback(self._close_redis)
-            self.elasticsearch = open_elasticsearch(endpoints.elasticsearch)
+            self.elasticsearch = open_elasticsearch(endpoints.elasticsearch, timeout)
             opened.callback(self.elasticsearch.close)
             try:
-                self.clickhouse = open_clickhouse(endpoints.clickhouse)
+                self.clickhouse = open_clickhouse(endpoints.clickhouse, timeout)
             except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
                 raise _unreachable([("clickhouse", endpoints.clickhouse, error)]) from error
             opened.callback(self.clickhouse.close)
@@ -134,7 +140,7 @@ class Clients:
     def redis_db(self, number: int) -> redis.Redis:
         """Return the client of Redis database `number`, opened once and closed with the others."""
         if number not in self._databases:
-            self._databases[number] = open_redis(self._endpoints.redis, number)
+            self._databases[number] = open_redis(self._endpoints.redis, number, self._timeout)
         return self._databases[number]
 
     def close(self) -> None:

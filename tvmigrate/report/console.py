@@ -12,7 +12,7 @@ from rich.text import Text
 
 from tvmigrate.contract.outcome import LedgerLine
 from tvmigrate.report.outcome import AGAIN, first_look
-from tvmigrate.report.prose import explain, headline, printable
+from tvmigrate.report.prose import explain, headline, printable, repeat_lines
 from tvmigrate.verify.check import Check
 from tvmigrate.verify.findings import CheckResult, State, Verdict
 
@@ -57,7 +57,7 @@ def print_verdict(
             continue
         explained.add(first)
         console.print(Text(explain(result, checks.get(result.id), SHOWN)), soft_wrap=True)
-        console.print(Text(f"\n  Repeat just this check:\n    {repeat(result.id)}"), soft_wrap=True)
+        console.print(Text(f"\n{repeat_lines(repeat(result.id))}"), soft_wrap=True)
     console.print()
     for path in reports:
         console.print(Text(f"report: {path}"), soft_wrap=True)

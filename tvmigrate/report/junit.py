@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from tvmigrate.report.files import write_whole
-from tvmigrate.report.prose import explain, headline, printable
+from tvmigrate.report.prose import explain, headline, printable, repeat_lines
 from tvmigrate.verify.check import Check
 from tvmigrate.verify.findings import CheckResult, Phase, State, Verdict
 
 FILE = "junit.xml"
 
 
-def write(verdict: Verdict, directory: Path, checks: Mapping[str, Check]) -> Path:
+def write(verdict: Verdict, directory: Path, checks: Mapping[str, Check], repeat: Callable[[str], str]) -> Path:
     """Write `junit.xml` into `directory`, whole or not at all, and return its path; raises ReportUnwritable.
 
-    `checks` gives the claims by check id. A check that found nothing to look at is skipped, with that as its reason.
+    `checks` gives the claims by check id, `repeat` the shell command that runs one again. A check that found nothing to
+    look at is skipped, with that as its reason.
     """
     report = JUnitXml("tvmigrate")
     for phase in Phase:
@@ -27,7 +28,7 @@ def write(verdict: Verdict, directory: Path, checks: Mapping[str, Check]) -> Pat
             suite.add_property(str(name), str(value))
         for result in verdict.checks:
             if result.phase is phase:
-                suite.add_testcase(_case(result, checks.get(result.id)))
+                suite.add_testcase(_case(result, checks.get(result.id), repeat))
         if len(suite):
             report.add_testsuite(suite)
     report.update_statistics()
@@ -36,11 +37,13 @@ def write(verdict: Verdict, directory: Path, checks: Mapping[str, Check]) -> Pat
     return path
 
 
-def _case(result: CheckResult, check: Check | None) -> TestCase:
+def _case(result: CheckResult, check: Check | None, repeat: Callable[[str], str]) -> TestCase:
     case = TestCase(result.id, f"{result.phase}.{result.store}")
     kind = {State.FAIL: Failure, State.ERROR: Error, State.EMPTY: Skipped}.get(result.state)
     if kind is not None:
         told = kind(printable(headline(result)), str(result.rule))
         told.text = explain(result, check)
+        if result.state is not State.EMPTY:
+            told.text += f"\n\n{repeat_lines(repeat(result.id))}"
         case.result = [told]
     return case

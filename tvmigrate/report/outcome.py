@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +48,9 @@ def claims(verdict: Verdict) -> dict[str, Check]:
     return {check_id: check for check_id, check in found.items() if check is not None}
 
 
-def write_reports(verdict: Verdict, directory: Path) -> list[Path]:
-    """Write `verdict.json` and `junit.xml` into `directory`, and return their paths; raises ReportUnwritable."""
-    return [verdict_json.write(verdict, directory), junit.write(verdict, directory, claims(verdict))]
+def write_reports(verdict: Verdict, directory: Path, repeat: Callable[[str], str]) -> list[Path]:
+    """Write `verdict.json` and `junit.xml` into `directory`, and return their paths; raises ReportUnwritable.
+
+    `repeat(check_id)` is the shell command that runs just that check again.
+    """
+    return [verdict_json.write(verdict, directory), junit.write(verdict, directory, claims(verdict), repeat)]

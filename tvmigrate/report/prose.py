@@ -127,6 +127,11 @@ def finding_lines(number: int, phase: Phase, finding: Finding) -> Iterator[str]:
     yield f"   {finding.direction}: {MEANINGS[phase, finding.direction]}"
 
 
+def repeat_lines(command: str) -> str:
+    """Return the lines that tell the shell command which runs a check again."""
+    return f"  Repeat just this check:\n    {command}"
+
+
 def where(finding: Finding) -> str:
     """Return the place of a finding: `redis, rule redis.eaos: old → new, field f`."""
     sides = " → ".join(printable(side) for side in (finding.old, finding.new) if side is not None)

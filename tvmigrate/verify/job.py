@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvmigrate.contract.policy import Policy
+from tvmigrate.engines.clients import ANSWER_SECONDS
 from tvmigrate.engines.live import Kind
 from tvmigrate.verify.context import OldEndState, QuarantineKind
 
@@ -21,7 +22,8 @@ class Job:
     `migration` and `rollback` are shell commands that get the engines and the policy by contract §5; `entity_map` is
     the file that `policy.entity_map` was read from. `directory` keeps the commands' logs and what they leave in their
     working directory; None: nothing is kept. `only` limits the report to these check ids (and those of second looks).
-    `second_round` also rolls back twice, migrates again and rolls back again.
+    `second_round` also rolls back twice, migrates again and rolls back again. `timeout` is how long the verification
+    waits for an answer of a store, in seconds.
     """
 
     dataset: Path
@@ -36,3 +38,4 @@ class Job:
     max_findings: int = DEFAULT_MAX_FINDINGS
     only: frozenset[str] | None = None
     second_round: bool = True
+    timeout: float = ANSWER_SECONDS

@@ -85,6 +85,7 @@ def test_every_option_of_the_plugin_is_in_the_docs():
         "--max-findings",
         "--only",
         "--second-round",
+        "--timeout",
     }
     assert [name for name in names if f"`{name}" not in section("rehearse")] == []
 

@@ -17,11 +17,11 @@ RESULTS = """
 
     @pytest.fixture(scope="session")
     def migrated(rehearsal):
-        return Outcome(None, [FAILED, PASSED, STOPPED, EMPTY])
+        return Outcome(None, [FAILED, PASSED, STOPPED, EMPTY], lambda check: f"repeat {check}")
 
     @pytest.fixture(scope="session")
     def rolled_back(rehearsal):
-        return Outcome(None, [])
+        return Outcome(None, [], str)
 """
 
 
@@ -76,7 +76,13 @@ def test_a_failed_check_fails_its_test_with_the_findings_text(project):
     result = run(project)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*FAIL redis.eaos*", "*1. The score of eaos:contestant_1 was rounded.", "*expected: 0.8231"]
+        [
+            "*FAIL redis.eaos*",
+            "*1. The score of eaos:contestant_1 was rounded.",
+            "*expected: 0.8231",
+            "*Repeat just this check:",
+            "*    repeat redis.eaos",
+        ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
 
@@ -86,6 +92,16 @@ def test_a_check_that_could_not_look_fails_its_test(project):
     result = run(project)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*Redis at 127.0.0.1:1 did not answer."])
+
+
+def test_a_timeout_that_is_none_is_told_before_anything_runs(project, monkeypatch):
+    monkeypatch.setenv("TVMIGRATE_TIMEOUT", "soon")
+    project.makepyfile("def test_it(): pass")
+    result = run(project, "--dataset", str(CLEAN))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: TVMIGRATE_TIMEOUT is 'soon'; expected is a number of seconds above 0, such as 60."]
+    )
 
 
 def test_a_check_with_nothing_to_look_at_skips_its_test_with_that_reason(project):

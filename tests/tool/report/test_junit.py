@@ -10,7 +10,7 @@ from .samples import BACK, CHECKS, EMPTY, FAILED, PASSED, STOPPED, result, verdi
 
 
 def read(tmp_path, *checks):
-    return JUnitXml.fromfile(str(junit.write(verdict(*checks), tmp_path, CHECKS)))
+    return JUnitXml.fromfile(str(junit.write(verdict(*checks), tmp_path, CHECKS, lambda check: f"repeat {check}")))
 
 
 def test_each_phase_is_a_suite_and_each_check_a_case(tmp_path):
@@ -30,7 +30,9 @@ def test_a_state_becomes_the_matching_result(tmp_path):
 def test_a_failure_is_told_in_full(tmp_path):
     (suite,) = read(tmp_path, FAILED)
     (case,) = suite
-    assert case.result[0].text == explain(FAILED, CHECKS["redis.eaos"])
+    assert case.result[0].text == (
+        f"{explain(FAILED, CHECKS['redis.eaos'])}\n\n  Repeat just this check:\n    repeat redis.eaos"
+    )
 
 
 def test_totals_count_every_state(tmp_path):
