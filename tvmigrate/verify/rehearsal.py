@@ -163,13 +163,13 @@ class Rehearsal:
         asks for, and the ledger, which is empty after a rollback.
 
         Raises:
-            NotReady: no command of this phase has run yet, or the rehearsal is over.
+            NotReady: no command of this phase has run yet and no `run_window` says when, or the rehearsal is over.
         """
-        window = self._windows.get(phase)
+        window = run_window or self._windows.get(phase)
         if window is None:
             raise NotReady(f"There is nothing to look at yet: no {phase} has run in this rehearsal.")
         book = self._book()
-        return self._examine(phase, "", run_window or window, book, listener), book.lines()
+        return self._examine(phase, "", window, book, listener), book.lines()
 
     def verdict(self) -> Verdict:
         """Return the verdict over all that has run so far; raises NotReady before the first step."""
