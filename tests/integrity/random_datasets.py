@@ -155,13 +155,14 @@ broken = st.sampled_from(
      '{"score": 1, "positive": 1, "metadata": {"positive": 2}}', '{"score": 1, "positive": 1, "timestamp": "24:00"}',
      '{"entity": "contestant_1", "value": 1}', '{"entity": "", "value": 1, "timestamp": 1}',
      '{"entity": 5, "value": 1, "timestamp": 1}', '{"value": Infinity, "timestamp": 1}']
-) | text | st.just({"b64": "eyJzY29yZSI6/30="})  # fmt: skip
+) | text  # fmt: skip
+broken_bytes = broken | st.just({"b64": "eyJzY29yZSI6/30="})
 items = st.one_of(
     json_objects(
         {"value": scores | counts | doubles},
         {"entity": entities, "timestamp": timestamps(), "source": text, "extra": st.integers()},
     ).map(lambda item: json.dumps(item, ensure_ascii=False)),
-    broken,
+    broken_bytes,
     st.sampled_from(["0.5", "17"]),
 )
 ttls = st.none() | st.integers(3_600_000, 10**9) | st.integers(1, 30_000)
@@ -228,7 +229,7 @@ def redis_keys(draw: st.DrawFn, policy: Policy) -> list[dict[str, Any]]:
         keys.setdefault((db, key), _key(db, key, rest, draw(ttls)))
 
     for entity in _without_collisions(draw(st.lists(entities, max_size=5, unique=True)), policy):
-        rest = {"type": "string", "value": draw(eaos_values | broken)}
+        rest = {"type": "string", "value": draw(eaos_values | broken_bytes)}
         add(0, f"eaos:{entity}", draw(st.just(rest) | unrelated.filter(lambda other: other["type"] != "hash")))
     for key in draw(st.lists(st.sampled_from(WRONG_TYPES), max_size=2, unique=True)):
         add(0, key, draw(unrelated.filter(lambda other, key=key: other["type"] not in RIGHT_TYPE[key])))
