@@ -21,5 +21,10 @@ def test_anomalies_is_there_and_empty(migrated: Outcome) -> None:
 
 
 def test_no_old_table_is_left_under_its_old_name(migrated: Outcome) -> None:
-    """Assert that old tables are kept aside whole, and that no table of somebody else was dropped or redefined."""
+    """Assert that whoever asks for an old name learns that it is gone, and that a copy kept aside is whole."""
     migrated.passes("clickhouse.old-tables")
+
+
+def test_tables_of_others_are_as_they_were(migrated: Outcome) -> None:
+    """Assert that what belongs to nothing that is migrated keeps its definition and its rows, in every database."""
+    migrated.passes("clickhouse.unrelated")

@@ -24,3 +24,8 @@ def test_the_new_index_takes_writes_with_as_many_replicas_as_before(migrated: Ou
 def test_the_kept_copy_of_the_old_index_is_closed_to_writes(migrated: Outcome) -> None:
     """Assert that what a rollback would bring back cannot change until then."""
     migrated.passes("elasticsearch.old-index")
+
+
+def test_indices_of_others_are_as_they_were(migrated: Outcome) -> None:
+    """Assert that what belongs to nothing that is migrated keeps its mapping, its settings and its documents."""
+    migrated.passes("elasticsearch.unrelated")

@@ -47,7 +47,7 @@ BLIND_SPOTS: Mapping[str, str] = {
     "clickhouse.anomalies": "Rows that were there and were removed.",
     "clickhouse.old-tables": (
         "Whether a copy is kept aside at all: a migration of somebody else may keep its old data where it likes, and "
-        "the rollback has to prove that it did. Of tables that are none of ours, their rows."
+        "the rollback has to prove that it did."
     ),
     "clickhouse.comments": _ROW_CHECK,
     "clickhouse.eaos_metrics": _ROW_CHECK,
@@ -56,6 +56,7 @@ BLIND_SPOTS: Mapping[str, str] = {
     "clickhouse.quarantine.eaos_metrics": _SET_ASIDE,
     "clickhouse.archive.comments": _ARCHIVE,
     "clickhouse.archive.eaos_metrics": _ARCHIVE,
+    "clickhouse.unrelated": "Rows of a table that the dataset does not hold: of such a table only the definition.",
     # ----------------------------------------------------------------------------------------------- Elasticsearch
     "elasticsearch.comments": (
         "How a document's JSON is written, its version and its sequence number. It reads the stored `_source`: what a "
@@ -68,6 +69,7 @@ BLIND_SPOTS: Mapping[str, str] = {
     "elasticsearch.mapping": "Documents, and index templates that would shape the next index.",
     "elasticsearch.settings": "Analysis settings and whatever else the contract does not name of the new index.",
     "elasticsearch.old-index": "Whether a copy is kept at all: the rollback has to prove that something was.",
+    "elasticsearch.unrelated": "Documents of an index that the dataset does not hold; templates and pipelines.",
     # ------------------------------------------------------------------------------------------------ across stores
     "cross.ids": "A comment that is missing on both sides alike: the checks of each store see it.",
     "cross.values": (

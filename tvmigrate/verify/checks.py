@@ -15,6 +15,7 @@ from tvmigrate.verify import (
     rollback_clickhouse,
     rollback_elasticsearch,
     rollback_redis,
+    unrelated,
 )
 from tvmigrate.verify.check import REGISTRY
 
@@ -24,6 +25,7 @@ MODULES = (
     clickhouse,
     elasticsearch_schema,
     elasticsearch,
+    unrelated,
     cross,
     cross_programs,
     expected,

@@ -222,8 +222,8 @@ OLD_TABLES = Check(
     Phase.MIGRATION,
     Store.CLICKHOUSE,
     Rule.CLICKHOUSE_SCHEMA,
-    "Assert that no old table is left under its old name (or, with --old kept, is there whole), that a copy kept aside "
-    "holds just the old rows, and that no other table was dropped or redefined.",
+    "Assert that no old table is left under its old name (or, with --old kept, is there whole), and that a copy kept "
+    "aside holds just the old rows.",
 )
 
 
@@ -241,10 +241,6 @@ def old_tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
             compare_old_rows(context, sheet, table, name)
         for name in sorted(live.keys() - before.keys() - set(kept)):
             _empty_copy(context, sheet, table, live[name])
-    ours = {table.name for table in (*old.TABLES, *new.TABLES, *new.OWN_TABLES)}
-    for name in sorted(before.keys() - ours):
-        sheet.saw()
-        _untouched(sheet, name, before[name], live.get(name))
 
 
 def _empty_copy(context: Context, sheet: Sheet, table: Table, live: LiveTable) -> None:
@@ -293,27 +289,3 @@ def _under_old_name(context: Context, sheet: Sheet, live: Mapping[str, LiveTable
             sheet.find(
                 Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=f"{old.DATABASE}.{name}")
             )
-
-
-def _untouched(sheet: Sheet, name: str, before: Mapping[str, Any], live: LiveTable | None) -> None:
-    whole = f"{old.DATABASE}.{name}"
-    if live is None:
-        note = f"{whole} is gone. It belongs to nothing that the migration maps, so it has to stay as it was."
-        sheet.find(Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=whole))
-        return
-    created = before.get("create_table_query")
-    if created is not None and created != live.create:
-        note = f"{whole} was redefined. It belongs to nothing that the migration maps, so it has to stay as it was."
-        sheet.find(
-            Finding(
-                Store.CLICKHOUSE,
-                Rule.CLICKHOUSE_SCHEMA,
-                Direction.CHANGED,
-                note,
-                old=whole,
-                new=whole,
-                field="create_table_query",
-                expected=created,
-                actual=live.create,
-            )
-        )

@@ -1,0 +1,152 @@
+"""Whether a live index holds just the documents that it held before anything began, whatever their fields are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tvmigrate.contract import exact_json
+from tvmigrate.contract.outcome import Rule, Store, Unmappable
+from tvmigrate.verify.check import Sheet
+from tvmigrate.verify.compare import ABSENT, differences, plain_number, shown
+from tvmigrate.verify.context import Context
+from tvmigrate.verify.elasticsearch_live import by_ids, scan
+from tvmigrate.verify.findings import Direction, Finding
+from tvmigrate.verify.spool import Spool
+
+# What Elasticsearch gives an index itself (contract §3, Rollback).
+_OWN_SETTINGS = ("index.uuid", "index.creation_date", "index.provided_name", "index.routing_partition_size")
+_OWN_PREFIXES = ("index.version.", "index.resize.")
+_BLOCK = "index.blocks."
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """Why an index has to hold what it held: the rule that findings name, and the sentence that they end in."""
+
+    rule: Rule
+    says: str
+
+    def finding(self, direction: Direction, note: str, **where: Any) -> Finding:
+        """Return a finding by this rule."""
+        return Finding(Store.ELASTICSEARCH, self.rule, direction, note, **where)
+
+
+def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> None:
+    """Find how the documents of a live index differ from those of the dataset's, by digest, then field by field."""
+    client = context.clients.elasticsearch
+    schema = """
+        CREATE TABLE expected (id TEXT PRIMARY KEY, digest BLOB, source TEXT);
+        CREATE TABLE live (id TEXT, digest BLOB)"""
+    with Spool(schema) as spool:
+        spool.add(
+            "INSERT OR REPLACE INTO expected VALUES (?, ?, ?)",
+            ((d.id, _digest(_parsed(d.source)), d.source.encode("utf-8", "surrogatepass"))
+             for d in context.reference.dataset.documents(index)),
+        )  # fmt: skip
+        sheet.old_side_has(spool.number("SELECT count(*) FROM expected"))
+        if not client.indices.exists(index=index):
+            note = f"There is no index {index}, so none of its documents is there."
+            sheet.find(law.finding(Direction.MISSING, note, old=index, new=index, field="index", expected=index))
+            return
+        client.indices.refresh(index=index)  # so that a search sees what was written last
+        spool.add(
+            "INSERT INTO live VALUES (?, ?)", ((hit["_id"], _digest(hit["_source"])) for hit in scan(client, index))
+        )
+        sheet.saw(max(spool.number(f"SELECT count(*) FROM {side}") for side in ("expected", "live")))
+        spool.run("CREATE INDEX live_id ON live (id)")
+        missing = "SELECT id FROM expected WHERE id NOT IN (SELECT id FROM live) ORDER BY id"
+        for (name,) in spool.rows(missing):
+            note = f"The document {name} of {index} is not there. {law.says}"
+            sheet.find(
+                law.finding(Direction.MISSING, note, old=name, new=f"{index} {name}", field="_id", expected=name)
+            )
+        for (name,) in spool.rows("SELECT id FROM live WHERE id NOT IN (SELECT id FROM expected) ORDER BY id"):
+            note = f"The document {name} of {index} was not there before the migration."
+            sheet.find(law.finding(Direction.EXTRA, note, new=f"{index} {name}", field="_id", actual=name))
+        changed = "SELECT e.id FROM expected e JOIN live l ON e.id = l.id WHERE e.digest <> l.digest ORDER BY e.id"
+        for hit in by_ids(client, index, (name for (name,) in spool.rows(changed))):
+            found = spool.one("SELECT source FROM expected WHERE id = ?", (hit["_id"],))
+            wanted = _parsed(found[0].decode("utf-8", "surrogatepass")) if found else ABSENT
+            for path, one, other in differences(wanted, hit["_source"]):
+                note = f"{path or 'The _source'} of the document {hit['_id']} of {index} is not what it was."
+                sheet.find(
+                    law.finding(
+                        Direction.CHANGED, note, old=hit["_id"], new=f"{index} {hit['_id']}", field=path or "_source",
+                        expected=shown(one), actual=shown(other),
+                    )
+                )  # fmt: skip
+
+
+def definition_findings(
+    name: str, wanted: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]], law: Law
+) -> Iterator[Finding]:
+    """Yield how an index differs from what it was in aliases, mappings and settings; `live` is `live_indices`."""
+    found = live.get(name)
+    if found is None:
+        behind = sorted(index for index, body in live.items() if name in body["aliases"])
+        what = f"is an alias on {', '.join(behind)}" if behind else "is not there"
+        note = f"{name} was an index and {what}. {law.says}"
+        yield law.finding(
+            Direction.MISSING, note, old=name, new=name, field="index", expected=name, actual=behind or None
+        )
+        return
+    parts = (
+        ("aliases", wanted["aliases"], found["aliases"]),
+        ("mappings", wanted["mappings"], found["mappings"]),
+        ("settings", _settings(wanted["settings"]), _settings(found["settings"])),
+    )
+    for part, one, other in parts:
+        for path, expected, actual in differences(one, other, part):
+            note = f"{path} of the index {name} is not what it was{_why(path, expected)}."
+            yield law.finding(
+                Direction.SCHEMA, note, old=name, new=name, field=path, expected=shown(expected), actual=shown(actual)
+            )
+
+
+def _why(path: str, expected: Any) -> str:
+    """Return what `_clone` does to a setting that it is known to change."""
+    if _BLOCK in path and expected is ABSENT:
+        return "; its write block was not lifted, and a clone keeps the one that it was made under"
+    if path.endswith(".number_of_replicas"):
+        return "; a clone gets one replica unless number_of_replicas is said"
+    return ""
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a rollback brings back; a block that is `false` is none."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in _OWN_SETTINGS
+        and not name.startswith(_OWN_PREFIXES)
+        and not (name.startswith(_BLOCK) and str(value).lower() == "false")
+    }
+
+
+def _parsed(text: str) -> Any:
+    """Return the JSON of a source; what the rules refuse (a key twice, half a surrogate) as Python reads it."""
+    try:
+        return exact_json.parse(text)
+    except Unmappable:
+        return json.loads(text)
+
+
+def _digest(source: Any) -> bytes:
+    return hashlib.blake2b(json.dumps(_canonical(source), sort_keys=True).encode(), digest_size=16).digest()
+
+
+def _canonical(value: Any) -> Any:
+    """Return JSON that is the same text where `compare.same` calls two values the same."""
+    if isinstance(value, dict):
+        return {name: _canonical(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_canonical(inner) for inner in value]
+    if isinstance(value, str | bool) or value is None:
+        return value
+    number = plain_number(value)
+    whole = isinstance(number, float) and number.is_integer() and abs(number) < 2**63 and str(number) != "-0.0"
+    return int(number) if whole else number
