@@ -48,11 +48,15 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An expected row and what is there: a pair with the fields that differ, or one side alone."""
+    """An expected row and what is there: a pair with the fields that differ, or one side alone.
+
+    `copies` is given where a row is there, and not as often as it should: how often it should, and how often it is.
+    """
 
     expected: Row | None
     actual: Row | None
     fields: tuple[str, ...] = ()
+    copies: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +145,21 @@ class Comparison:
 
     def _pair(self, expected: Counter[Row], group: Iterator[Row]) -> Iterator[Difference]:
         """Pair the rows of one key: equal ones first, then each of the others with the one most like it."""
+        due = dict(expected)
         room = expected.total()
+        surplus: Counter[Row] = Counter()
         unequal: list[Row] = []
         for row in group:
             if expected[row] > 0:
                 expected[row] -= 1
+            elif row in due:
+                surplus[row] += 1
             elif len(unequal) < room:
                 unequal.append(row)
             else:
                 yield Difference(None, row)
+        for row in surplus.elements():
+            yield Difference(None, row, copies=(due[row], due[row] + surplus[row]))
         left = list(expected.elements())
         while left and unequal:
             row = unequal.pop()
@@ -159,8 +169,9 @@ class Comparison:
             fields = self.shape.differing(mate, row)
             if fields:
                 yield Difference(mate, row, fields)
+        found = {row: due[row] - count for row, count in expected.items()}
         for row in left:
-            yield Difference(row, None)
+            yield Difference(row, None, copies=(due[row], found[row]) if found[row] else None)
         for row in unequal:
             yield Difference(None, row)
 
@@ -188,15 +199,14 @@ class _Alone:
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
-        self._held: dict[bool, list[Row]] = {True: [], False: []}
+        self._held: dict[bool, list[Difference]] = {True: [], False: []}
 
     def take(self, difference: Difference) -> Iterator[Difference]:
         """Yield `difference` at once, unless it is one to be held."""
         missing = difference.actual is None
-        row = difference.expected if missing else difference.actual
         one_sided = difference.expected is None or missing
-        if row is not None and one_sided and len(self._held[missing]) < HELD:
-            self._held[missing].append(row)
+        if one_sided and len(self._held[missing]) < HELD:
+            self._held[missing].append(difference)
         else:
             yield difference
 
@@ -204,22 +214,22 @@ class _Alone:
         """Yield what was held, as pairs where it can be."""
         missing, extra = self._held[True], self._held[False]
         for moved in self._shape.key:
-            waiting: dict[Row, list[Row]] = {}
-            for row in extra:
-                waiting.setdefault(self._without(moved, row), []).append(row)
+            waiting: dict[Row, list[Difference]] = {}
+            for alone in extra:
+                waiting.setdefault(self._without(moved, alone.actual), []).append(alone)
             unpaired = []
-            for row in missing:
-                mates = waiting.get(self._without(moved, row))
+            for alone in missing:
+                mates = waiting.get(self._without(moved, alone.expected))
                 if mates:
-                    yield Difference(row, mates.pop(), (moved,))
+                    yield Difference(alone.expected, mates.pop().actual, (moved,))
                 else:
-                    unpaired.append(row)
-            missing, extra = unpaired, [row for rows in waiting.values() for row in rows]
-        yield from (Difference(row, None) for row in missing)
-        yield from (Difference(None, row) for row in extra)
+                    unpaired.append(alone)
+            missing, extra = unpaired, [alone for many in waiting.values() for alone in many]
+        yield from missing
+        yield from extra
 
-    def _without(self, moved: str, row: Row) -> Row:
-        named = zip(self._shape.names, row, strict=True)
+    def _without(self, moved: str, row: Row | None) -> Row:
+        named = zip(self._shape.names, row or (), strict=True)
         return tuple(_rounded(text) if name in self._shape.tolerant else text for name, text in named if name != moved)
 
 

@@ -154,13 +154,15 @@ def _findings(subject: Subject, shape: Shape, difference: Difference) -> list[Fi
     store = Store.CLICKHOUSE
     if expected is None:
         name = subject.new_name(actual or {})
-        note = (
-            f"{name} comes from no old record: no row of the old table maps to it, or not as often as it stands there."
-        )
+        if difference.copies is not None:
+            return [_copies(subject, Direction.EXTRA, actual or {}, difference.copies)]
+        note = f"{name} comes from no old record: no row of the old table maps to it."
         return [Finding(store, subject.rule, Direction.EXTRA, note, new=name, actual=actual)]
     old_name = subject.old_name(expected)
     if actual is None:
         name = subject.new_name(expected)
+        if difference.copies is not None:
+            return [_copies(subject, Direction.MISSING, expected, difference.copies)]
         note = f"{name} is missing: the old table has a row that maps to it."
         return [Finding(store, subject.rule, Direction.MISSING, note, old=old_name, new=name, expected=expected)]
     name = subject.new_name(actual)
@@ -178,6 +180,25 @@ def _findings(subject: Subject, shape: Shape, difference: Difference) -> list[Fi
         )
         for field in difference.fields
     ]
+
+
+def _copies(subject: Subject, direction: Direction, record: Mapping[str, Any], copies: tuple[int, int]) -> Finding:
+    due, found = copies
+    name = subject.new_name(record)
+    why = (
+        "an INSERT that is sent again writes its rows again"
+        if found > due
+        else "the old rows are equal, and each of them is a record"
+    )
+    note = f"{name} is there {_times(found)}, and should be {_times(due)}: {why}."
+    return Finding(
+        Store.CLICKHOUSE, subject.rule, direction, note, old=subject.old_name(record), new=name, field="copies",
+        expected=due, actual=found,
+    )  # fmt: skip
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def _record(shape: Shape, row: Row | None) -> dict[str, Any] | None:

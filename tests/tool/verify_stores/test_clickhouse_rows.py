@@ -51,16 +51,29 @@ def test_a_dropped_row_is_missing_and_has_no_fate(world: World) -> None:
 def test_of_a_row_that_stood_twice_one_is_not_enough(world: World) -> None:
     with remade(world, RAW, where="1 LIMIT 1 BY comment_id"):
         finding = only(world.judge("clickhouse.comments"), "clickhouse.comments")
-    assert facts(finding)[:2] == ("missing", "raw_comments agg-4")
+    assert facts(finding) == ("missing", "raw_comments agg-4", "copies", 2, 1)
+    assert finding.note == (
+        "raw_comments agg-4 is there once, and should be twice: the old rows are equal, and each of them is a record."
+    )
+    assert [lost.old for lost in world.book.lost(Rule.CLICKHOUSE_COMMENTS)] == ["comments agg-4"]
 
 
-def test_a_doubled_row_is_extra(world: World) -> None:
+def test_of_a_row_that_stood_twice_none_is_missing_as_a_whole(world: World) -> None:
+    with remade(world, RAW, where="comment_id != 'agg-4'"):
+        findings = found(world.judge("clickhouse.comments"), "clickhouse.comments")
+    assert [facts(finding)[:3] for finding in findings] == [("missing", "raw_comments agg-4", None)] * 2
+
+
+def test_a_doubled_row_is_told_with_how_often_it_is_there(world: World) -> None:
     with remade(world, RAW):
         world.state.sql(
             "INSERT INTO tv_analytics.raw_comments SELECT * FROM pristine.raw_comments WHERE comment_id = 'ch-topics'"
         )
         finding = only(world.judge("clickhouse.comments"), "clickhouse.comments")
-    assert facts(finding)[:2] == ("extra", "raw_comments ch-topics")
+    assert facts(finding) == ("extra", "raw_comments ch-topics", "copies", 1, 2)
+    assert finding.note == (
+        "raw_comments ch-topics is there twice, and should be once: an INSERT that is sent again writes its rows again."
+    )
 
 
 def test_a_row_added_twice_is_extra_twice_though_an_xor_would_not_see_it(world: World) -> None:
@@ -70,7 +83,7 @@ def test_a_row_added_twice_is_extra_twice_though_an_xor_would_not_see_it(world: 
             " FROM pristine.raw_comments ARRAY JOIN [1, 2] AS copy WHERE comment_id = 'ch-topics'"
         )
         findings = found(world.judge("clickhouse.comments"), "clickhouse.comments")
-    assert [facts(finding)[:2] for finding in findings] == [("extra", "raw_comments ch-topics")] * 2
+    assert [facts(finding) for finding in findings] == [("extra", "raw_comments ch-topics", "copies", 1, 3)] * 2
 
 
 def test_a_quarantined_row_that_was_written_all_the_same_is_extra(world: World) -> None:
