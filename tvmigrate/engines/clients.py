@@ -17,6 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL, Endpoints
 from tvmigrate.engines.errors import EngineUnreachable, UnsupportedVersion
+from tvmigrate.engines.whole_answers import require_whole_answers
 from tvmigrate.errors import UsageError
 
 CONNECT_SECONDS = 5
@@ -121,6 +122,7 @@ class Clients:
         Raises:
             UsageError: a URL is malformed.
             EngineUnreachable: ClickHouse does not answer or refuses the user.
+            ResultsCut: ClickHouse's user has settings that cut results short, and may not change them.
         """
         self._endpoints = endpoints
         self._timeout = timeout
@@ -132,6 +134,7 @@ class Clients:
             opened.callback(self.elasticsearch.close)
             try:
                 self.clickhouse = open_clickhouse(endpoints.clickhouse, timeout)
+                require_whole_answers(self.clickhouse)
             except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
                 raise _unreachable([("clickhouse", endpoints.clickhouse, error)]) from error
             opened.callback(self.clickhouse.close)
@@ -160,6 +163,15 @@ class Clients:
         self.close()
 
 
+def unreachable(endpoints: Endpoints) -> dict[str, Exception]:
+    """Ask each store for its version; return what went wrong by store, nothing where all of them answer in 5 s.
+
+    Raises:
+        UsageError: a URL is malformed.
+    """
+    return _ask_versions(endpoints)[1]
+
+
 def check_reachable(endpoints: Endpoints) -> dict[str, str]:
     """Ask each store for its version, and return them by store: `redis`, `clickhouse`, `elasticsearch`.
 
@@ -168,14 +180,35 @@ def check_reachable(endpoints: Endpoints) -> dict[str, str]:
         EngineUnreachable: one or more do not answer or refuse the user; all of them are named.
         UnsupportedVersion: one or more have a version that the tool does not work with.
     """
-    asked: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+    versions, failed = _ask_versions(endpoints)
+    urls = {store: url for store, url, _ in _asked(endpoints)}
+    if failed:
+        away = [(store, urls[store], error) for store, error in failed.items()]
+        raise _unreachable(away) from away[0][2]
+    too_old = [
+        f"{store} at {masked(url)} is {versions[store]}; supported is {_range(store)}."
+        for store, url in urls.items()
+        if not supported(store, versions[store])
+    ]
+    if too_old:
+        raise UnsupportedVersion(
+            f"{' '.join(too_old)} Nothing was read or changed; point the tool at a supported server."
+        )
+    return versions
+
+
+def _asked(endpoints: Endpoints) -> tuple[tuple[str, str, Callable[[str], str]], ...]:
+    return (
         ("redis", endpoints.redis, redis_version),
         ("clickhouse", endpoints.clickhouse, clickhouse_version),
         ("elasticsearch", endpoints.elasticsearch, elasticsearch_version),
     )
+
+
+def _ask_versions(endpoints: Endpoints) -> tuple[dict[str, str], dict[str, Exception]]:
     versions: dict[str, str] = {}
-    failed: list[tuple[str, str, Exception]] = []
-    for store, url, ask in asked:
+    failed: dict[str, Exception] = {}
+    for store, url, ask in _asked(endpoints):
         try:
             versions[store] = ask(url)
         except (
@@ -187,19 +220,8 @@ def check_reachable(endpoints: Endpoints) -> dict[str, str]:
             urllib3.exceptions.HTTPError,
             OSError,
         ) as error:
-            failed.append((store, url, error))
-    if failed:
-        raise _unreachable(failed) from failed[0][2]
-    too_old = [
-        f"{store} at {masked(url)} is {versions[store]}; supported is {_range(store)}."
-        for store, url, _ in asked
-        if not supported(store, versions[store])
-    ]
-    if too_old:
-        raise UnsupportedVersion(
-            f"{' '.join(too_old)} Nothing was read or changed; point the tool at a supported server."
-        )
-    return versions
+            failed[store] = error
+    return versions, failed
 
 
 def redis_version(url: str) -> str:
@@ -211,7 +233,7 @@ def redis_version(url: str) -> str:
 
 def clickhouse_version(url: str) -> str:
     """Return the version of the ClickHouse at `url`; raises ClickHouseError, OSError."""
-    client = open_clickhouse(url)
+    client = open_clickhouse(url, CONNECT_SECONDS)
     try:
         return str(client.server_version)
     finally:

@@ -1,0 +1,92 @@
+"""ClickHouse answers that are whole or an error: none may be cut short without anybody knowing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import urllib3
+from clickhouse_connect.driver.client import Client as ClickHouse
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from tvmigrate.contract.layout import literal
+from tvmigrate.engines.errors import EngineError
+
+# Settings that let the server leave out rows, and what they are where it leaves out none.
+# https://clickhouse.com/docs/operations/settings/query-complexity, https://clickhouse.com/docs/operations/settings/settings
+_WHOLE = {
+    "limit": "0",
+    "offset": "0",
+    "result_overflow_mode": "throw",
+    "read_overflow_mode": "throw",
+    "read_overflow_mode_leaf": "throw",
+    "timeout_overflow_mode": "throw",
+    "timeout_overflow_mode_leaf": "throw",
+    "group_by_overflow_mode": "throw",
+    "sort_overflow_mode": "throw",
+    "distinct_overflow_mode": "throw",
+    "set_overflow_mode": "throw",
+    "join_overflow_mode": "throw",
+    "transfer_overflow_mode": "throw",
+    "skip_unavailable_shards": "0",
+    "additional_result_filter": "",
+    "use_query_cache": "0",
+}
+
+
+class ResultsCut(EngineError):  # noqa: N818 - it says what happened, as in `errors`
+    """A server is set to leave out rows, and cannot be asked not to."""
+
+
+class FramedPool:
+    """A urllib3 pool that refuses answers which do not say where they end.
+
+    Python's http.client takes a connection that ends within the headers for the headers' end; what is left then is a
+    good answer without a body, which the driver takes for one without rows.
+    """
+
+    def __init__(self, pool: urllib3.PoolManager) -> None:
+        self._pool = pool
+
+    def request(self, method: str, url: str, **options: Any) -> Any:
+        """Send a request; raises urllib3's ProtocolError if the answer was cut within its headers."""
+        response = self._pool.request(method, url, **options)
+        chunked = response.headers.get("transfer-encoding", "").lower() == "chunked"
+        if not chunked and not response.headers.get("content-length", "").isdigit():
+            response.close()
+            raise urllib3.exceptions.ProtocolError("the answer was cut within its headers: it does not say its length")
+        return response
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+
+def require_whole_answers(client: ClickHouse) -> None:
+    """See that `client` gets whole answers: with their length, and from queries that leave out no rows.
+
+    Raises:
+        ResultsCut: the user's settings let the server leave out rows, and may not be changed.
+        ClickHouseError, OSError: the server does not answer.
+    """
+    client.http = FramedPool(client.http)  # type: ignore[attr-defined]
+    names = ", ".join(map(literal, _WHOLE))
+    # These two do not show in system.settings; a user who may change nothing may say what already is.
+    for name in ("limit", "offset"):
+        _set_whole(client, name, "not 0")
+    for name, value in client.query(f"SELECT name, value FROM system.settings WHERE name IN ({names})").result_rows:
+        if str(value) != _WHOLE[name]:
+            _set_whole(client, name, repr(value))
+
+
+def _set_whole(client: ClickHouse, name: str, value: str) -> None:
+    try:
+        client.set_client_setting(name, _WHOLE[name])
+        # The driver leaves off what the server said it had when the client was opened; put it there as it stands.
+        client.params[name] = _WHOLE[name]  # type: ignore[attr-defined]
+        client.query("SELECT 1")
+    except ClickHouseError as refused:
+        why = " ".join(str(refused).split())[:300]
+        raise ResultsCut(
+            f"ClickHouse's user has the setting {name} = {value}, which lets it cut results short without an error, "
+            f"and may not set it to {_WHOLE[name]!r}: {why} Nothing can be told of such results; name a user without "
+            "that setting in CLICKHOUSE_URL."
+        ) from refused
