@@ -24,7 +24,7 @@ MAPPINGS = {"dynamic": "false"}
 OTHER_TABLES = {
     "sessions": (
         "CREATE TABLE sessions (id UInt64, `a user` String, at DateTime64(6)) ENGINE = ReplacingMergeTree ORDER BY id",
-        [{"id": 1, "a user": "thí sinh 3", "at": "2025-11-20 06:05:00.000001"}, {"id": 1, "the user": "", "at": 0}],
+        [{"id": 1, "a user": "thí sinh 3", "at": "2025-11-20 06:05:00.000001"}, {"id": 1, "a user": "", "at": 0}],
     ),
     "comments_backup": (
         "CREATE TABLE comments_backup (comment_id String, entity LowCardinality(String)) ENGINE = Log",
