@@ -100,7 +100,7 @@ def unrelated_index_got_a_document(site: Site) -> Plant:
     """A document was written into an index that belongs to nothing that is migrated."""
     index = first(_indices(site), "index that is none of ours and has documents")
     site.clients.elasticsearch.index(index=index, id="comment-astray", document={}, refresh=True)
-    yield ["comment-astray"]
+    yield [f"{index} comment-astray"]
     site.clients.elasticsearch.delete(index=index, id="comment-astray", refresh=True)
 
 
