@@ -192,7 +192,7 @@ def _elasticsearch_expected(context: Context, spool: Spool) -> Iterator[Facts]:
 def _elasticsearch_live(context: Context) -> Iterator[Facts]:
     if target(context.clients.elasticsearch).indices:
         for hit in scan(context.clients.elasticsearch, new.ALIAS):
-            yield _document_facts(ES_LIVE, hit["_id"], hit["_source"])
+            yield _document_facts(ES_LIVE, hit["_id"], hit.get("_source", {}))
 
 
 def _document_facts(side: int, name: str, source: Mapping[str, Any]) -> Facts:

@@ -13,6 +13,7 @@ from tvmigrate.contract.outcome import Mapped, Quarantined, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.verify.compare import ABSENT, same, shown
 from tvmigrate.verify.context import Context
+from tvmigrate.verify.findings import Direction
 
 Outcome = Mapped[rules.Document] | Quarantined
 _NUMBERS = frozenset(name for name, body in new.INDEX.mappings["properties"].items() if body["type"] == "float")
@@ -44,12 +45,32 @@ def plain_digest(source: Mapping[str, Any]) -> bytes:
     return hashlib.blake2b(json.dumps(source, sort_keys=True).encode(), digest_size=16).digest()
 
 
-def differing_fields(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (field, expected, actual) of each field that differs, as a finding holds values; None where absent."""
+def differing_fields(
+    expected: Mapping[str, Any], actual: Mapping[str, Any]
+) -> Iterator[tuple[str, Direction, Any, Any]]:
+    """Yield (field, direction, expected, actual) of each field that differs, as a finding holds values; None: absent.
+
+    A list that lacks items, and has the others in their order, is `missing`; one with more is `extra`.
+    """
     for name in expected.keys() | actual.keys():
         one, other = expected.get(name, ABSENT), actual.get(name, ABSENT)
         if one is ABSENT or other is ABSENT or not same(_canonical(name, one), _canonical(name, other)):
-            yield name, shown(one), shown(other)
+            yield name, _direction(one, other), shown(one), shown(other)
+
+
+def _direction(one: Any, other: Any) -> Direction:
+    both = isinstance(one, list) and isinstance(other, list)
+    if other is ABSENT or (both and _within(other, one)):
+        return Direction.MISSING
+    if one is ABSENT or (both and _within(one, other)):
+        return Direction.EXTRA
+    return Direction.CHANGED
+
+
+def _within(part: list[Any], whole: list[Any]) -> bool:
+    """Return whether `part` is `whole` without some of its items."""
+    rest = iter(whole)
+    return len(part) < len(whole) and all(any(same(item, other) for other in rest) for item in part)
 
 
 def _canonical(name: str, value: Any) -> Any:

@@ -51,10 +51,9 @@ def alias(context: Context, sheets: Mapping[str, Sheet]) -> None:
         return
     if list(found.indices) != [wanted]:
         note = f"The alias {new.ALIAS} is on {', '.join(found.indices)}, and should be on {wanted} alone."
+        direction = Direction.EXTRA if wanted in found.indices else Direction.CHANGED
         sheet.find(
-            _finding(
-                Direction.SCHEMA, note, new=new.ALIAS, field="alias", expected=[wanted], actual=list(found.indices)
-            )
+            _finding(direction, note, new=new.ALIAS, field="alias", expected=[wanted], actual=list(found.indices))
         )
     for index, own in found.indices.items():
         for name, value in own.items():
@@ -166,7 +165,9 @@ def _compare_copy(context: Context, sheet: Sheet, index: str) -> None:
             ((document.id, plain_digest(json.loads(document.source))) for document in old_documents),
         )
         hits = scan(context.clients.elasticsearch, index)
-        spool.add("INSERT INTO live VALUES (?, ?)", ((hit["_id"], plain_digest(hit["_source"])) for hit in hits))
+        spool.add(
+            "INSERT INTO live VALUES (?, ?)", ((hit["_id"], plain_digest(hit.get("_source", {}))) for hit in hits)
+        )
         sheet.saw(spool.number("SELECT count(*) FROM live"))
         unequal = """
             SELECT id, max(mine), max(theirs) FROM (

@@ -66,7 +66,7 @@ def elasticsearch(context: Context, sheets: Mapping[str, Sheet]) -> None:
         sheet.saw(len(batch))
         hits: dict[str, list[Any]] = {line.body["_id"]: [] for line in batch}
         for hit in by_ids(client, new.ALIAS, iter(hits)) if there else ():
-            hits[hit["_id"]].append(hit["_source"])
+            hits[hit["_id"]].append(hit.get("_source", {}))
         for line in batch:
             for finding in _document(line, hits[line.body["_id"]]):
                 sheet.find(finding)

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from tvmigrate.verify.faults import (
+    across_stores,
     clickhouse_comments,
     clickhouse_derived,
+    clickhouse_old,
     clickhouse_records,
     clickhouse_schema,
+    clickhouse_set_aside,
+    elasticsearch_documents,
+    elasticsearch_fields,
+    elasticsearch_index,
+    elasticsearch_kept,
     redis_migrated,
     unrelated,
 )
 from tvmigrate.verify.faults.model import CATALOGUE
 
-MODULES = (redis_migrated, clickhouse_records, clickhouse_comments, clickhouse_derived, clickhouse_schema, unrelated)
+MODULES = (
+    redis_migrated,
+    clickhouse_records,
+    clickhouse_comments,
+    clickhouse_derived,
+    clickhouse_schema,
+    clickhouse_old,
+    clickhouse_set_aside,
+    unrelated,
+    elasticsearch_documents,
+    elasticsearch_fields,
+    elasticsearch_index,
+    elasticsearch_kept,
+    across_stores,
+)
 
 __all__ = ["CATALOGUE", "MODULES"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tvmigrate.verify.faults.model import AnyOf, Fault, Finds, Key
-from tvmigrate.verify.findings import CheckResult, Finding, State
+from tvmigrate.verify.findings import CheckResult, Direction, Finding, State
 
 BY_HAND = "expected."  # checks that see with another eye what other checks see, wherever somebody wrote it down
 
@@ -74,7 +74,9 @@ Declared = Sequence[tuple[Finds, Key]]
 def _lacking(declared: Declared, failed: Sequence[CheckResult]) -> Iterator[str]:
     """Yield a sentence for each declared finding that no check told."""
     for finds, key in declared:
-        told = [finding for result in failed if result.id == finds.check for finding in result.findings]
+        if finds.if_any:
+            continue
+        told = [finding for result in failed if result.id == finds.check for finding in _findings(result)]
         fitting = [finding for finding in told if _fits(finds, finding)]
         for name in sorted(key) if isinstance(key, frozenset) else [key]:
             if not any(_is_of(name, finding) for finding in fitting):
@@ -84,7 +86,7 @@ def _lacking(declared: Declared, failed: Sequence[CheckResult]) -> Iterator[str]
 def _outside(declared: Declared, failed: Sequence[CheckResult]) -> Iterator[str]:
     """Yield a sentence for each told finding that is not declared."""
     for result in failed:
-        for finding in result.findings:
+        for finding in _findings(result):
             if result.id.startswith(BY_HAND):
                 fits = any(_is_of(key, finding, loosely=True) for _, key in declared)
             else:
@@ -98,8 +100,15 @@ def _outside(declared: Declared, failed: Sequence[CheckResult]) -> Iterator[str]
                     f"not declared: {result.id}: {finding.direction} ({finding.store}, {finding.rule}), of {place}, "
                     f"field {finding.field}: {finding.note}"
                 )
-        if result.error is not None:
+        if result.findings and result.error is not None:
             yield f"not declared: {result.error}"
+
+
+def _findings(result: CheckResult) -> tuple[Finding, ...]:
+    """Return what a failed check found; one that examined nothing, where there should be something, misses it all."""
+    if result.findings or result.error is None:
+        return result.findings
+    return (Finding(result.store, result.rule, Direction.MISSING, result.error),)
 
 
 def _fits(finds: Finds, finding: Finding) -> bool:

@@ -15,8 +15,10 @@ from tvmigrate.verify.exits import MIGRATION_EXIT, ROLLBACK_EXIT
 from tvmigrate.verify.faults.site import Site
 from tvmigrate.verify.findings import Direction, Phase
 from tvmigrate.verify.job import Job
+from tvmigrate.verify.rehearsal import SECOND_LOOKS
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SECOND_LOOK = re.compile("|".join(rf"{re.escape(suffix)}$" for suffix in SECOND_LOOKS))
 
 
 class AnyOf(StrEnum):
@@ -38,18 +40,21 @@ Change = Callable[[Job], Job]
 class Finds:
     """One finding that a fault declares: which check tells it, in which direction, of which field, by which rule.
 
-    `rule` is the check's own unless given. `field` None means the record as a whole.
+    `rule` is the check's own unless given. `field` None means the record as a whole. With `if_any` it depends on the
+    data whether there is such a finding: it may be told, and is not demanded. `check` may be that of a second look: its
+    id and what a rehearsal adds to it, such as `rollback.redis.twice`.
     """
 
     check: str
     direction: Direction
     field: str | None = None
     rule: Rule | None = None
+    if_any: bool = False
 
     @property
     def asked(self) -> Check:
         """The check; KeyError if there is none of that id."""
-        return CHECKS[self.check]
+        return CHECKS[_SECOND_LOOK.sub("", self.check)]
 
     @property
     def named_rule(self) -> Rule:
@@ -108,12 +113,12 @@ class Catalogue:
             ValueError: it is declared wrongly: an id that is taken or not in kebab case, a check that does not exist,
                 no finding at all, the main finding of another fault, no sentence.
         """
-        unknown = [finds.check for finds in fault.finds if finds.check not in CHECKS]
+        unknown = [finds.check for finds in fault.finds if _SECOND_LOOK.sub("", finds.check) not in CHECKS]
         alike = [other.id for other in self.faults.values() if fault.finds and other.main == fault.main]
         wrong = {
             "its id is taken": fault.id in self.faults,
             "its id is not in kebab case": not _ID.fullmatch(fault.id),
-            "it finds nothing": not fault.finds,
+            "it finds nothing": not fault.finds or fault.finds[0].if_any,
             f"there is no check {', '.join(unknown)}": bool(unknown),
             f"it is like {', '.join(alike)}": bool(alike),
             "it says nothing": not fault.says.endswith("."),

@@ -152,10 +152,11 @@ def _require_pass(results: Sequence[CheckResult]) -> None:
 def _rehearse_wrongly(fault: Fault, job: Job) -> Outcome:
     """Rehearse a job whose commands are wrong."""
     began = time.monotonic()
-    changed = fault.change(job) if fault.change is not None else job
     try:
-        with Rehearsal(changed) as rehearsal:
+        with Rehearsal(fault.change(job) if fault.change is not None else job) as rehearsal:
             results = [*rehearsal.migrated(), *rehearsal.rolled_back()]
+    except NothingToPlant as nothing:
+        return Outcome(fault.id, Caught.NOT_PLANTED, (str(nothing),))
     except TvmigrateError as problem:
         return _error(fault, "rehearsing", problem)
     # A job that is wrong as a whole breaks whatever there is: which records, its findings need not say.
