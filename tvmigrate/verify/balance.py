@@ -8,7 +8,7 @@ from tvmigrate.contract import new
 from tvmigrate.contract.layout import literal, quoted
 from tvmigrate.contract.outcome import LEDGER_RULES, LedgerLine, Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
-from tvmigrate.verify.context import Context
+from tvmigrate.verify.context import Context, QuarantineKind
 from tvmigrate.verify.errors import VerificationError
 from tvmigrate.verify.findings import Direction, Finding, Phase
 from tvmigrate.verify.quarantine import SOURCES, is_there
@@ -66,23 +66,24 @@ def _unbalanced(line: LedgerLine, lost: int) -> Finding:
 
 
 def _unknown_sources(context: Context, sheet: Sheet) -> None:
-    """Find quarantine rows that belong to no rule's records."""
-    if not is_there(context, new.QUARANTINE.name):
-        return
+    """Find rows of the quarantine and of the archive that belong to no rule's records."""
     known = ", ".join(f"({literal(LEDGER_RULES[rule])}, {literal(source)})" for rule, source in SOURCES.items())
-    query = (
-        "SELECT toString(store), source, count(), any(record_key)"
-        f" FROM {quoted(new.DATABASE)}.{quoted(new.QUARANTINE.name)}"
-        f" WHERE (toString(store), source) NOT IN ({known}) GROUP BY store, source ORDER BY store, source"
-    )
-    for store, source, count, key in context.clients.clickhouse.query(query).result_rows:
-        note = (
-            f"{count} quarantine rows name the store {store!r} and the source {source!r}, which no old record has; "
-            "the source of a record is its old key prefix without the colon, its old table or its old index."
+    for table in new.OWN_TABLES:
+        if context.quarantine is QuarantineKind.NONE or not is_there(context, table.name):
+            continue
+        query = (
+            "SELECT toString(store), source, count(), any(record_key)"
+            f" FROM {quoted(new.DATABASE)}.{quoted(table.name)}"
+            f" WHERE (toString(store), source) NOT IN ({known}) GROUP BY store, source ORDER BY store, source"
         )
-        sheet.find(
-            Finding(
-                Store.CROSS, Rule.LEDGER_BALANCE, Direction.EXTRA, note, old=key, new=new.QUARANTINE.name,
-                field="source", actual=source,
+        for store, source, count, key in context.clients.clickhouse.query(query).result_rows:
+            note = (
+                f"{count} rows of {table.name} name the store {store!r} and the source {source!r}, which no old record "
+                "has; the source of a record is its old key prefix without the colon, its old table or its old index."
             )
-        )  # fmt: skip
+            sheet.find(
+                Finding(
+                    Store.CROSS, Rule.LEDGER_BALANCE, Direction.EXTRA, note, old=key, new=table.name,
+                    field="source", actual=source,
+                )
+            )  # fmt: skip

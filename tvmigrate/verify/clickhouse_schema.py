@@ -268,19 +268,32 @@ def _empty_copy(context: Context, sheet: Sheet, table: Table, live: LiveTable) -
         )  # fmt: skip
 
 
+def _left(context: Context, whole: str, live: LiveTable) -> Finding:
+    """Return the finding about what stands under the name of an old table: the table, or something else."""
+    store, rule, name = Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, old.COMMENTS.name
+    before = context.reference.baseline.tables.get(name, {}).get("engine", live.engine)
+    if live.engine != before:
+        note = (
+            f"A {live.engine} stands under the old name {whole}, which was a {before}. Nothing is left there: a "
+            "rollback needs the name, and who still reads it does not get the old columns and rows."
+        )
+        return Finding(
+            store, rule, Direction.EXTRA, note, old=whole, new=whole, field="engine", expected=None, actual=live.engine
+        )
+    note = (
+        f"{whole} is still there under its old name. After the migration its rows are in {new.RAW_COMMENTS.name} and "
+        f"the old table is kept as {new.kept_table(name, '…')}, or gone; a migration that is meant to leave it is "
+        "judged with --old kept."
+    )
+    return Finding(store, rule, Direction.EXTRA, note, old=whole)
+
+
 def _under_old_name(context: Context, sheet: Sheet, live: Mapping[str, LiveTable]) -> None:
     # Of the two only `comments` is free to stay: `eaos_metrics` is also the name of a new table.
     name = old.COMMENTS.name
     had = name in context.reference.dataset.tables
     if context.old_end_state is OldEndState.REMOVED and name in live:
-        note = (
-            f"{old.DATABASE}.{name} is still there under its old name. After the migration its rows are in "
-            f"{new.RAW_COMMENTS.name} and the old table is kept as {new.kept_table(name, '…')}, or gone; a migration "
-            "that is meant to leave it is judged with --old kept."
-        )
-        sheet.find(
-            Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.EXTRA, note, old=f"{old.DATABASE}.{name}")
-        )
+        sheet.find(_left(context, f"{old.DATABASE}.{name}", live[name]))
     elif context.old_end_state is OldEndState.KEPT and had:
         if name in live:
             compare_old_rows(context, sheet, old.COMMENTS, name)

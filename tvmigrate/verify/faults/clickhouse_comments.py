@@ -87,7 +87,7 @@ def comment_score_by_way_of_decimals(site: Site) -> Plant:
 
 @after_migration(
     _of_comment("engagement_score"),
-    incident="cityHash64(*) of a row with a NULL is NULL, and aggregates skip it: a digest of that sees no change there.",
+    incident="cityHash64(*) of a row with a NULL is NULL, and aggregates skip it: a digest sees no change there.",
 )
 def changed_only_beside_a_null(site: Site) -> Plant:
     """In a row whose eaos_score is NULL the engagement has the other sign."""

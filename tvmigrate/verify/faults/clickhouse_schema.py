@@ -113,7 +113,7 @@ def column_with_a_codec(site: Site) -> Plant:
 
 @after_migration(
     _schema(_METRICS, "partition by"),
-    incident="toYYYYMM of a column without a time zone goes by the server's: rows near midnight are in the partition of "
+    incident="toYYYYMM without a time zone goes by the server's: rows near midnight are in the partition of "
     "another month, and are dropped with it.",
 )
 def rows_in_the_partition_of_local_months(site: Site) -> Plant:

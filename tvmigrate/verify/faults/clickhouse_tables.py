@@ -25,6 +25,7 @@ from tvmigrate.verify.findings import Direction
 SCRATCH = "tvmigrate_faults"
 NOBODY: Key = frozenset()  # the key of an echo that this victim does not have
 _TRIED = 50  # candidates that are asked about, before a victim is said to be missing
+_ATTACHED_AT_ONCE = 100  # partitions in a statement, which a server limits to 256 KB
 # Mutations are waited for; an insert may touch each month of a large table.
 _SETTINGS = {"mutations_sync": 2, "alter_sync": 2, "max_partitions_per_insert_block": 0}
 _KEYS: Mapping[str, tuple[str, ...]] = {
@@ -102,8 +103,9 @@ def kept(site: Site, table: str) -> Iterator[Kept]:
     found = Kept(site, table)
     with _scratch(site):
         do(site, f"CREATE TABLE {found.twin} AS {found.live}")
-        for partition in partitions(site, table):
-            do(site, f"ALTER TABLE {found.twin} ATTACH PARTITION ID {literal(partition)} FROM {found.live}")
+        attach = [f"ATTACH PARTITION ID {literal(name)} FROM {found.live}" for name in partitions(site, table)]
+        for at in range(0, len(attach), _ATTACHED_AT_ONCE):
+            do(site, f"ALTER TABLE {found.twin} {', '.join(attach[at : at + _ATTACHED_AT_ONCE])}")
         try:
             yield found
         finally:
