@@ -1,6 +1,6 @@
 # The two HTTP stores by curl. Sourced; any answer but success ends the script, by set -e.
 
-# elastic METHOD PATH [BODY] : BODY may be @- for stdin.
+# elastic METHOD PATH [BODY] : BODY may be @FILE.
 elastic() {
     curl -sS --fail-with-body -X "$1" -H 'Content-Type: application/json' ${3:+--data-binary "$3"} "$ELASTICSEARCH_URL/$2" && echo
 }
