@@ -58,7 +58,7 @@ HASH_FIELD = Expected("changed-hash-field", "redis.eaos", R, Rule.REDIS_EAOS, CH
 OF_THE_MIGRATION = [
     HASH_FIELD,
     Expected("missing-hash", "redis.eaos", R, Rule.REDIS_EAOS, MISSING, breakage.EAOS, "key"),
-    Expected("lost-ttl", "redis.ttl", R, Rule.REDIS_TTL, CHANGED, breakage.WITH_TTL, "ttl"),
+    Expected("lost-ttl", "redis.ttl", R, Rule.REDIS_TTL, MISSING, breakage.WITH_TTL, "ttl"),
     Expected("invented-key", "redis.extra", R, Rule.REDIS_SCHEMA, EXTRA, breakage.NOBODY, "key"),
     Expected("changed-trend-score", "redis.trend", R, Rule.REDIS_TREND, CHANGED, "trends:top:5min", "score"),
     Expected("swapped-events", "redis.metric", R, Rule.REDIS_METRIC, CHANGED, breakage.EVENTS, "order"),
@@ -92,7 +92,7 @@ NEW_KEY = Expected("new-key-left-behind", "rollback.redis-extra", R, BACK_R, EXT
 OF_THE_ROLLBACK = [
     NEW_KEY,
     Expected("old-key-not-brought-back", "rollback.redis", R, BACK_R, MISSING, "eaos:contestant_1", "key"),
-    Expected("ttl-not-brought-back", "rollback.redis-ttl", R, BACK_R, CHANGED, breakage.OLD_WITH_TTL, "ttl"),
+    Expected("ttl-not-brought-back", "rollback.redis-ttl", R, BACK_R, MISSING, breakage.OLD_WITH_TTL, "ttl"),
     Expected("old-row-not-brought-back", "rollback.clickhouse", C, BACK_C, MISSING, "2025-11-13 19:28:40", None),
     Expected("new-table-left-behind", "rollback.clickhouse-extra", C, BACK_C, EXTRA, "anomalies", "table"),
     Expected("old-document-not-brought-back", "rollback.elasticsearch", E, BACK_E, MISSING, "k001", "_id"),

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
+from tvmigrate.verify.findings import Direction
+
 
 class _Absent:
     """What stands where a member or an item is not there; no JSON value equals it."""
@@ -67,6 +69,13 @@ def differences(expected: Any, actual: Any, path: str = "") -> Iterator[tuple[st
             yield from differences(one, other, f"{path}[{position}]")
     elif not _same_leaf(expected, actual):
         yield path, expected, actual
+
+
+def direction_between(expected: Any, actual: Any, absent: Any = ABSENT) -> Direction:
+    """Return which way two values differ, of which the one that is `absent` is not there."""
+    if actual is absent:
+        return Direction.MISSING
+    return Direction.EXTRA if expected is absent else Direction.CHANGED
 
 
 def same(expected: Any, actual: Any) -> bool:

@@ -45,16 +45,17 @@ class Kind:
 def kind_of(finding: Finding) -> Kind:
     """Return what kind of difference a finding tells of: what is expected, what is there, and how the two are akin.
 
-    Of a record that is missing or extra there is nothing to compare: only the reason of a quarantined one is told.
+    Of a record that is missing or extra there is nothing to compare: only the reason of a quarantined one is told, and
+    that a time to live is what is missing or extra.
     """
     expected, actual, field = finding.expected, finding.actual, (finding.field or "").rpartition(".")[2]
+    if field == _TTL and (expected, actual) != (None, None):
+        return _of_ttl(expected, actual)
     if finding.direction in {Direction.MISSING, Direction.EXTRA}:
         reason = expected if actual is None else actual
         return Kind("", f"of the reason {reason}") if field == "reason" and isinstance(reason, str) else Kind("")
     if expected is None and actual is None:
         return Kind("")
-    if field == _TTL:
-        return _of_ttl(expected, actual)
     if _is_small(expected) and _is_small(actual):
         return _known(expected, actual)
     return next(_kinds(expected, actual))

@@ -9,10 +9,11 @@ from typing import Any
 from tvmigrate.contract import exact_json
 from tvmigrate.contract.outcome import Store, Unmappable
 from tvmigrate.contract.unicode import show_bytes
-from tvmigrate.verify.compare import same
+from tvmigrate.verify.compare import direction_between, same
 from tvmigrate.verify.context import Context, OldEndState
 from tvmigrate.verify.expected_files import WITHIN_RUN, Line, nanoseconds, octets, unequal
 from tvmigrate.verify.findings import Direction, Finding
+from tvmigrate.verify.redis_expected import key_name
 
 TTL_TOLERANCE_MS = 1000
 _TIMES = frozenset({"timestamp"})
@@ -46,8 +47,7 @@ def judge(context: Context, line: Line) -> Iterator[Finding]:
 
 
 def _name(body: Mapping[str, Any], which: str) -> str:
-    name = show_bytes(octets(body[which]))
-    return name if not body["db"] else f"{name} (database {body['db']})"
+    return key_name(body["db"], octets(body[which]))
 
 
 def _ttl(context: Context, line: Line, left: int, at: Mapping[str, str]) -> Iterator[Finding]:
@@ -59,7 +59,8 @@ def _ttl(context: Context, line: Line, left: int, at: Mapping[str, str]) -> Iter
         wrong = not told - passed - TTL_TOLERANCE_MS <= left <= told
     if wrong:
         what = f"Key {at['new']} has {left if left >= 0 else 'no'} ms to live; at the load it was {told}."
-        yield line.find(Store.REDIS, Direction.CHANGED, what, **at, field="ttl", expected=told, actual=left)
+        direction = direction_between(told, "none" if left < 0 else left, "none")
+        yield line.find(Store.REDIS, direction, what, **at, field="ttl", expected=told, actual=left)
 
 
 Differing = Iterator[tuple[str, Any, Any]]

@@ -151,7 +151,7 @@ class _Examination:
             else:
                 self._without_fate(expected, f"{expected.old}#{member}")
         if right:
-            for finding in trend_findings(expected, live):
+            for finding in trend_findings(expected, live, self._expected.of_role(ZSET)):
                 sheet.find(finding)
 
     def _events(self, expected: ExpectedKey, live: LiveKey) -> None:

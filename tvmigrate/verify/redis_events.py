@@ -11,7 +11,7 @@ from typing import Any
 from tvmigrate.contract import exact_json, new, values
 from tvmigrate.contract.outcome import Fate, Rule, Store, Unmappable
 from tvmigrate.contract.policy import Policy
-from tvmigrate.verify.compare import differences, plain_number, shown
+from tvmigrate.verify.compare import differences, direction_between, plain_number, shown
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.redis_expected import ExpectedEvent
 
@@ -142,8 +142,8 @@ def _changed(key: str, event: ExpectedEvent, actual: Any, item: str) -> Iterator
             f"{item[:300]}"
         )
         yield Finding(
-            Store.REDIS, Rule.REDIS_METRIC, Direction.CHANGED, note, old=event.old, new=key, field=path,
-            expected=shown(one), actual=shown(other),
+            Store.REDIS, Rule.REDIS_METRIC, direction_between(one, other), note, old=event.old, new=key,
+            field=path, expected=shown(one), actual=shown(other),
         )  # fmt: skip
 
 

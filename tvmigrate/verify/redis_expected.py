@@ -142,6 +142,11 @@ class Expected:
         """Begin anew with `look_up`."""
         self.spool.run("UPDATE keys SET seen = 0")
 
+    def of_role(self, role: str) -> Iterator[ExpectedKey]:
+        """Yield the expected keys of one role, by database and key."""
+        for row in self.spool.rows("SELECT * FROM keys WHERE role = ? ORDER BY db, key", (role,)):
+            yield _expected_key(row)
+
     def events(self, key: bytes) -> Iterator[ExpectedEvent]:
         """Yield the items of an events list in their order (`redis.metric`)."""
         query = "SELECT old, body, deadline, fate FROM events WHERE key = ? ORDER BY at, metric, position, old"

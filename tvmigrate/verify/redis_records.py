@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tvmigrate.contract import exact_json, new, values
 from tvmigrate.contract.outcome import Rule, Store, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
-from tvmigrate.verify.compare import ABSENT, differences, same_double, same_number, shown
+from tvmigrate.verify.compare import differences, direction_between, same_double, same_number, shown
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.redis_expected import ExpectedKey
@@ -67,16 +68,39 @@ def _filled_instant(expected: ExpectedKey, actual: str, context: Context) -> Ite
         yield _changed(expected, Direction.CHANGED, new.UPDATED_AT, limits, actual, note)
 
 
-def trend_findings(expected: ExpectedKey, live: LiveKey) -> Iterator[Finding]:
-    """Yield the members of a live trend that are missing, extra, or have another score, bit for bit (`redis.trend`)."""
+def trend_findings(expected: ExpectedKey, live: LiveKey, trends: Iterable[ExpectedKey]) -> Iterator[Finding]:
+    """Yield the members of a live trend that are missing, extra, renamed, or have another score, bit for bit.
+
+    One finding where it holds just what another of the expected `trends` has to hold.
+    """
     wanted: dict[str, str] = expected.state["value"]
     found: dict[str, str] = live.state["value"]
+    if _same_scores(wanted, found):
+        return
+    for other_trend in trends:
+        if other_trend.key != expected.key and _same_scores(other_trend.state["value"], found):
+            note = (
+                f"{expected.name} holds what {other_trend.old} becomes, and {expected.old} should stand there. The "
+                f"window of {other_trend.old} is {other_trend.name}."
+            )
+            yield _trend(expected, Direction.CHANGED, expected.old, "window", expected.old, other_trend.old, note)
+            return
+    written_as = _written_otherwise(wanted, found)
     for member in wanted | found:
         one, other = wanted.get(member), found.get(member)
+        if member in written_as.values():
+            continue
         if one is not None and other is not None and same_double(float(one), float(other)):
             continue
         old = f"{expected.old}#{member}"
-        if other is None:
+        if member in written_as:
+            name = written_as[member]
+            note = (
+                f"The topic {member!r} of {expected.old} stands as {name!r} in {expected.name}. A topic is kept as it "
+                "is written, and never renamed."
+            )
+            yield _trend(expected, Direction.CHANGED, old, "member", member, name, note)
+        elif other is None:
             note = f"The topic {member!r} of {expected.old} is missing from {expected.name}."
             yield _trend(expected, Direction.MISSING, old, "member", member, None, note)
         elif one is None:
@@ -85,6 +109,29 @@ def trend_findings(expected: ExpectedKey, live: LiveKey) -> Iterator[Finding]:
         else:
             note = f"The score of {member!r} in {expected.name} is {other}; in {expected.old} it is {one}."
             yield _trend(expected, Direction.CHANGED, old, "score", one, other, note)
+
+
+def _same_scores(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return one.keys() == other.keys() and all(same_double(float(one[name]), float(other[name])) for name in one)
+
+
+def _written_otherwise(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+    """Return missing topic → extra one of the same score that is it in another case or normal form, or as a program."""
+    missing = [member for member in wanted if member not in found]
+    extra = [member for member in found if member not in wanted]
+    pairs: dict[str, str] = {}
+    for member in missing if extra else ():
+        for other in extra:
+            same_score = same_double(float(wanted[member]), float(found[other]))
+            if same_score and (_fold(other) == _fold(member) or other.endswith(f"/{member}")):
+                pairs[member] = other
+                extra.remove(other)
+                break
+    return pairs
+
+
+def _fold(topic: str) -> str:
+    return unicodedata.normalize("NFKC", " ".join(topic.split())).casefold()
 
 
 def _trend(expected: ExpectedKey, direction: Direction, old: str | None, field: str, *rest: Any) -> Finding:
@@ -104,7 +151,7 @@ def untouched_findings(expected: ExpectedKey, live: LiveKey, why: str, rule: Rul
         yield _untouched(expected, Direction.CHANGED, "type", wanted["type"], actual["type"], note, rule)
         return
     for path, one, other in differences(wanted["value"], actual["value"]):
-        direction = Direction.MISSING if other is ABSENT else Direction.EXTRA if one is ABSENT else Direction.CHANGED
+        direction = direction_between(one, other)
         note = f"{path or 'The value'} of {name} is not as it was. {why}"
         yield _untouched(expected, direction, path or "value", shown(one), shown(other), note, rule)
 
@@ -126,12 +173,16 @@ def _changed(expected: ExpectedKey, direction: Direction, *rest: Any) -> Finding
 
 
 def ttl_finding(expected: ExpectedKey, live: LiveKey, rule: Rule) -> Finding | None:
-    """Return how the instant a key expires at differs from its source's, by more than a second; None if it does not."""
+    """Return how the instant a key expires at differs from its source's, by more than a second; None if it does not.
+
+    A time to live that is lost is `missing`, one on a key that had none `extra`, another one `changed`.
+    """
     words = ttl_difference(expected.deadline, live.deadline)
     if words is None:
         return None
+    direction = direction_between(expected.deadline, live.deadline, None)
     note = f"{expected.name} {words} ({expected.old}). A key's time to live comes along, to the second."
     return Finding(
-        Store.REDIS, rule, Direction.CHANGED, note, old=expected.old, new=expected.name, field="ttl",
+        Store.REDIS, rule, direction, note, old=expected.old, new=expected.name, field="ttl",
         expected=expected.deadline, actual=live.deadline,
     )  # fmt: skip

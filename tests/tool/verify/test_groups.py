@@ -96,6 +96,11 @@ def test_what_became_of_a_time_to_live_is_said(expected: Any, actual: Any, told:
     assert kind_of(changed(expected, actual, "ttl")).text == told
 
 
+def test_a_time_to_live_that_is_missing_is_told_as_lost() -> None:
+    finding = replace(CHANGED, direction=Direction.MISSING, field="ttl", expected=60_000, actual=None)
+    assert kind_of(finding).text == "the time to live is lost"
+
+
 def test_of_a_missing_record_there_is_nothing_to_compare() -> None:
     assert kind_of(replace(CHANGED, direction=Direction.MISSING, expected={"a": 1})).text == ""
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.contract.policy import Policy
+from tvmigrate.verify import redis_state
 from tvmigrate.verify.context import OldEndState, QuarantineKind
 from tvmigrate.verify.findings import Direction, State
 from tvmigrate.verify.redis_events import compare_list
-from tvmigrate.verify.redis_expected import ExpectedEvent
+from tvmigrate.verify.redis_expected import ExpectedEvent, ExpectedKey
+from tvmigrate.verify.redis_live import LiveKey
+from tvmigrate.verify.redis_records import trend_findings
 
 from .conftest import World
 
@@ -72,6 +75,12 @@ def _swap(world: World) -> None:
     redis.lset(EVENTS_A, 1, first)
 
 
+def _rename_topic(world: World, topic: str, name: str) -> None:
+    redis = world.clients.redis
+    redis.zadd("trends:top:5min", {name: redis.zscore("trends:top:5min", topic) or 0.0})
+    redis.zrem("trends:top:5min", topic)
+
+
 def _to_string(world: World) -> None:
     world.clients.redis.delete("eaos:current:show/a")
     world.clients.redis.set("eaos:current:show/a", "0.82")
@@ -107,15 +116,15 @@ BREAKAGES = {
         _to_string, "redis.eaos", EAOS, CHANGED, A, NEW_A, "type"),
     "a TTL is lost": Breakage(
         lambda w: w.clients.redis.persist("eaos:current:show/hour"),
-        "redis.ttl", Rule.REDIS_TTL, CHANGED, "eaos:hour", "eaos:current:show/hour", "ttl"),
+        "redis.ttl", Rule.REDIS_TTL, MISSING, "eaos:hour", "eaos:current:show/hour", "ttl"),
     "a TTL begins anew": Breakage(
         lambda w: w.clients.redis.pexpire("trends:top:5min", 3_700_000),
         "redis.ttl", Rule.REDIS_TTL, CHANGED, "trend:5m", "trends:top:5min", "ttl"),
     "a TTL appears": Breakage(
-        lambda w: w.clients.redis.pexpire(NEW_A, 60_000), "redis.ttl", Rule.REDIS_TTL, CHANGED, A, NEW_A, "ttl"),
-    "a merged list takes the shorter TTL": Breakage(
+        lambda w: w.clients.redis.pexpire(NEW_A, 60_000), "redis.ttl", Rule.REDIS_TTL, EXTRA, A, NEW_A, "ttl"),
+    "a merged list takes the TTL of one source, and another had none": Breakage(
         lambda w: w.clients.redis.pexpire(EVENTS_A, 3_600_000),
-        "redis.ttl", Rule.REDIS_TTL, CHANGED, "metrics:buzz", EVENTS_A, "ttl"),
+        "redis.ttl", Rule.REDIS_TTL, EXTRA, "metrics:buzz", EVENTS_A, "ttl"),
     "a trend's score is rounded": Breakage(
         lambda w: w.clients.redis.zadd("trends:top:5min", {"tenth": 0.10000000000000002}),
         "redis.trend", TREND, CHANGED, "trend:5m#tenth", "trends:top:5min", "score"),
@@ -128,6 +137,12 @@ BREAKAGES = {
     "a trend has a member too many": Breakage(
         lambda w: w.clients.redis.zadd("trends:top:5min", {"new": 1}),
         "redis.trend", TREND, EXTRA, None, "trends:top:5min", "member"),
+    "a topic is written in another case": Breakage(
+        lambda w: _rename_topic(w, "up", "Up"), "redis.trend", TREND, CHANGED, "trend:5m#up", "trends:top:5min",
+        "member"),
+    "a topic is renamed as an entity": Breakage(
+        lambda w: _rename_topic(w, "up", "show/up"), "redis.trend", TREND, CHANGED, "trend:5m#up", "trends:top:5min",
+        "member"),
     "two events are swapped": Breakage(
         _swap, "redis.metric", METRIC, CHANGED, "metrics:buzz#0", EVENTS_A, "order"),
     "an event is dropped": Breakage(
@@ -137,7 +152,10 @@ BREAKAGES = {
         "redis.metric", METRIC, EXTRA, None, f"{EVENTS_A}#5", "item"),
     "a field in data is lost": Breakage(
         _item(EVENTS_A, 0, lambda event: event["data"].pop("unit")),
-        "redis.metric", METRIC, CHANGED, "metrics:buzz#2", EVENTS_A, "data.unit"),
+        "redis.metric", METRIC, MISSING, "metrics:buzz#2", EVENTS_A, "data.unit"),
+    "an event's data keeps what has a place of its own": Breakage(
+        _item(EVENTS_A, 0, lambda event: event["data"].update(entity="a")),
+        "redis.metric", METRIC, EXTRA, "metrics:buzz#2", EVENTS_A, "data.entity"),
     "a value is text": Breakage(
         _item(EVENTS_A, 2, lambda event: event.update(value="12")),
         "redis.metric", METRIC, CHANGED, "metrics:views#0", EVENTS_A, "value"),
@@ -155,7 +173,7 @@ BREAKAGES = {
     "a quarantined key is removed": Breakage(
         lambda w: w.clients.redis.delete("eaos:bad"), "redis.old-keys", EAOS, MISSING, "eaos:bad", "eaos:bad", "key"),
     "a quarantined key loses its TTL": Breakage(
-        lambda w: w.clients.redis.persist("eaos:bad"), "redis.ttl", Rule.REDIS_TTL, CHANGED, "eaos:bad", "eaos:bad",
+        lambda w: w.clients.redis.persist("eaos:bad"), "redis.ttl", Rule.REDIS_TTL, MISSING, "eaos:bad", "eaos:bad",
         "ttl"),
     "a quarantined item is dropped": Breakage(
         lambda w: w.clients.redis.lpop("metrics:bare"), "redis.old-keys", METRIC, CHANGED, "metrics:bare",
@@ -176,7 +194,7 @@ BREAKAGES = {
         lambda w: w.clients.redis_db(3).delete("eaos:a"), "redis.unrelated", UNRELATED, MISSING, "3:eaos:a", "3:eaos:a",
         "key"),
     "an unrelated key gets a TTL": Breakage(
-        lambda w: w.clients.redis.pexpire("settings", 60_000), "redis.unrelated", UNRELATED, CHANGED, "settings",
+        lambda w: w.clients.redis.pexpire("settings", 60_000), "redis.unrelated", UNRELATED, EXTRA, "settings",
         "settings", "ttl"),
     "a stream has an entry more": Breakage(
         lambda w: w.clients.redis_db(3).xadd("stream", {"user": "x"}, id="1763618700000-2"),
@@ -228,6 +246,38 @@ def test_a_breakage_is_found_by_store_rule_key_and_field(migrated: World, name: 
     assert result.state is State.FAIL
     assert wanted in found
     assert all(f.note.endswith((".", "…", "}", "]")) for f in result.findings)
+
+
+def test_a_renamed_topic_is_one_finding(migrated: World) -> None:
+    _rename_topic(migrated, "tenth", "TENTH")
+    (finding,) = migrated.judge("redis.")["redis.trend"].findings
+    assert (finding.expected, finding.actual) == ("tenth", "TENTH")
+    assert finding.note == (
+        "The topic 'tenth' of trend:5m stands as 'TENTH' in trends:top:5min. A topic is kept as it is written, and "
+        "never renamed."
+    )
+
+
+def test_a_topic_with_another_score_is_another_topic(migrated: World) -> None:
+    migrated.clients.redis.zrem("trends:top:5min", "tenth")
+    migrated.clients.redis.zadd("trends:top:5min", {"TENTH": 0.2})
+    findings = migrated.judge("redis.")["redis.trend"].findings
+    assert {finding.direction for finding in findings} == {MISSING, EXTRA}
+
+
+def test_a_trend_of_another_window_is_one_finding(migrated: World) -> None:
+    (other,) = (key for key in migrated.context.reference.dataset.redis_keys() if key.key == b"trend:30m")
+    trend = ExpectedKey(0, b"trends:top:1hour", "zset", TREND, "trend:60m", redis_state.of_dataset(other), None)
+    hour = LiveKey(0, b"trends:top:5min", "zset", trend.state, None)
+    five = replace(trend, key=b"trends:top:5min", old="trend:5m", state={"value": {"up": "1.0"}})
+    (finding,) = trend_findings(five, hour, [five, trend])
+    assert (finding.direction, finding.field, finding.expected, finding.actual) == (
+        CHANGED, "window", "trend:5m", "trend:60m",
+    )  # fmt: skip
+    assert finding.note == (
+        "trends:top:5min holds what trend:60m becomes, and trend:5m should stand there. The window of trend:60m is "
+        "trends:top:1hour."
+    )
 
 
 def test_keys_that_are_kept_are_looked_for_with_old_kept(migrated: World) -> None:
