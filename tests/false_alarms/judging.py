@@ -19,5 +19,6 @@ def assert_nothing_found(results: Iterable[CheckResult], ledger: Iterable[Ledger
     wrong = [result for result in results if result.state in {State.FAIL, State.ERROR}]
     if wrong:
         pytest.fail("\n\n".join(map(explain, wrong)), pytrace=False)
-    assert any(result.state is State.PASS for result in results)
+    # Of a dataset without a record there is nothing to check.
+    assert any(r.state is State.PASS for r in results) or all(r.state is State.EMPTY for r in results)
     assert [line for line in ledger if not line.balanced] == []

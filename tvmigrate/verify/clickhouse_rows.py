@@ -32,8 +32,7 @@ def reference_count(context: Context, table: Table) -> int:
     """Return how many rows the old table had; 0 if there was none."""
     if not reference_has(context, table):
         return 0
-    (row,) = context.reference.tables.query(f"SELECT toString(count()) AS n FROM {reference_table(table)}")
-    return int(row["n"])
+    return context.reference.tables.count(old.DATABASE, table.name)
 
 
 def live_types(client: ClickHouse, table: str) -> dict[str, str] | None:

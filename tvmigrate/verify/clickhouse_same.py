@@ -40,12 +40,12 @@ def compare_rows(context: Context, sheet: Sheet, table: TableFiles, law: Law) ->
         f" AND database = {literal(table.database)} AND table = {literal(table.name)} ORDER BY position"
     )
     mine = {row["name"]: row["type"] for row in context.reference.tables.query(columns_of)}
-    (counted,) = context.reference.tables.query(f"SELECT toString(count()) AS n FROM {whole}")
-    sheet.old_side_has(int(counted["n"]))
+    rows = context.reference.tables.count(table.database, table.name)
+    sheet.old_side_has(rows)
     theirs = {str(column): str(kind) for column, kind in client.query(columns_of).result_rows}
     if not theirs:
-        note = f"The table {name} is not there, so none of its {counted['n']} rows is."
-        sheet.find(law.finding(Direction.MISSING, note, old=name, new=name, expected=int(counted["n"]), actual=0))
+        note = f"The table {name} is not there, so none of its {rows} rows is."
+        sheet.find(law.finding(Direction.MISSING, note, old=name, new=name, expected=rows, actual=0))
         return
     if mine != theirs:
         # The schema check says how; rows of other columns are not the old rows.
@@ -60,8 +60,14 @@ def compare_rows(context: Context, sheet: Sheet, table: TableFiles, law: Law) ->
     key = tuple(dict.fromkeys(column for column in named if column in mine))
     shape = Shape(columns, tuple(map(_kind, mine.values())), key)
     side = Side(whole, tuple(_canonical(column, kind) for column, kind in mine.items()))
-    comparison = Comparison.of(context.reference.tables, client, shape, side, side, int(counted["n"]))
+    comparison = Comparison.of(context.reference.tables, client, shape, side, side, rows)
     sheet.saw(max(comparison.expected_digests.rows, comparison.actual_digests.rows, 1))
+    if rows and not comparison.actual_digests.rows:
+        note = f"The table {name} is there and empty: none of its {rows} rows is. {law.says}"
+        sheet.find(
+            law.finding(Direction.MISSING, note, old=name, new=name, field="rows", expected=rows, actual=0), times=rows
+        )
+        return
     for difference in comparison.differences():
         for finding in _row_findings(law, name, shape, difference):
             sheet.find(finding)

@@ -40,6 +40,10 @@ class ReferenceTables(Protocol):
         """
         ...
 
+    def count(self, database: str, table: str) -> int:
+        """Return how many rows an old table holds; raises ReferenceFailed if they are not as many as were loaded."""
+        ...
+
     def rows(self, sql: str) -> Iterator[dict[str, Any]]:
         """Run `sql`; yield its rows as `query` returns them, in bounded memory. Exhaust it before the next question."""
         ...

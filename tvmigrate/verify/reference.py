@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from tvmigrate.contract import old
 from tvmigrate.contract.layout import literal, quoted
 from tvmigrate.dataset.model import ROWS_INPUT_SETTINGS, ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.read import Dataset
-from tvmigrate.engines.clients import Clients
+from tvmigrate.engines.clients import ANSWER_SECONDS, Clients
 from tvmigrate.engines.embedded.process import python_environ, python_module
 from tvmigrate.verify import redis_state
 from tvmigrate.verify.context import Baseline
@@ -27,11 +28,39 @@ _SYSTEM_DATABASES = ("system", "INFORMATION_SCHEMA", "information_schema")
 _LONGEST_ANSWER_ERROR = 1000
 
 
+class _Answers:
+    """The engine's stdout, read with a limit on how long it may be silent."""
+
+    def __init__(self, source: IO[bytes], timeout: float) -> None:
+        self._source = source
+        self._poll = select.poll()
+        self._poll.register(source.fileno(), select.POLLIN)
+        self.timeout = timeout
+
+    def read(self, size: int) -> bytes:
+        """Return `size` bytes, fewer only at the end; raises TimeoutError where none comes for `timeout` seconds."""
+        read = bytearray()
+        while len(read) < size:
+            if not self._poll.poll(self.timeout * 1000):
+                raise TimeoutError
+            piece = os.read(self._source.fileno(), size - len(read))
+            if not piece:
+                break
+            read += piece
+        return bytes(read)
+
+    def close(self) -> None:
+        """Close the pipe."""
+        self._source.close()
+
+
 class ReferenceEngine:
     """A ClickHouse of the verifier's own (`reference_engine`), with databases of its own, gone when it is closed."""
 
-    def __init__(self) -> None:
-        """Start it; about half a second passes before the first answer."""
+    def __init__(self, timeout: float = ANSWER_SECONDS) -> None:
+        """Start it; about half a second passes before the first answer. It may be silent for `timeout` seconds."""
+        self._loaded: dict[tuple[str, str], int] = {}
+        self._exact: frozenset[tuple[str, str]] = frozenset()
         with ExitStack() as opened:
             directory = opened.enter_context(tempfile.TemporaryDirectory(prefix="tvmigrate-reference-"))
             self._log = Path(directory) / "log"
@@ -46,7 +75,8 @@ class ReferenceEngine:
             )
             if self._process.stdin is None or self._process.stdout is None:
                 raise AssertionError("both were asked for as pipes")
-            self._orders, self._answers = self._process.stdin, self._process.stdout
+            self._orders = self._process.stdin
+            self._answers = _Answers(self._process.stdout, timeout)
             opened.callback(self._end)
             self._opened = opened.pop_all()
         for name, value in {**ROWS_INPUT_SETTINGS, **ROWS_OUTPUT_SETTINGS}.items():
@@ -56,6 +86,34 @@ class ReferenceEngine:
     def pid(self) -> int:
         """The engine's process id."""
         return self._process.pid
+
+    def require_rows(self, rows: Mapping[tuple[str, str], int]) -> None:
+        """See that it holds what was loaded; `rows` gives by (database, table) how many rows that were.
+
+        Raises:
+            ReferenceFailed: a table holds none, or more or fewer; compared with it a wrong migration could pass.
+        """
+        self._loaded = dict(rows)
+        plain = self.query("SELECT database, name FROM system.tables WHERE engine = 'MergeTree'")
+        # Other engines may merge rows of one key into one, each server when it likes.
+        self._exact = frozenset((row["database"], row["name"]) for row in plain)
+        for database, table in self._loaded:
+            self.count(database, table)
+
+    def count(self, database: str, table: str) -> int:
+        """Return how many rows an old table holds.
+
+        Raises:
+            ReferenceFailed: they are not as many as were loaded.
+        """
+        (row,) = self.query(f"SELECT toString(count()) AS n FROM {quoted(database)}.{quoted(table)}")
+        held, loaded = int(row["n"]), self._loaded.get((database, table))
+        if loaded is not None and held != loaded and (not held or (database, table) in self._exact):
+            raise ReferenceFailed(
+                f"The verifier's own copy of {database}.{table} holds {held} rows, and {loaded} were loaded from the "
+                "dataset: nothing can be compared with it. Run the rehearsal again."
+            )
+        return held
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Run `sql`; return its rows as dicts, as `rows` yields them."""
@@ -106,13 +164,15 @@ class ReferenceEngine:
         finished = False
         try:
             while not finished:
-                frame = read_frame(self._answers)
+                frame = self._next_frame(sql)
                 if frame is None:
                     finished = True
                     raise self._gone(sql)
                 letter, content = frame
                 if letter == b"D":
                     yield content
+                    continue
+                if letter == b"H":
                     continue
                 finished = True
                 if letter == b"X":
@@ -123,8 +183,20 @@ class ReferenceEngine:
         finally:
             # A reader that stopped half way must not leave its rows to the next question.
             while not finished:
-                frame = read_frame(self._answers)
+                frame = self._next_frame(sql)
                 finished = frame is None or frame[0] in b"EX"
+
+    def _next_frame(self, sql: str) -> tuple[bytes, bytes] | None:
+        try:
+            return read_frame(self._answers)
+        except TimeoutError as silent:
+            # What it says later would be taken for the answer to another question.
+            self._process.kill()
+            raise ReferenceFailed(
+                f"The verifier's own ClickHouse did not answer within {self._answers.timeout:g} s and was ended; "
+                "without it nothing can be compared. Give it more time with --timeout, or run the rehearsal again. "
+                f"The question was {sql[:200]!r}."
+            ) from silent
 
     def _gone(self, sql: str) -> ReferenceFailed:
         status = self._process.poll()
@@ -153,13 +225,15 @@ class ReferenceEngine:
         self.close()
 
 
-def load_reference(dataset: Dataset) -> ReferenceEngine:
+def load_reference(dataset: Dataset, timeout: float = ANSWER_SECONDS) -> ReferenceEngine:
     """Return a running engine with the dataset's ClickHouse tables in it; whoever asked for it closes it.
+
+    It may be silent for `timeout` seconds.
 
     Raises:
         ReferenceFailed: a statement or a row of the dataset is refused.
     """
-    tables = ReferenceEngine()
+    tables = ReferenceEngine(timeout)
     try:
         tables.command(f"CREATE DATABASE IF NOT EXISTS {quoted(old.DATABASE)}")
         for table in dataset.tables.values():

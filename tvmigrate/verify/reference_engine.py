@@ -4,7 +4,8 @@ chdb allows one engine a process, and several rehearsals may be open in one (a p
 ends with its stdin, so also when the verifier is killed.
 
 On stdin: 4 bytes of length, then a JSON object `{"sql": …}` or `{"insert": head, "format": …, "file": path}`. On
-stdout: frames of one letter (D data, E end, X an error's text), 4 bytes of length, then that many bytes.
+stdout: frames of one letter (D data, H more rows taken, E end, X an error's text), 4 bytes of length, then that many
+bytes.
 """
 
 from __future__ import annotations
@@ -14,13 +15,20 @@ import signal
 import struct
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 _LENGTH = struct.Struct(">I")
 _PIECE = 1 << 20
 
 
-def read_frame(source: IO[bytes]) -> tuple[bytes, bytes] | None:
+class Readable(Protocol):
+    """What frames are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return `size` bytes, fewer only at the end."""
+
+
+def read_frame(source: Readable) -> tuple[bytes, bytes] | None:
     """Return the next (letter, content), None at the end of the stream."""
     head = source.read(1 + _LENGTH.size)
     if len(head) < 1 + _LENGTH.size:
@@ -63,6 +71,8 @@ def _answer(connection: Any, request: dict[str, str], sink: IO[bytes]) -> None:
         ):
             while piece := rows.read(_PIECE):
                 stream.append(piece)
+                write_frame(sink, b"H")
+                sink.flush()
             stream.finish()
     elif request.get("rows"):
         with connection.send_query(request["sql"], "JSONEachRow") as stream:
