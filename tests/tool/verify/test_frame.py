@@ -21,7 +21,7 @@ from tvmigrate.events import Event, Printed, ignore
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Registry, Sheet, examine
-from tvmigrate.verify.context import Context
+from tvmigrate.verify.context import Context, QuarantineKind
 from tvmigrate.verify.errors import NotReady, ReferenceFailed
 from tvmigrate.verify.findings import Direction, Finding, Phase, State
 from tvmigrate.verify.ledger import Book
@@ -144,6 +144,28 @@ def test_a_quarantine_row_of_an_unknown_source_is_found(migrated: World) -> None
         " FROM tv_analytics.migration_quarantine LIMIT 1"
     )
     assert [f.actual for f in judge_balance(migrated, full_book()).findings] == ["elsewhere"]
+
+
+def test_an_archive_row_of_an_unknown_source_is_found(migrated: World) -> None:
+    migrated.sql(
+        "INSERT INTO tv_analytics.migration_archive"
+        " VALUES ('r', 'redis', 'elsewhere', 'eaos:a', '{}', '2026-01-01 00:00:00')"
+    )
+    (finding,) = judge_balance(migrated, full_book()).findings
+    assert (finding.direction, finding.old, finding.new) == (Direction.EXTRA, "eaos:a", "migration_archive")
+    assert finding.note == (
+        "1 rows of migration_archive name the store 'redis' and the source 'elsewhere', which no old record has; the "
+        "source of a record is its old key prefix without the colon, its old table or its old index."
+    )
+
+
+def test_with_quarantine_none_what_a_table_of_that_name_holds_is_not_judged(migrated: World) -> None:
+    migrated.sql(
+        "INSERT INTO tv_analytics.migration_quarantine SELECT * REPLACE ('elsewhere' AS source)"
+        " FROM tv_analytics.migration_quarantine LIMIT 1"
+    )
+    elsewhere = replace(migrated, context=replace(migrated.context, quarantine=QuarantineKind.NONE))
+    assert judge_balance(elsewhere, full_book()).state is State.PASS
 
 
 # ------------------------------------------------------------------------------------------------------ commands

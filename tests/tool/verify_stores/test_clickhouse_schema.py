@@ -116,6 +116,19 @@ def test_an_old_table_left_under_its_name_is_found(world: World) -> None:
     assert (finding.direction, finding.old) == ("extra", "tv_analytics.comments")
 
 
+def test_a_view_under_the_old_name_is_told_from_the_old_table(world: World) -> None:
+    world.state.sql("CREATE VIEW tv_analytics.comments AS SELECT comment_id, text FROM tv_analytics.raw_comments")
+    try:
+        finding = only(world.judge("clickhouse.old-tables"), "clickhouse.old-tables")
+    finally:
+        world.state.sql("DROP VIEW tv_analytics.comments SYNC")
+    assert facts(finding) == ("extra", "tv_analytics.comments", "engine", None, "View")
+    assert finding.note == (
+        "A View stands under the old name tv_analytics.comments, which was a MergeTree. Nothing is left there: a "
+        "rollback needs the name, and who still reads it does not get the old columns and rows."
+    )
+
+
 def test_with_old_kept_the_old_table_has_to_be_there_whole(world: World) -> None:
     results = world.judge("clickhouse.old-tables", old_end_state=OldEndState.KEPT)
     assert only(results, "clickhouse.old-tables").direction == "missing"
