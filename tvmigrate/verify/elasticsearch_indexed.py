@@ -10,6 +10,7 @@ from elasticsearch import BadRequestError, Elasticsearch
 from tvmigrate.contract import new
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Sheet
+from tvmigrate.verify.elasticsearch_whole import count
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.spool import Spool
 
@@ -43,7 +44,7 @@ def ask_the_index(client: Elasticsearch, sheet: Sheet, spool: Spool) -> None:
             asked.append((field, f"say {field} is {value!r}", {"term": {field: value}}, times))
     for field, what, query, expected in asked:
         try:
-            actual = client.count(index=new.ALIAS, query=query)["count"]
+            actual = count(client, new.ALIAS, query)
         except BadRequestError as refused:
             note = f"A search for documents that {what} is refused, so that none is found by {field}: {refused}."
             sheet.find(_finding(Direction.SCHEMA, note, field, expected, None))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, TransportError
 
 from tvmigrate.contract import new
+from tvmigrate.engines.clients import CONNECT_SECONDS
+from tvmigrate.verify.elasticsearch_whole import AnswerCut, require_as_many, require_whole
 
 PAGE = 1000
 KEEP_ALIVE = "5m"
@@ -50,12 +53,15 @@ def mappings_of(client: Elasticsearch, index: str) -> dict[str, Any]:
 
 
 def scan(client: Elasticsearch, name: str) -> Iterator[Mapping[str, Any]]:
-    """Yield every hit behind `name` once, from one point in time, in no stated order.
+    """Yield every hit behind `name` once, from one point in time, in no stated order; raises AnswerCut at the latest
+    after the last one.
 
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results
     """
-    opened = client.open_point_in_time(index=name, keep_alive=KEEP_ALIVE)
-    pit, after = str(opened["id"]), None
+    what = f"The reading of {name}"
+    opened = client.open_point_in_time(index=name, keep_alive=KEEP_ALIVE, allow_partial_search_results=False)
+    require_whole(opened.body, what)
+    pit, after, found, total = str(opened["id"]), None, 0, 0
     try:
         while True:
             answer = client.search(
@@ -63,26 +69,48 @@ def scan(client: Elasticsearch, name: str) -> Iterator[Mapping[str, Any]]:
                 size=PAGE,
                 sort=[{"_shard_doc": "asc"}],
                 search_after=after,
-                track_total_hits=False,
+                track_total_hits=after is None,
+                allow_partial_search_results=False,
             )
+            require_whole(answer.body, what)
             pit = answer.get("pit_id", pit)
             hits = answer["hits"]["hits"]
+            if after is None:
+                total = answer["hits"]["total"]["value"]
+            found += len(hits)
             yield from hits
             if len(hits) < PAGE:
+                require_as_many(found, total, what)
                 return
             after = hits[-1]["sort"]
     finally:
-        client.close_point_in_time(id=pit)
+        with suppress(TransportError):  # it goes by itself; whoever fails above has said why
+            client.options(request_timeout=CONNECT_SECONDS).close_point_in_time(id=pit)
 
 
 def by_ids(client: Elasticsearch, name: str, ids: Iterator[str]) -> Iterator[Mapping[str, Any]]:
-    """Yield the hits of the documents named in `ids`, as a search sees them; of two indices both."""
+    """Yield the hits of the documents named in `ids`, as a search sees them; of several indices each.
+
+    Raises:
+        AnswerCut: a shard did not answer, or more hits are there than one page holds.
+    """
     while batch := list(islice(ids, PAGE // 2)):
-        answer = client.search(index=name, query={"ids": {"values": batch}}, size=PAGE)
-        yield from answer["hits"]["hits"]
+        answer = client.search(
+            index=name, query={"ids": {"values": batch}}, size=PAGE, track_total_hits=True,
+            allow_partial_search_results=False,
+        )  # fmt: skip
+        what = f"A search for {len(batch)} documents of {name}"
+        require_whole(answer.body, what)
+        hits = answer["hits"]["hits"]
+        require_as_many(len(hits), answer["hits"]["total"]["value"], what)
+        yield from hits
 
 
 def stored(client: Elasticsearch, index: str, ids: Sequence[str]) -> set[str]:
-    """Return which of `ids` the index holds, whether or not a search sees them yet."""
+    """Return which of `ids` the index holds, whether or not a search sees them yet; raises AnswerCut."""
     answer = client.mget(index=index, ids=list(ids), source=False)
+    failed = [document for document in answer["docs"] if "error" in document]
+    if failed:
+        raise AnswerCut(f"{len(failed)} documents of {index} could not be read: {str(failed[0]['error'])[:300]}.")
+    require_as_many(len(answer["docs"]), len(ids), f"A reading of {len(ids)} documents of {index}")
     return {document["_id"] for document in answer["docs"] if document.get("found")}

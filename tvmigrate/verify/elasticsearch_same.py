@@ -14,6 +14,7 @@ from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.compare import ABSENT, differences, plain_number, shown
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_live import by_ids, scan
+from tvmigrate.verify.elasticsearch_whole import refresh
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.spool import Spool
 
@@ -52,7 +53,7 @@ def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> N
             note = f"There is no index {index}, so none of its documents is there."
             sheet.find(law.finding(Direction.MISSING, note, old=index, new=index, field="index", expected=index))
             return
-        client.indices.refresh(index=index)  # so that a search sees what was written last
+        refresh(client, index)
         spool.add(
             "INSERT INTO live VALUES (?, ?)", ((hit["_id"], _digest(hit["_source"])) for hit in scan(client, index))
         )
