@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tvmigrate.verify.faults import (
     across_stores,
+    clickhouse_aggregates,
     clickhouse_comments,
-    clickhouse_derived,
+    clickhouse_metrics,
     clickhouse_old,
     clickhouse_records,
     clickhouse_schema,
     clickhouse_set_aside,
+    commands,
     elasticsearch_documents,
     elasticsearch_fields,
     elasticsearch_index,
@@ -23,6 +25,9 @@ from tvmigrate.verify.faults import (
     redis_trends,
     redis_ttl,
     redis_unrelated,
+    rollback_clickhouse,
+    rollback_elasticsearch,
+    rollback_redis,
     unrelated,
 )
 from tvmigrate.verify.faults.model import CATALOGUE
@@ -39,7 +44,8 @@ MODULES = (
     redis_unrelated,
     clickhouse_records,
     clickhouse_comments,
-    clickhouse_derived,
+    clickhouse_aggregates,
+    clickhouse_metrics,
     clickhouse_schema,
     clickhouse_old,
     clickhouse_set_aside,
@@ -49,6 +55,10 @@ MODULES = (
     elasticsearch_index,
     elasticsearch_kept,
     across_stores,
+    rollback_redis,
+    rollback_clickhouse,
+    rollback_elasticsearch,
+    commands,
 )
 
 __all__ = ["CATALOGUE", "MODULES"]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tvmigrate.contract import new
 from tvmigrate.contract.layout import literal
-from tvmigrate.verify.faults.clickhouse_tables import Victim, in_both, kept, number_of, told_alike, victims
+from tvmigrate.verify.faults.clickhouse_tables import Victim, kept, number_of, victims
+from tvmigrate.verify.faults.clickhouse_told import in_both, told_alike
 from tvmigrate.verify.faults.model import Finds, Plant, after_migration
 from tvmigrate.verify.faults.site import Site, first
 from tvmigrate.verify.findings import Direction

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tvmigrate.contract import new
+from tvmigrate.contract import new, old, values
 from tvmigrate.contract.layout import literal, quoted
-from tvmigrate.contract.outcome import Rule
+from tvmigrate.contract.outcome import Rule, Store
+from tvmigrate.contract.policy import Policy
+from tvmigrate.verify.clickhouse_canonical import instant_text
 from tvmigrate.verify.faults.clickhouse_tables import (
     Victim,
     ask,
     do,
-    in_both,
     kept,
     lost,
     number_of,
     partitions,
     place,
-    told_alike,
     victims,
 )
+from tvmigrate.verify.faults.clickhouse_told import in_both
 from tvmigrate.verify.faults.model import AnyOf, Finds, Plant, after_migration
 from tvmigrate.verify.faults.site import NothingToPlant, Site, first
 from tvmigrate.verify.findings import Direction
@@ -101,21 +102,18 @@ def smoke_test_comment_left(site: Site) -> Plant:
 
 @after_migration(
     Finds("clickhouse.comments", _CHANGED, AnyOf.FIELD),
-    Finds("cross.values", _CHANGED, "sentiment"),
+    Finds("cross.values", _CHANGED, AnyOf.FIELD, if_any=True),
     incident="Columns that were read in two queries without ORDER BY and put together by position.",
 )
 def comment_ids_exchanged(site: Site) -> Plant:
     """Two comments have each other's id."""
     one, other = first(_unlike(site), "two comments of unlike sentiment")
-    ids = one.values["comment_id"], other.values["comment_id"]
+    ids = str(one.values["comment_id"]), str(other.values["comment_id"])
     pair = f"({one.where}) OR ({other.where})"
     other_id = f"if(comment_id = {literal(ids[0])}, {literal(ids[1])}, {literal(ids[0])})"
     with kept(site, _COMMENTS.name) as table:
         table.change(pair, comment_id=other_id)
-        alike = frozenset(
-            str(told) for told in (told_alike(site, victim, "sentiment") for victim in (one, other)) if told
-        )
-        yield [frozenset({one.name, other.name}), alike]
+        yield [frozenset({one.name, other.name}), frozenset(ids)]
 
 
 def _unlike(site: Site) -> Iterator[tuple[Victim, Victim]]:
@@ -168,17 +166,28 @@ def partition_attached_twice(site: Site) -> Plant:
 def refused_metrics_written_as_zeros(site: Site) -> Plant:
     """A row of eaos_metrics that no rule maps is in quarantine, and written with zero counts as well."""
     site.needs_quarantine_tables()
-    where = f"store = 'clickhouse' AND source = {literal('eaos_metrics')}"
-    query = f"SELECT record_key FROM {place(new.QUARANTINE.name)} WHERE {where} ORDER BY record_key LIMIT 1"
-    (key,) = first(ask(site, query), "row of eaos_metrics in quarantine")
-    entity = str(key).rpartition("@")[0]
+    program, ms = first(_refused(site), "row of eaos_metrics in quarantine that has an entity and a time")
     with kept(site, _METRICS.name) as table:
         do(
             site,
             f"INSERT INTO {table.live} (program_id, timestamp, score, positive_count, negative_count, neutral_count,"
-            f" total_comments) VALUES ({literal(f'refused {entity}')}, '2025-01-01 00:00:00', 0, 0, 0, 0, 0)",
+            f" total_comments) SELECT {literal(program)}, fromUnixTimestamp64Milli(toInt64({ms})), 0, 0, 0, 0, 0",
         )
-        yield [f"{_METRICS.name} refused {entity} 2025-01-01T00:00:00Z"]
+        yield [f"{_METRICS.name} {program} {instant_text(ms)}"]
+
+
+def _refused(site: Site) -> Iterator[tuple[str, int]]:
+    """Yield entity and time (ms since the epoch) of rows in quarantine whose place in the new table is free."""
+    query = (
+        f"SELECT DISTINCT record_key FROM {place(new.QUARANTINE.name)} WHERE store = {literal(Store.CLICKHOUSE)}"
+        f" AND source = {literal(old.EAOS_METRICS.name)} ORDER BY record_key LIMIT 50"
+    )
+    for (key,) in ask(site, query):
+        entity, _, when = str(key).rpartition("@")
+        ms = values.instant(when, Policy(keep_entities=True)) // values.NS_PER_MS
+        place_of = f"program_id = {literal(entity)} AND toUnixTimestamp64Milli(timestamp) = {ms}"
+        if entity.strip() and not number_of(site, _METRICS.name, place_of):
+            yield entity, ms
 
 
 @after_migration(
