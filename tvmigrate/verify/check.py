@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tvmigrate.contract.outcome import Rule, Store
-from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Said
 from tvmigrate.verify.findings import CheckResult, Finding, Phase, State
 from tvmigrate.verify.groups import Groups
+from tvmigrate.verify.stopped import why
 
 if TYPE_CHECKING:
     from tvmigrate.verify.context import Context
@@ -141,10 +141,8 @@ def examine(
             context.listener(Said(f"{', '.join(sheets)}: not judged. {why_not}"))
             return []
         examination.run(context, sheets)
-    except TvmigrateError as problem:
-        error = str(problem)
-    except Exception as problem:  # noqa: BLE001 - any other exception too means that the check could not look
-        error = f"The check stopped: {type(problem).__name__}: {problem}"
+    except Exception as problem:  # noqa: BLE001 - whatever it raises means that the check could not look
+        error = why(problem)
     if error is not None:
         # Half a count would look like records without a fate.
         context.book.restore(before)

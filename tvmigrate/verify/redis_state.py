@@ -208,7 +208,9 @@ def _field_expiries(client: redis.Redis, key: bytes, fields: list[bytes]) -> dic
         if "unknown command" in str(error):  # before Redis 7.4 fields did not expire
             return {}
         raise
-    return {name: at for name, at in zip(fields, answer or (), strict=False) if at > 0}
+    if answer is None:  # the key is gone
+        return {}
+    return {name: at for name, at in zip(fields, answer, strict=True) if at > 0}
 
 
 def _stream(entries: Any, info: Mapping[Any, Any], whole: bool) -> dict[str, Any]:
