@@ -58,7 +58,7 @@ COMMENTS, METRICS, INDEX = "tv_analytics.comments", "tv_analytics.eaos_metrics",
 SHOWS = [
     # 1. CREATE TABLE … AS copies no rows
     Shows("empty-backup", AS_IT_STANDS, "clickhouse.old-tables", C, MISSING, BACKUP, "rows", "copies columns, no rows"),
-    Shows("empty-restored", OTHER_WAYS, "rollback.clickhouse", C, MISSING, "comments k001", None, "old row back"),
+    Shows("empty-restored", OTHER_WAYS, "rollback.clickhouse", C, MISSING, COMMENTS, "rows", "is there and empty"),
     # 2. redis-cli --rdb as a restore; see also test_the_restore_overwrites_the_backup
     Shows("nothing-restored", AS_IT_STANDS, "rollback.redis", R, MISSING, "trend:5m", "key", "never reads one"),
     # 3. _clone needs a write block, and the clone keeps it and gets a replica

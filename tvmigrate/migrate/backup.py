@@ -52,6 +52,25 @@ def verify(work: Work) -> None:
         part._append(json.dumps({"run": work.run.id, "parts": listed}, indent=2).encode() + b"\n", 0)
 
 
+def require_whole(work: Work, name: str) -> None:
+    """Return if a file of the backup still is what was written, before it is written back.
+
+    Raises:
+        NotEqual: it is not, or it is gone.
+    """
+    noted, path = work.noted(f"part.{name}"), work.backup / name
+    if noted is None:
+        return
+    found_size, found_digest = _read_back(path) if path.is_file() else (0, "none")
+    _, size, digest = noted
+    if (found_size, found_digest) != (size, digest):
+        raise NotEqual(
+            f"The backup file {path} is no longer what was written: {found_size} bytes with sha256 {found_digest}, "
+            f"expected {size} with {digest}. Nothing was changed: the new data stand. Put the file back as it was, "
+            "from a copy of that folder, then run `tvmigrate rollback` again."
+        )
+
+
 def _read_back(path: Path) -> tuple[int, str]:
     digest = hashlib.sha256()
     size = 0

@@ -12,7 +12,7 @@ from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.write import RedisWriter
 from tvmigrate.engines.clients import Clients
 from tvmigrate.migrate import redis_after
-from tvmigrate.migrate.backup import keep
+from tvmigrate.migrate.backup import keep, require_whole
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
 from tvmigrate.migrate.redis_assess import Assessor, wanted
 from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, put, read_named, says_the_same
@@ -158,10 +158,15 @@ def remove(work: Work) -> None:
 
 
 def restore(work: Work) -> None:
-    """Write old keys that may have been removed as the backup has them; an expired one stays gone."""
+    """Write old keys that may have been removed as the backup has them; an expired one stays gone.
+
+    Raises:
+        NotEqual: the backup is not what was written; nothing was changed.
+    """
     client = work.clients.redis
     if not work.journal.done(work.run.id, "build.redis") and not work.spool.any("written"):
         return
+    require_whole(work, "redis.ndjson")
     redis_after.save(work)
     touched = "SELECT 1 FROM old_key WHERE key = ? AND state = ?"
     for batch in batches(backed_up(work), BATCH):

@@ -133,3 +133,27 @@ def test_a_wrong_declaration_is_refused(wrong: Fault, told: str) -> None:
     catalogue.add(fault(SCORE))
     with pytest.raises(ValueError, match=f"^fault {wrong.id}: {told}$"):
         catalogue.add(wrong)
+
+
+def test_what_depends_on_the_data_may_be_told_and_is_not_demanded() -> None:
+    maybe = Finds("redis.eaos", CHANGED, "total", if_any=True)
+    assert judge(fault(SCORE, maybe), ["new", "new"], [failed(finding())]).caught is Caught.CAUGHT
+    told = failed(finding(), finding(field="total"))
+    assert judge(fault(SCORE, maybe), ["new", "new"], [told]).caught is Caught.CAUGHT
+    assert judge(fault(SCORE, maybe), ["new", "other"], [told]).caught is Caught.WRONG
+
+
+def test_a_check_that_examined_nothing_misses_the_record_as_a_whole() -> None:
+    nothing = CheckResult(
+        "redis.eaos", Phase.MIGRATION, Store.REDIS, Rule.REDIS_EAOS, State.FAIL, 0, error="It examined nothing."
+    )
+    assert judge(fault(Finds("redis.eaos", MISSING)), [AnyOf.KEY], [nothing]).caught is Caught.CAUGHT
+    assert judge(fault(SCORE), [AnyOf.KEY], [nothing]).caught is Caught.WRONG
+
+
+def test_a_second_look_of_a_check_is_declared_by_its_own_id() -> None:
+    again = Finds("redis.eaos.after-second-migration", CHANGED, "score")
+    assert again.named_rule is Rule.REDIS_EAOS
+    told = failed(finding(), check="redis.eaos.after-second-migration")
+    assert judge(fault(again), ["new"], [told]).caught is Caught.CAUGHT
+    assert judge(fault(SCORE), ["new"], [told]).caught is Caught.WRONG

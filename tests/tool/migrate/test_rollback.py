@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 
 from tests.tool.migrate.stores import Stores, different
 from tvmigrate.contract import new
-from tvmigrate.migrate.errors import MigrationError, RolledBackNoMore
+from tvmigrate.migrate.errors import MigrationError, NotEqual, RolledBackNoMore
+from tvmigrate.migrate.journal import Journal
 
 
 def test_rollback_before_any_apply_says_that_there_is_nothing(stores: Stores) -> None:
@@ -78,12 +79,34 @@ def test_what_changed_since_the_switch_is_saved_before_it_goes(stores: Stores) -
 def test_a_key_that_expired_meanwhile_stays_gone(stores: Stores) -> None:
     redis = stores.clients.redis
     redis.set("eaos:brief", '{"score": 1, "positive": 1}', px=600_000)
-    stores.apply()
+    done = stores.apply()
+    assert done.run is not None
     redis.pexpire("eaos:current:the_voice/brief", 1)
-    backup = stores.folder() / "backup" / "redis.ndjson"
-    backup.write_bytes(re.sub(rb'("key":"eaos:brief".*?"ttl_ms":)[0-9]+', rb"\g<1>1", backup.read_bytes()))
+    with Journal(stores.state) as journal:  # ten minutes ago is when the backup was made
+        journal.note(done.run.id, "redis.epoch_ms", journal.noted(done.run.id, "redis.epoch_ms") - 600_000)
     stores.rollback()
     assert redis.exists("eaos:brief") == 0
+
+
+def test_a_backup_that_is_not_what_was_written_is_refused_before_anything_changes(stores: Stores) -> None:
+    before = stores.picture()
+    stores.apply()
+    migrated = stores.picture()
+    file = stores.folder() / "backup" / "redis.ndjson"
+    whole = file.read_bytes()
+    digest, expected = hashlib.sha256(b"").hexdigest(), hashlib.sha256(whole).hexdigest()
+    file.write_bytes(b"")
+    with pytest.raises(NotEqual) as refused:
+        stores.rollback()
+    assert str(refused.value) == (
+        f"The backup file {file} is no longer what was written: 0 bytes with sha256 {digest}, expected {len(whole)} "
+        f"with {expected}. Nothing was changed: the new data stand. Put the file back as it was, from a copy of that "
+        "folder, then run `tvmigrate rollback` again."
+    )
+    assert different(migrated, stores.picture()) == {}
+    file.write_bytes(whole)
+    stores.rollback()
+    assert different(before, stores.picture()) == {}
 
 
 def test_a_replaced_target_comes_back_with_its_ttl(stores: Stores) -> None:

@@ -78,7 +78,7 @@ def test_a_quarantined_document_that_is_there_all_the_same_is_extra(world: World
     ("name", "field", "expected", "actual"),
     [
         ("es-tags", "text", "Hay quá, nghe nổi da gà 🔥", "Hay quá, nghe nổi da gà"),
-        ("es-tags", "topics", ["show", "giọng hát", "show"], ["show", "giọng hát"]),
+        ("es-tags", "topics", ["show", "giọng hát", "show"], ["show", "show", "giọng hát"]),
         ("es-topics-comma", "topics", ["trang phục"], "trang phục"),
         ("es-program-id", "program_id", "the_voice/current:x", "current:x"),
         ("es-program-id", "comment_id", "es-program-id", "es-program"),
@@ -107,7 +107,35 @@ def test_a_field_that_is_gone_is_found(world: World) -> None:
     (right,) = [doc.source for doc in world.state.documents() if doc.id == "es-tags"]
     with document(world, "es-tags", {name: value for name, value in right.items() if name != "username"}):
         results = world.judge("elasticsearch.comments")
-    assert facts(only(results, "elasticsearch.comments"))[2:] == ("username", "lan.nguyen", None)
+    assert facts(only(results, "elasticsearch.comments")) == ("missing", "es-tags", "username", "lan.nguyen", None)
+    assert failed(results) == {"elasticsearch.comments"}  # the index finds what is stored, and blames nothing
+
+
+@pytest.mark.parametrize(
+    ("topics", "direction"),
+    [(["show", "giọng hát"], "missing"), (["show", "giọng hát", "show", ""], "extra"), (["show"] * 3, "changed")],
+)
+def test_a_list_with_items_too_few_or_too_many_is_told_from_another_list(
+    world: World, topics: list[str], direction: str
+) -> None:
+    with document(world, "es-tags", None, topics=topics):
+        finding = only(world.judge("elasticsearch.comments"), "elasticsearch.comments")
+    assert facts(finding) == (direction, "es-tags", "topics", ["show", "giọng hát", "show"], topics)
+
+
+def test_a_document_under_another_id_is_one_finding_and_has_no_fate(world: World) -> None:
+    (right,) = [doc.source for doc in world.state.documents() if doc.id == "es-tags"]
+    with document(world, "es-tags", None), document(world, "made-up", dict(right)):
+        finding = only(world.judge("elasticsearch.comments"), "elasticsearch.comments")
+    assert (finding.old, *facts(finding)) == ("es-tags", "changed", "made-up", "_id", "es-tags", "made-up")
+    assert [lost.old for lost in world.book.lost(Rule.ELASTICSEARCH_COMMENTS)] == ["es-tags"]
+
+
+def test_a_second_copy_of_a_document_is_extra_under_its_id(world: World) -> None:
+    (right,) = [doc.source for doc in world.state.documents() if doc.id == "es-tags"]
+    with document(world, "made-up", dict(right)):
+        finding = only(world.judge("elasticsearch.comments"), "elasticsearch.comments")
+    assert (finding.old, *facts(finding)[:3]) == ("es-tags", "extra", "made-up", "_id")
 
 
 def test_the_same_instant_and_number_written_otherwise_are_no_difference(world: World) -> None:
@@ -207,7 +235,17 @@ def test_an_alias_that_shows_a_part_only_is_found(world: World, alias_put_back: 
     _point_alias(world, INDEX, filter={"term": {"sentiment": "positive"}})
     results = world.judge("elasticsearch")
     assert only(results, "elasticsearch.alias").field == "filter"
-    assert "elasticsearch.comments" in failed(results)
+    assert failed(results) == {"elasticsearch.alias", "elasticsearch.comments"}
+    assert "the alias tv_comments hides it" in found(results, "elasticsearch.comments")[0].note
+
+
+def test_texts_that_the_index_does_not_keep_are_missing_from_each_document(world: World, alias_put_back: None) -> None:
+    world.state.index("other", {**new.INDEX.mappings, "_source": {"enabled": False}})
+    _point_alias(world, "other")
+    results = world.judge("elasticsearch", "cross.values")
+    assert facts(only(results, "elasticsearch.mapping"))[1:3] == ("other", "_source")
+    assert {str(finding.direction) for finding in found(results, "elasticsearch.comments")} == {"missing"}
+    assert all(result.error is None for result in results.values())
 
 
 def test_nothing_behind_the_name_is_missing_in_every_check(world: World, alias_put_back: None) -> None:

@@ -9,7 +9,7 @@ from tvmigrate.contract import new
 from tvmigrate.contract.layout import literal
 from tvmigrate.contract.outcome import Reason, Rule, Store
 from tvmigrate.verify.faults.clickhouse_tables import ask, kept, lost, place
-from tvmigrate.verify.faults.elasticsearch_site import client, delete, kept_copy, old_documents, open_to_writes, put
+from tvmigrate.verify.faults.elasticsearch_site import delete, kept_copy, old_documents, open_to_writes, put
 from tvmigrate.verify.faults.model import AnyOf, Finds, Plant, after_migration
 from tvmigrate.verify.faults.site import Site, first
 from tvmigrate.verify.findings import Direction
@@ -33,7 +33,7 @@ def kept_copy_takes_writes(site: Site) -> Plant:
 def kept_copy_lost_a_document(site: Site) -> Plant:
     """A document is missing from the copy kept of the old index."""
     copy = kept_copy(site)
-    name, source = first(old_documents(site), "old document that maps")
+    name, source, _ = first(old_documents(site), "old document that maps")
     with open_to_writes(site, copy):
         delete(site, name, copy)
     yield [name]
@@ -45,8 +45,7 @@ def kept_copy_lost_a_document(site: Site) -> Plant:
 def kept_copy_was_migrated(site: Site) -> Plant:
     """A document in the copy kept of the old index is that of the new one: it was changed in place, then copied."""
     copy = kept_copy(site)
-    name, source = first(old_documents(site), "old document that maps")
-    migrated = client(site).get(index=new.ALIAS, id=name)["_source"]
+    name, source, migrated = first(old_documents(site), "old document that maps")
     with open_to_writes(site, copy):
         put(site, name, migrated, copy)
     yield [name]

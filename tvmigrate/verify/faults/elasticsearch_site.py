@@ -51,8 +51,8 @@ def documents(site: Site) -> Iterator[Document]:
         after = hits[-1]["sort"]
 
 
-def old_documents(site: Site) -> Iterator[Document]:
-    """Yield the id and the source of each old document that maps, in the dataset's order."""
+def old_documents(site: Site) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Yield the id, the source, and what becomes of it, of each old document that maps, in the dataset's order."""
     for document in site.reference.dataset.documents(old.INDEX.name):
         try:
             source = exact_json.parse(document.source)
@@ -60,8 +60,8 @@ def old_documents(site: Site) -> Iterator[Document]:
         except Unmappable:
             continue
         if isinstance(outcome, Mapped):
-            # As JSON has it, without the exact numbers of the rules.
-            yield document.id, json.loads(document.source)
+            # As JSON has them, without the exact numbers of the rules.
+            yield document.id, json.loads(document.source), json.loads(exact_json.dump(dict(outcome.value.source)))
 
 
 def put(site: Site, name: str, source: Mapping[str, Any], index: str = new.ALIAS) -> None:
