@@ -18,12 +18,15 @@ class State:
     copied: set[str] = field(default_factory=set)  # holders whose rows exist a second time
     present: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)  # names that were dropped or renamed away
+    databases: set[str] = field(default_factory=set)  # created by the program
 
     def holds_old_rows(self, table: str) -> bool:
         """Say whether a table has rows that nobody can make again: a table of before, or what it was renamed to."""
         if table in self.holders:
             return True
-        return not (table in self.made or table in self.left or table in ONLY_NEW or is_made_up(table))
+        database, _, bare = table.rpartition(".")
+        own = table in self.made or database in self.databases or bare in ONLY_NEW
+        return not (own or table in self.left or is_made_up(table))
 
     def last_copy(self, table: str) -> bool:
         """Say whether old rows are in this table and nowhere else."""
@@ -31,6 +34,9 @@ class State:
 
     def run(self, done: Facts) -> None:
         """Take over what a statement does."""
+        self.databases.add(done.creates_database or "-")
+        if done.inserts and done.inserts not in {*self.present, *self.holders}:
+            self.made.add(done.inserts)  # the first that is heard of it is that rows are put into it
         for table in done.named:
             if table not in self.left:
                 self.present.add(table)

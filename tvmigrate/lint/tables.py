@@ -30,6 +30,7 @@ class Facts:
     if_not_exists: bool = False
     columns_of: str = ""  # CREATE TABLE x AS y: y
     drops: tuple[str, ...] = ()
+    creates_database: str = ""
     drops_database: str = ""
     truncates: str = ""
     renames: tuple[tuple[str, str], ...] = ()
@@ -130,6 +131,9 @@ def all_facts(program: Program) -> Iterator[tuple[Sql, Facts]]:
 
 
 def _create(words: list[str], tokens: Sequence[Word], reads: tuple[str, ...]) -> Facts:
+    if words[1:2] == ["DATABASE"]:
+        exists = words[2:5] == ["IF", "NOT", "EXISTS"]
+        return Facts("CREATE", creates_database=name_at(tokens, 5 if exists else 2)[0])
     if "TABLE" not in words[:4]:
         return Facts("CREATE", reads=reads)
     index = words.index("TABLE") + 1

@@ -44,10 +44,7 @@ def test_the_defect_is_found_at_its_line(code, line):
         (
             "TVM407",
             48,
-            (
-                "The backup takes comments, but eaos_metrics, which the same migration drops or changes, is backed up "
-                "nowhere."
-            ),
+            "The backup takes comments, but eaos_metrics, which the same migration drops or changes, is backed up nowhere.",  # noqa: E501
         ),
         (
             "TVM204",
@@ -57,10 +54,7 @@ def test_the_defect_is_found_at_its_line(code, line):
         (
             "TVM410",
             85,
-            (
-                "From here on the old data of Redis is gone: the way back given here holds no command that brings a key "
-                "back."
-            ),
+            "From here on the old data of Redis is gone: the way back given here holds no command that brings a key back.",  # noqa: E501
         ),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tvmigrate.contract import old
 from tvmigrate.lint.hazard import Hit, Severity, at, hazard
 from tvmigrate.lint.history import history
 from tvmigrate.lint.statement import Program, Sql
@@ -222,9 +223,16 @@ DROP TABLE {database}.TABLE SYNC;    -- by name, what is in a verified backup
 """,
 )
 def drop_database(program: Program) -> Iterator[Hit]:
-    """DROP DATABASE."""
+    """DROP DATABASE, but of one that this program made or filled."""
+    own: set[str] = set()
     for sql, done in all_facts(program):
-        if done.drops_database and not is_made_up(done.drops_database):
+        targets = (done.creates, done.inserts, done.creates_database, *(target for _, target in done.renames))
+        own |= {target.partition(".")[0] for target in targets if "." in target or target == done.creates_database}
+        if (
+            done.drops_database
+            and not is_made_up(done.drops_database)
+            and done.drops_database not in own - {old.DATABASE}
+        ):
             yield at(sql.place, database=done.drops_database)
 
 

@@ -17,6 +17,7 @@ from tvmigrate.lint.statement import Place, PythonSwallow, Statement, Store, Unr
 
 ReadsShell = Callable[[Text], Iterator[Statement]]
 _RUNS = frozenset({"run", "call", "check_call", "check_output", "Popen"})
+_MOST_TURNS = 20  # of a loop that is read once for each of its texts
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -94,6 +95,7 @@ def _visit(reader: _Reader, node: ast.AST, where: _Where) -> None:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         rollback = where.rollback or speaks_of_rollback(node.name)
         where = _Where(f"{reader.text.around.path}:{node.name}", where.many, rollback)
+    before_loop = where
     if isinstance(node, _LOOPS):
         where = replace(where, many=True)
     if isinstance(node, ast.Try):
@@ -101,11 +103,29 @@ def _visit(reader: _Reader, node: ast.AST, where: _Where) -> None:
     if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
         for generator in node.generators:  # they run first
             _visit(reader, generator, where)
+    if isinstance(node, ast.For) and (turns := _turns(reader, node)):
+        before = reader.values
+        for reader.values in turns:
+            for statement in node.body:
+                _visit(reader, statement, replace(where, many=before_loop.many))
+        reader.values = before
+        return
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.comprehension) and isinstance(node, _LOOPS)):
             _visit(reader, child, where)
     if isinstance(node, ast.Call):
         _call(reader, node, where)
+
+
+def _turns(reader: _Reader, node: ast.For) -> list[Values]:
+    """Return what is known in each turn of a `for` over texts that stand there one by one."""
+    items = reader.values.origin(node.iter)
+    if not (isinstance(node.target, ast.Name) and isinstance(items, (ast.Tuple, ast.List))):
+        return []
+    texts = [one for one in items.elts if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    if not texts or len(texts) != len(items.elts) or len(texts) > _MOST_TURNS:
+        return []
+    return [Values({**reader.values.constants, node.target.id: one}) for one in texts]
 
 
 def _place(reader: _Reader, node: ast.expr, where: _Where) -> Place:

@@ -20,6 +20,7 @@ _SHELLS = frozenset({"sh", "bash", "zsh", "dash"})
 _PYTHONS = re.compile(r"python[\d.]*$")
 _NOTHING = frozenset({"true", ":", "echo"})
 _DEEPEST = 4  # functions that call functions
+_MOST_TURNS = 20  # of a loop that is read once for each of its words
 _LEAVES_PROMPT = re.compile(r"(?m)^(?:exit|quit|\\q)\b.*$|^(?=\s*(?:docker|redis-cli|clickhouse-client|curl|sudo)\b)")
 _PROMPT = re.compile(r"(?m)^(\s*)\$ ")
 
@@ -110,6 +111,8 @@ def _visit(reader: _Reader, node: Node, where: _Where) -> None:
         case "variable_assignment":
             reader.words.remember(node)
             _inside(reader, node, where)
+        case "for_statement" if values := _listed(reader, node):
+            _each(reader, node, values, where)
         case "for_statement" | "while_statement" | "c_style_for_statement":
             for child in node.named_children:
                 _visit(reader, child, replace(where, many=where.many or child.type == "do_group"))
@@ -117,6 +120,28 @@ def _visit(reader: _Reader, node: Node, where: _Where) -> None:
             return
         case _:
             _inside(reader, node, where)
+
+
+def _listed(reader: _Reader, node: Node) -> list[str]:
+    """Return the words that a `for` goes through, if they stand there one by one and are few."""
+    found: list[str] = []
+    for child in node.named_children[1:]:
+        if child.type == "do_group":
+            break
+        word = reader.words.word(child)
+        if not word.value or set("$*?`") & set(word.value):
+            return []
+        found += word.value.split() if child.type == "simple_expansion" else [word.value]
+    return found if len(found) <= _MOST_TURNS else []
+
+
+def _each(reader: _Reader, node: Node, values: list[str], where: _Where) -> None:
+    """Visit a loop's body once for each word."""
+    name = reader.words.text(node.named_children[0])
+    for value in values:
+        reader.words.let(name, value)
+        _visit(reader, node.named_children[-1], where)
+    reader.words.let(name, f"${name}")
 
 
 def _inside(reader: _Reader, node: Node, where: _Where) -> None:

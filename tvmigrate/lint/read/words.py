@@ -50,6 +50,10 @@ class Words:
             self.constants[name] = self.word(value).value
         self.own.add(name)
 
+    def let(self, name: str, value: str) -> None:
+        """Give a name a value for now."""
+        self.constants[name] = value
+
     def called(self, words: Sequence[Text]) -> Words:
         """Return a reader for the body of a function that is called so."""
         return replace(self, arguments=tuple(words), constants=dict(self.constants), own=set())
@@ -86,7 +90,7 @@ class Words:
                     joined = " ".join(argument.value for argument in self.arguments[1:])
                     return self.located(node, joined)
                 argument = self._argument(raw.strip('"'))
-                return argument or self.located(node, self._filled(_unescape(raw[1:-1])), 1)
+                return argument or self.located(node, self._filled(_unescape(self._plain(node)[1:-1])), 1)
             case "concatenation":
                 parts = [self.word(child) for child in node.named_children]
                 return self._joined(node, raw, parts)
@@ -98,6 +102,15 @@ class Words:
     def heredoc(self, body: Node) -> Text:
         """Return the text of a heredoc."""
         return self.located(body, self._filled(self.text(body)))
+
+    def _plain(self, node: Node) -> str:
+        """Return a string as it is written, with `$output` for each command within it."""
+        parts, at = [], node.start_byte
+        for child in node.named_children:
+            if child.type == "command_substitution":
+                parts.append(self.source[at : child.start_byte].decode(errors="replace") + "$output")
+                at = child.end_byte
+        return "".join([*parts, self.source[at : node.end_byte].decode(errors="replace")])
 
     def _joined(self, node: Node, raw: str, parts: Sequence[Text]) -> Text:
         """Join `--query="…"`; if all but an option's name is one string, its place is kept."""
