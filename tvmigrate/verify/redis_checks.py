@@ -20,6 +20,7 @@ from tvmigrate.verify.redis_expected import (
     UNRELATED,
     ZSET,
     Expected,
+    ExpectedEvent,
     ExpectedKey,
     key_name,
 )
@@ -155,8 +156,13 @@ class _Examination:
                 sheet.find(finding)
 
     def _events(self, expected: ExpectedKey, live: LiveKey) -> None:
-        right = self._right_type(expected, live, "list")
-        self._compare_events(expected, list(map(unshown, live.state["value"])) if right else [])
+        if self._right_type(expected, live, "list"):
+            self._compare_events(expected, list(map(unshown, live.state["value"])))
+            return
+        # One cause is one finding: that no event is found there the type has told, and the ledger names each.
+        events = list(self._expected.events(expected.key))
+        self._sheet(METRIC).saw(len(events))
+        self._nowhere(expected, events)
 
     def _compare_events(self, expected: ExpectedKey, items: list[str]) -> None:
         sheet = self._sheet(METRIC)
@@ -167,7 +173,10 @@ class _Examination:
             sheet.find(finding)
         for fate in compared.found:
             self._fate(expected.rule, fate)
-        for event in compared.missing:
+        self._nowhere(expected, compared.missing)
+
+    def _nowhere(self, expected: ExpectedKey, missing: Iterable[ExpectedEvent]) -> None:
+        for event in missing:
             if event.deadline is not None and event.deadline <= self._now:
                 self._fate(expected.rule, Fate.EXPIRED)
             else:

@@ -258,6 +258,14 @@ def test_a_renamed_topic_is_one_finding(migrated: World) -> None:
     )
 
 
+def test_a_list_of_the_wrong_type_is_one_finding_and_the_ledger_names_its_events(migrated: World) -> None:
+    migrated.clients.redis.delete(EVENTS_A)
+    migrated.clients.redis.set(EVENTS_A, "[]")
+    result = migrated.judge("redis.")["redis.metric"]
+    assert [(f.new, f.field, f.expected, f.actual) for f in result.findings] == [(EVENTS_A, "type", "list", "string")]
+    assert migrated.book.lost_total(METRIC) == 5
+
+
 def test_a_topic_with_another_score_is_another_topic(migrated: World) -> None:
     migrated.clients.redis.zrem("trends:top:5min", "tenth")
     migrated.clients.redis.zadd("trends:top:5min", {"TENTH": 0.2})
