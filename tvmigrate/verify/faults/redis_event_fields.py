@@ -37,7 +37,7 @@ def event_value_as_text(site: Site) -> Plant:
 
 @after_migration(
     Finds("redis.metric", _CHANGED, new.EVENT_METRIC),
-    incident="HFS+, the file system of macOS until 2017, kept names decomposed, and so did what came from file names.",
+    incident="HFS+, the file system of macOS until 2017, keeps the names of files decomposed.",
 )
 def event_metric_in_another_normal_form(site: Site) -> Plant:
     """The metric of an event has the letters it had, its accents taken apart or put together."""

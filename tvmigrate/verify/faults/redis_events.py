@@ -69,7 +69,7 @@ def events_turned_round(site: Site) -> Plant:
     Finds("redis.extra", _EXTRA, "key"),
     Finds("redis.metric", _MISSING, "item"),
     *lost(Rule.REDIS_METRIC),
-    incident="date.today() and strftime give the date of the place where the script runs, not that of UTC.",
+    incident="The first ten characters of a time with an offset are the date of that place, not of UTC.",
 )
 def event_under_its_local_date(site: Site) -> Plant:
     """An event is in the list of the date that its old time has with its offset, not of the UTC date."""

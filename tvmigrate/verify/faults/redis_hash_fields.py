@@ -79,7 +79,7 @@ def hash_total_reckoned_anew(site: Site) -> Plant:
 @after_migration(
     Finds("redis.eaos", _MISSING, new.NEUTRAL),
     Finds("redis.schema", _SCHEMA, new.NEUTRAL),
-    incident="`if count:` is false for 0 in Python, as in JavaScript and in C.",
+    incident="A count of 0 is false in an `if` of Python, of JavaScript and of C.",
 )
 def hash_count_of_zero_left_out(site: Site) -> Plant:
     """A count of 0 is not written."""
@@ -116,7 +116,7 @@ def _has_its_instant(found: MappedHash) -> bool:
 
 @after_migration(
     Finds("redis.eaos", _CHANGED, new.UPDATED_AT),
-    incident="Unix time 0 is what many a library gives for a time that nobody set; protobuf's Timestamp does.",
+    incident="Unix time 0 often stands for a time that nobody set; it is the default of protobuf's Timestamp.",
 )
 def hash_filled_instant_outside_the_run(site: Site) -> Plant:
     """An instant that the old record does not have is filled with the year 1970, not with one of the run."""

@@ -21,7 +21,7 @@ _PARTNERS = 1000  # hashes among which one that differs in every field is looked
 @after_migration(
     Finds("redis.eaos", _MISSING, "key"),
     *lost(Rule.REDIS_EAOS),
-    incident="With maxmemory and a policy such as allkeys-lru Redis evicts keys of whatever is being written.",
+    incident="At its maxmemory Redis evicts keys of its own accord under a policy such as allkeys-lru.",
 )
 def hash_dropped(site: Site) -> Plant:
     """One eaos hash is not there."""
@@ -83,7 +83,7 @@ def _values(fields: Mapping[str, str]) -> dict[str, object]:
     Finds("cross.programs", _EXTRA, "program_id"),
     Finds("redis.eaos", _MISSING, "key"),
     *lost(Rule.REDIS_EAOS),
-    incident="A rename that is no fixed point, run once more over its own outcome.",
+    incident="A rename that does not know its own outcome adds its prefix again when it runs again.",
 )
 def show_written_twice(site: Site) -> Plant:
     """An eaos hash has the show in its name twice."""

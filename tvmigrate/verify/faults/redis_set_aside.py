@@ -35,7 +35,7 @@ def _row(key: str) -> str:
 @after_migration(
     Finds("redis.quarantine", _MISSING, "reason", rule=Rule.REDIS_EAOS),
     *lost(Rule.REDIS_EAOS),
-    incident="`except ValueError: continue`.",
+    incident="`except ValueError: continue` is how a script gets past a record that it cannot read.",
 )
 def redis_quarantine_row_lost(site: Site) -> Plant:
     """An eaos key that does not map is not in quarantine."""

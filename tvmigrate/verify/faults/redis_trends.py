@@ -39,7 +39,7 @@ def trend_cut(site: Site) -> Plant:
     Finds("redis.old-keys", _MISSING, "key", rule=Rule.REDIS_TREND),
     Finds("redis.quarantine", _MISSING, "reason", rule=Rule.REDIS_TREND),
     *lost(Rule.REDIS_TREND),
-    incident="A bucket by division (30 // 15) or by `minutes < 60` has no remainder that anybody would see.",
+    incident="A look-up with a default, `windows.get(minutes, '15min')`, has an answer for every window.",
 )
 def window_of_30_taken_for_15_minutes(site: Site) -> Plant:
     """The topics of a window that maps to none are merged into trends:top:15min."""

@@ -81,7 +81,7 @@ def unrelated_key_given_a_time_to_live(site: Site) -> Plant:
 
 @after_migration(
     Finds("redis.unrelated", _CHANGED, "ttl"),
-    incident="RESTORE is given a time to live from a dump of an earlier hour, and the key's time begins anew.",
+    incident="RESTORE takes a relative time to live unless ABSTTL is said; one read an hour before begins anew.",
 )
 def unrelated_time_to_live_begun_anew(site: Site) -> Plant:
     """A key that is none of the migration's has its whole time to live once more, not what is left of it."""

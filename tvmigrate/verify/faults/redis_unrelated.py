@@ -33,7 +33,7 @@ def other_database_flushed(site: Site) -> Plant:
 
 @after_migration(
     Finds("redis.unrelated", _CHANGED, "value"),
-    incident="A client with decode_responses reads bytes as UTF-8, and writes back what it made of them.",
+    incident="Memory without ECC turns single bits, and a copy through it takes them along.",
 )
 def unrelated_text_changed(site: Site) -> Plant:
     """One bit of a string that is none of the migration's is another."""
