@@ -118,11 +118,15 @@ def _why(path: str, expected: Any) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a rollback brings back; a block that is `false` is none."""
+    """Return the settings that a rollback brings back; a block that is `false` is none, and so is a setting of null.
+
+    A clone that is told `"index.blocks.write": null` has the setting, and no block.
+    """
     return {
         name: value
         for name, value in settings.items()
-        if name not in _OWN_SETTINGS
+        if value is not None
+        and name not in _OWN_SETTINGS
         and not name.startswith(_OWN_PREFIXES)
         and not (name.startswith(_BLOCK) and str(value).lower() == "false")
     }

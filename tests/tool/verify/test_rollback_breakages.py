@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tvmigrate.contract.outcome import Store
+from tvmigrate.contract.outcome import Rule, Store
+from tvmigrate.verify import elasticsearch_same
 from tvmigrate.verify.findings import Direction, State
 
 from .conftest import World
@@ -141,3 +142,11 @@ def test_what_a_rollback_left_wrong_is_found(loaded: World, name: str) -> None:
     assert result.state is State.FAIL
     assert (breakage.direction, breakage.field) in found
     assert all(f.store is store and f.rule == f"rollback.{store}" for f in result.findings)
+
+
+def test_a_setting_that_is_null_is_none() -> None:
+    """Assert that `"index.blocks.write": null`, which a clone keeps as it is told, is no block left behind."""
+    before = {"aliases": {}, "mappings": {}, "settings": {}}
+    cloned = {**before, "settings": {"index.blocks.write": None}}
+    law = elasticsearch_same.Law(Rule.ROLLBACK_ELASTICSEARCH, "It is as it was.")
+    assert list(elasticsearch_same.definition_findings("one", before, {"one": cloned}, law)) == []

@@ -200,10 +200,8 @@ def _settings(site: Site, index: str) -> dict[str, Any]:
 def _clone(site: Site, source: str, clone: str, settings: Mapping[str, Any]) -> None:
     before = _settings(site, source)
     client(site).indices.put_settings(index=source, settings={_BLOCK: True})
-    client(site).indices.clone(
-        index=source,
-        target=clone,
-        settings={_REPLICAS: before[_REPLICAS], _BLOCK: before.get(_BLOCK), **settings},
-        wait_for_active_shards="1",
-    )
+    told = {_REPLICAS: before[_REPLICAS], **{name: value for name, value in settings.items() if value is not None}}
+    client(site).indices.clone(index=source, target=clone, settings=told, wait_for_active_shards="1")
+    # Null in the settings of a clone stays there as null; in a change of settings it takes one away.
+    client(site).indices.put_settings(index=clone, settings={_BLOCK: before.get(_BLOCK), **settings})
     client(site).indices.put_settings(index=source, settings={_BLOCK: before.get(_BLOCK)})
