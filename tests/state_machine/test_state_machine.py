@@ -18,8 +18,8 @@ from .records import RECORDS
 
 RUN = ("state-machine", "sequences")
 SCRIPTED = 2
-WHOLE, SHORT = 40, 2
-LONGEST = 12 if profiles.is_nightly() else 7
+WHOLE, SHORT = 40, 1
+LONGEST = 12 if profiles.is_nightly() else 6
 
 
 @pytest.fixture
