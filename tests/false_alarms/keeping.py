@@ -21,15 +21,16 @@ def main() -> int:
         value, expires = store.dump(key), store.pexpiretime(key)
         if key.startswith(PREFIXES) and value is not None and expires != -2:
             kept[key] = (value, expires)
+    where = urlsplit(os.environ["CLICKHOUSE_URL"])
+    house = clickhouse_connect.get_client(host=where.hostname, port=where.port)
+    find = "SELECT name FROM system.tables WHERE database = 'tv_analytics' AND name LIKE 'comments\\_old\\_%'"
+    before = set(house.query(find).result_rows)
     ended = subprocess.run(sys.argv[1:], check=False)
     if ended.returncode:
         return ended.returncode
     for key, (value, expires) in kept.items():
         store.restore(key, max(expires, 0), value, replace=True, absttl=expires > 0)
-    where = urlsplit(os.environ["CLICKHOUSE_URL"])
-    house = clickhouse_connect.get_client(host=where.hostname, port=where.port)
-    find = "SELECT name FROM system.tables WHERE database = 'tv_analytics' AND name LIKE 'comments\\_old\\_%'"
-    ((table,),) = house.query(find).result_rows
+    ((table,),) = set(house.query(find).result_rows) - before
     house.command(f"RENAME TABLE tv_analytics.`{table}` TO tv_analytics.comments")
     return 0
 

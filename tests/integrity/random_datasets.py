@@ -20,18 +20,18 @@ from tvmigrate.contract.policy import Policy
 # Elasticsearch refuses a document with two spellings of one type of field unless its mapping says otherwise, so none of
 # the fields is indexed here; the migration reads `_source`.
 MAPPINGS = {"dynamic": "false"}
-# Tables and an index beside ours, which stay as they are.
+# Tables and an index beside ours, which stay as they are, whatever they are called.
 OTHER_TABLES = {
     "sessions": (
         "CREATE TABLE sessions (id UInt64, `a user` String, at DateTime64(6)) ENGINE = ReplacingMergeTree ORDER BY id",
         [{"id": 1, "a user": "thí sinh 3", "at": "2025-11-20 06:05:00.000001"}, {"id": 1, "a user": "", "at": 0}],
     ),
-    "comments_backup": (
-        "CREATE TABLE comments_backup (comment_id String, entity LowCardinality(String)) ENGINE = Log",
+    "comments_old_2024": (
+        "CREATE TABLE comments_old_2024 (comment_id String, entity LowCardinality(String)) ENGINE = Log",
         [{"comment_id": "c1", "entity": "contestant_1"}],
     ),
 }
-OTHER_INDEX = "tv_comments_archive"
+OTHER_INDEX = "tv_comments_old_2024"
 
 
 @dataclass(frozen=True)
