@@ -52,10 +52,12 @@ def _next_line(lines: Sequence[str], number: int) -> int:
     return number + 1
 
 
-def without_ignored(found: Iterable[Finding], sources: Sequence[Source], judged: frozenset[str]) -> Iterator[Finding]:
+def without_ignored(
+    found: Iterable[Finding], sources: Sequence[Source], judged: frozenset[str], known: frozenset[str]
+) -> Iterator[Finding]:
     """Yield what no comment ignores, and the comments that are not right.
 
-    `judged`: the codes that were looked for; an ignore of another code is no matter of this run.
+    `judged`: the codes that were looked for; an ignore of another that is `known` is no matter of this run.
     """
     said = [one for source in sources for one in ignores(source)]
     used: set[Ignore] = set()
@@ -70,6 +72,6 @@ def without_ignored(found: Iterable[Finding], sources: Sequence[Source], judged:
     for one in said:
         if not one.reason:
             yield told(ignore_without_reason, at(one.place, code=one.code))
-        elif one not in used and (one.code in judged or not re.fullmatch(r"TVM\d{3}", one.code)):
-            where = "" if one.code in judged else ", and there is no such code"
+        elif one not in used and (one.code in judged or one.code not in known):
+            where = "" if one.code in known else ", and there is no such code"
             yield told(ignore_matches_nothing, at(one.place, code=one.code, where=where))

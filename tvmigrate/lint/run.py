@@ -26,6 +26,7 @@ class Choice:
 
 
 ALL = Choice()
+_KNOWN = frozenset(hazard.code for hazard in HAZARDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def lint(sources: Sequence[Source], choice: Choice = ALL) -> Report:
     judged = [hazard for hazard in HAZARDS if choice.takes(hazard)]
     found = {finding: None for hazard in judged for finding in _findings(hazard, program)}
     wanted = frozenset(hazard.code for hazard in judged)
-    told_of = list(without_ignored(found, sources, wanted))
+    told_of = list(without_ignored(found, sources, wanted, _KNOWN))
     order = {source.path: number for number, source in enumerate(sources)}
     findings = sorted(
         (finding for finding in told_of if finding.code in wanted),

@@ -104,6 +104,7 @@ class Shell:
     store: Store | None = None
     failure_dropped: bool = False  # by `|| true`
     piped_on: bool = False  # its exit code is that of the pipe's last command
+    looped: bool = False
     interactive: bool = False  # a store's prompt that waits for a person
 
 

@@ -118,15 +118,9 @@ until curl -fsS "$ELASTICSEARCH_URL/_cluster/health?wait_for_status=yellow"; do 
 """,
 )
 def sleep_for_readiness(program: Program) -> Iterator[Hit]:
-    """A sleep that is not the pause of a loop that asks."""
-    commands = list(program.shell)
-    for index, one in enumerate(commands):
-        if one.name != "sleep":
-            continue
-        before, after = commands[max(0, index - 1) : index], commands[index + 1 : index + 2]
-        nearby = [near for near in (*before, *after) if near.place.path == one.place.path]
-        near_line = any(abs(near.place.line - one.place.line) <= 1 and near.store for near in nearby)
-        if not near_line:
+    """A sleep that is not the pause of a loop."""
+    for one in program.shell:
+        if one.name == "sleep" and not one.looped:
             yield at(one.place, seconds=one.args[0] if one.args else "")
 
 

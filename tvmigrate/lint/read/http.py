@@ -51,7 +51,7 @@ def read_console(text: Text) -> Iterator[Statement]:
     heads = list(_CONSOLE.finditer(text.value))
     if not heads:
         yield Unread(text.place(), "this block of requests: no line of it is a method and a path")
-    for head, following in zip(heads, [*heads[1:], None], strict=True):
+    for head, following in zip(heads, [*heads, None][1:], strict=True):
         body = text.part(head.end(), len(text.value) if following is None else following.start())
         _, path, query = _split("http://elasticsearch/" + head[2].lstrip("/"))
         place = text.place(head.start(1))

@@ -39,7 +39,7 @@ def read_markdown(text: Text) -> Iterator[Statement]:
         starts.append(starts[-1] + len(line))
     headings: list[tuple[int, str]] = []
     tokens = MarkdownIt("commonmark").enable("table").parse(text.value)
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip(tokens, [*tokens, None][1:], strict=True):
         if token.type == "heading_open" and following is not None:
             level = int(token.tag[1])
             headings = [one for one in headings if one[0] < level] + [(level, following.content)]

@@ -13,7 +13,7 @@ from tvmigrate.lint.read.python_values import Values
 from tvmigrate.lint.read.redis import command
 from tvmigrate.lint.read.sql import looks_like_sql, read_sql
 from tvmigrate.lint.read.text import Text
-from tvmigrate.lint.statement import Place, PythonSwallow, Statement, Store, Unread, speaks_of_rollback
+from tvmigrate.lint.statement import Place, PythonSwallow, Shell, Statement, Store, Unread, speaks_of_rollback
 
 ReadsShell = Callable[[Text], Iterator[Statement]]
 _RUNS = frozenset({"run", "call", "check_call", "check_output", "Popen"})
@@ -165,6 +165,10 @@ def _call(reader: _Reader, node: ast.Call, where: _Where) -> None:
     owner = ast.unparse(receiver)
     if (owner == "subprocess" and method in _RUNS) or (owner == "os" and method in {"system", "popen"}):
         _subprocess(reader, node, where)
+        return
+    if (owner, method) == ("time", "sleep") or (owner, method) == ("asyncio", "sleep"):
+        seconds = reader.values.text(node.args[0]) if node.args else None
+        reader.found.append(Shell(place, "sleep", (seconds or "",), script=False, looped=where.many))
         return
     if owner in {"requests", "httpx", "session", "urllib3"} and method in clients.HTTP_METHODS:
         reader.found += clients.requested(place, method, node, reader.values, reader.text)

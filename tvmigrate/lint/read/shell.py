@@ -34,7 +34,8 @@ class _Where:
     saved: bool = False
     failure_dropped: bool = False
     piped_on: bool = False
-    many: bool = False
+    many: bool = False  # in a loop whose turns are not known
+    looped: bool = False
     depth: int = 0
     call: Text | None = None
     rollback: bool = False
@@ -115,7 +116,8 @@ def _visit(reader: _Reader, node: Node, where: _Where) -> None:
             _each(reader, node, values, where)
         case "for_statement" | "while_statement" | "c_style_for_statement":
             for child in node.named_children:
-                _visit(reader, child, replace(where, many=where.many or child.type == "do_group"))
+                looped = child.type == "do_group"
+                _visit(reader, child, replace(where, many=where.many or looped, looped=where.looped or looped))
         case "comment" | "heredoc_body" | "string_content" | "raw_string":
             return
         case _:
@@ -140,7 +142,7 @@ def _each(reader: _Reader, node: Node, values: list[str], where: _Where) -> None
     name = reader.words.text(node.named_children[0])
     for value in values:
         reader.words.let(name, value)
-        _visit(reader, node.named_children[-1], where)
+        _visit(reader, node.named_children[-1], replace(where, looped=True))
     reader.words.let(name, f"${name}")
 
 
@@ -305,6 +307,7 @@ def _simple(reader: _Reader, node: Node, words: list[Text], where: _Where) -> No
         said.store,
         where.failure_dropped,
         where.piped_on,
+        where.looped,
         said.prompt,
     )
     reader.found += [shell, *said.statements]
