@@ -37,8 +37,10 @@ def balance(context: Context, sheets: Mapping[str, Sheet]) -> None:
             continue
         sheet.saw(line.old if line.old is not None else line.mapped)
         sheet.old_side_has(line.old or 0)
-        for finding in book.lost(rule):
-            sheet.find(finding)
+        kept = book.lost(rule)
+        for number, finding in enumerate(kept, 1):
+            # The book keeps some of them and counts all: the last one stands for those it did not keep.
+            sheet.find(finding, 1 if number < len(kept) else 1 + book.lost_total(rule) - len(kept))
         if not line.balanced:
             sheet.find(_unbalanced(line, book.lost_total(rule)))
     _unknown_sources(context, sheet)

@@ -108,7 +108,9 @@ def _compare_table(sheet: Sheet, table: Table, live: LiveTable | None) -> None:
     name = f"{new.DATABASE}.{table.name}"
     if live is None:
         note = f"There is no table {name}. Create it as the contract says: {table.create(new.DATABASE)}"
-        sheet.find(Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, new=name))
+        sheet.find(
+            Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, new=name, expected=table.name)
+        )
         return
 
     def differs(field: str, expected: Any, actual: Any, what: str) -> None:
@@ -204,7 +206,9 @@ def anomalies_empty(context: Context, sheets: Mapping[str, Sheet]) -> None:
     sheet.saw()
     if table not in live_tables(context.clients.clickhouse):
         note = f"There is no table {name}; it is created empty."
-        sheet.find(Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_ANOMALIES, Direction.MISSING, note, new=name))
+        sheet.find(
+            Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_ANOMALIES, Direction.MISSING, note, new=name, expected=table)
+        )
         return
     query = f"SELECT count() FROM {quoted(new.DATABASE)}.{quoted(table)}"
     rows = int(context.clients.clickhouse.query(query).result_rows[0][0])
@@ -285,7 +289,7 @@ def _left(context: Context, whole: str, live: LiveTable) -> Finding:
         f"the old table is kept as {new.kept_table(name, '…')}, or gone; a migration that is meant to leave it is "
         "judged with --old kept."
     )
-    return Finding(store, rule, Direction.EXTRA, note, old=whole)
+    return Finding(store, rule, Direction.EXTRA, note, old=whole, actual=name)
 
 
 def _under_old_name(context: Context, sheet: Sheet, live: Mapping[str, LiveTable]) -> None:
@@ -300,5 +304,8 @@ def _under_old_name(context: Context, sheet: Sheet, live: Mapping[str, LiveTable
         else:
             note = f"{old.DATABASE}.{name} is gone, and with --old kept it is to stay."
             sheet.find(
-                Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=f"{old.DATABASE}.{name}")
-            )
+                Finding(
+                    Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=f"{old.DATABASE}.{name}",
+                    expected=name,
+                )
+            )  # fmt: skip

@@ -88,7 +88,12 @@ def _ids(context: Context, sheet: Sheet, spool: Spool) -> None:
         now = f"SELECT id FROM ({_ONLY.format(one=live, other=other_live)}) EXCEPT SELECT id FROM ({before})"
         for (name,) in spool.rows(f"SELECT id FROM ({now}) ORDER BY id"):
             note = f"Comment {name} is in {here} and not in {there}, and the old stores did not differ so."
-            sheet.find(Finding(Store.CROSS, Rule.CROSS_IDS, Direction.MISSING, note, new=name, field="comment_id"))
+            sheet.find(
+                Finding(
+                    Store.CROSS, Rule.CROSS_IDS, Direction.MISSING, note, old=name, new=name, field="comment_id",
+                    expected=[str(Store.CLICKHOUSE), str(Store.ELASTICSEARCH)], actual=[str(here)],
+                )
+            )  # fmt: skip
 
 
 def _values(context: Context, sheet: Sheet, spool: Spool) -> None:
@@ -111,6 +116,7 @@ def _values(context: Context, sheet: Sheet, spool: Spool) -> None:
                     Rule.CROSS_VALUES,
                     Direction.CHANGED,
                     note,
+                    old=name,
                     new=name,
                     field=field,
                     expected=one,

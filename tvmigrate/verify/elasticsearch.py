@@ -66,7 +66,8 @@ def documents(context: Context, sheets: Mapping[str, Sheet]) -> None:
         set_aside_due = ((show_bytes(name.encode()), reason) for name, reason in unmapped)
         count_set_aside(context, Store.ELASTICSEARCH, RULE, set_aside_due)
         if not target(client).indices:
-            finding = _finding(Direction.MISSING, f"There is neither an alias nor an index {new.ALIAS}.", new=new.ALIAS)
+            note = f"There is neither an alias nor an index {new.ALIAS}, so none of its documents can be there."
+            finding = _finding(Direction.MISSING, note, new=new.ALIAS, expected=new.ALIAS)
             for each in sheets.values():
                 each.find(finding)
             context.book.came_to(RULE, Fate.MAPPED, 0)
@@ -103,7 +104,8 @@ def _live_row(hit: Mapping[str, Any], indexed: Sheet) -> _Live:
     source = hit.get("_source", {})
     for field in hit.get("_ignored", ()):
         note = f"Field {field} of document {hit['_id']} is stored, but the index left it out: no search finds it."
-        indexed.find(_finding(Direction.CHANGED, note, old=hit["_id"], new=hit["_id"], field=field))
+        where = {"old": hit["_id"], "new": hit["_id"], "field": field}
+        indexed.find(_finding(Direction.CHANGED, note, **where, expected=source.get(field)))
     program, sentiment, comment = (_text(source.get(name)) for name in ("program_id", "sentiment", "comment_id"))
     return hit["_id"], digest(source), program, sentiment, fields_of(source), comment
 
@@ -155,7 +157,7 @@ def _missing_one(spool: Spool, name: str, *, stored: bool, hidden: bool) -> Find
         return _finding(Direction.CHANGED, note, **where)
     else:
         note = f"Document {name} is missing behind {new.ALIAS}, though the old document maps."
-    return _finding(Direction.MISSING, note, old=name, new=name)
+    return _finding(Direction.MISSING, note, old=name, new=name, expected=name)
 
 
 def _refreshed(
@@ -192,7 +194,7 @@ def _extra(sheet: Sheet, spool: Spool) -> None:
             continue
         why = f"the old document does not map ({reason})" if reason else "there was no such old document"
         note = f"Document {name} should not be there: {why}."
-        sheet.find(_finding(Direction.EXTRA, note, old=name if reason else None, new=name))
+        sheet.find(_finding(Direction.EXTRA, note, old=name if reason else None, new=name, actual=name))
     for name, times in spool.rows("SELECT id, count(*) FROM live GROUP BY id HAVING count(*) > 1 ORDER BY id"):
         note = f"Document {name} is {times} times behind {new.ALIAS}, in as many indices or shards."
         sheet.find(_finding(Direction.EXTRA, note, new=name, expected=1, actual=times))

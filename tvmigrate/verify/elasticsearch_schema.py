@@ -175,5 +175,19 @@ def _compare_copy(context: Context, sheet: Sheet, index: str) -> None:
             GROUP BY id HAVING max(mine) IS NOT max(theirs) ORDER BY id"""
         for name, mine, theirs in spool.rows(unequal):
             direction = Direction.CHANGED if mine and theirs else Direction.MISSING if mine else Direction.EXTRA
-            note = f"Document {name} of {index}, kept of the old index, is not the old one ({direction})."
-            sheet.find(_finding(direction, note, old=name, new=f"{index} {name}"))
+            what = {
+                Direction.CHANGED: "is not as the old one was",
+                Direction.MISSING: "is missing",
+                Direction.EXTRA: "was not in the old index",
+            }[direction]
+            note = f"Document {name} of {index}, kept of the old index, {what}."
+            sides = {"expected": name if mine else None, "actual": name if theirs else None}
+            sheet.find(
+                _finding(
+                    direction,
+                    note,
+                    old=name,
+                    new=f"{index} {name}",
+                    **(sides if mine is None or theirs is None else {}),
+                )
+            )

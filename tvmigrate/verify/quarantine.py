@@ -230,7 +230,7 @@ def _no_table(store: Store, rule: Rule, table: str, why: str) -> Finding:
         f"There is no table {new.DATABASE}.{table}, though {why}. The migration creates it and keeps such records "
         "there; a migration that keeps them elsewhere is judged with --quarantine none."
     )
-    return Finding(store, rule, Direction.SCHEMA, note, new=f"{new.DATABASE}.{table}")
+    return Finding(store, rule, Direction.SCHEMA, note, new=f"{new.DATABASE}.{table}", expected=table)
 
 
 def is_there(context: Context, table: str) -> bool:

@@ -297,7 +297,16 @@ class Expected:
             "migrated as it is: rename one of them, or give an entity map that tells them apart."
         )
         self.collisions.append(
-            Finding(Store.REDIS, other.rule, Direction.CHANGED, note, old=other.old, new=one.name, expected=one.old)
+            Finding(
+                Store.REDIS,
+                other.rule,
+                Direction.CHANGED,
+                note,
+                old=other.old,
+                new=one.name,
+                expected=one.old,
+                actual=other.old,
+            )
         )
 
     def _quarantine(self, rule: Rule, record: str, reason: Reason, deadline: int | None) -> None:

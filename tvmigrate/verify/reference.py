@@ -57,8 +57,8 @@ class _Answers:
 class ReferenceEngine:
     """A ClickHouse of the verifier's own (`reference_engine`), with databases of its own, gone when it is closed."""
 
-    def __init__(self, timeout: float = ANSWER_SECONDS) -> None:
-        """Start it; about half a second passes before the first answer. It may be silent for `timeout` seconds."""
+    def __init__(self) -> None:
+        """Start it; about half a second passes before the first answer."""
         self._loaded: dict[tuple[str, str], int] = {}
         self._exact: frozenset[tuple[str, str]] = frozenset()
         with ExitStack() as opened:
@@ -76,7 +76,7 @@ class ReferenceEngine:
             if self._process.stdin is None or self._process.stdout is None:
                 raise AssertionError("both were asked for as pipes")
             self._orders = self._process.stdin
-            self._answers = _Answers(self._process.stdout, timeout)
+            self._answers = _Answers(self._process.stdout, ANSWER_SECONDS)
             opened.callback(self._end)
             self._opened = opened.pop_all()
         for name, value in {**ROWS_INPUT_SETTINGS, **ROWS_OUTPUT_SETTINGS}.items():
@@ -114,6 +114,10 @@ class ReferenceEngine:
                 "dataset: nothing can be compared with it. Run the rehearsal again."
             )
         return held
+
+    def answers_within(self, seconds: float) -> None:
+        """Wait no longer than `seconds` for each answer from now on; it is 300 s unless said."""
+        self._answers.timeout = seconds
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Run `sql`; return its rows as dicts, as `rows` yields them."""
@@ -225,15 +229,13 @@ class ReferenceEngine:
         self.close()
 
 
-def load_reference(dataset: Dataset, timeout: float = ANSWER_SECONDS) -> ReferenceEngine:
+def load_reference(dataset: Dataset) -> ReferenceEngine:
     """Return a running engine with the dataset's ClickHouse tables in it; whoever asked for it closes it.
-
-    It may be silent for `timeout` seconds.
 
     Raises:
         ReferenceFailed: a statement or a row of the dataset is refused.
     """
-    tables = ReferenceEngine(timeout)
+    tables = ReferenceEngine()
     try:
         tables.command(f"CREATE DATABASE IF NOT EXISTS {quoted(old.DATABASE)}")
         for table in dataset.tables.values():

@@ -93,7 +93,7 @@ class Rehearsal:
             self._work = self._make_directories(opened)
             with self._timed("engines"), ThreadPoolExecutor(1, thread_name_prefix="reference") as pool:
                 # The verifier's own ClickHouse takes the rows while Elasticsearch is still starting.
-                tables = pool.submit(load_reference, self._dataset, self.job.timeout)
+                tables = pool.submit(load_reference, self._dataset)
                 opened.callback(lambda: None if tables.exception() else tables.result().close())
                 engines = open_engines(self.job.engines, None, self._listener, quick_start=self._is_small())
                 self._engines = opened.enter_context(engines)
@@ -103,6 +103,7 @@ class Rehearsal:
                     baseline = read_baseline(self._dataset, clients, opened)
                 databases = {name: table.database for name, table in self._dataset.tables.items()}
                 tables.result().require_rows({(databases[name], name): n for name, n in report.rows.items()})
+                tables.result().answers_within(self.job.timeout)
                 self._is_empty = not (report.redis_keys or any(report.rows.values()) or any(report.documents.values()))
                 self._reference = Reference(self._dataset, report.redis_epoch_ms, tables.result(), baseline)
             self._opened = opened.pop_all()

@@ -122,6 +122,17 @@ def test_a_record_without_a_fate_is_named(migrated: World) -> None:
     assert "eaos:a" in [f.old for f in judge_balance(migrated, book).findings]
 
 
+def test_every_record_without_a_fate_is_counted_though_few_are_kept(migrated: World) -> None:
+    book = Book(limit=3)
+    for rule in Rule:
+        book.old_has(rule, 40)
+        book.came_to(rule, Fate.MAPPED, 40 if rule is not Rule.REDIS_EAOS else 0)
+    for number in range(40):
+        book.without_fate(replace(FINDING, old=f"eaos:{number}"))
+    result = judge_balance(migrated, book)
+    assert (result.findings_total, [group.count for group in result.groups]) == (41, [40, 1])
+
+
 def test_a_rule_that_nobody_counted_is_an_error(migrated: World) -> None:
     book = Book()
     book.old_has(Rule.REDIS_EAOS, 0)
