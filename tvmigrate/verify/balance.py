@@ -11,7 +11,7 @@ from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.context import Context, QuarantineKind
 from tvmigrate.verify.errors import VerificationError
 from tvmigrate.verify.findings import Direction, Finding, Phase
-from tvmigrate.verify.quarantine import SOURCES, is_there
+from tvmigrate.verify.quarantine import SOURCES, rows_of
 
 BALANCE = Check(
     "ledger.balance",
@@ -71,14 +71,14 @@ def _unknown_sources(context: Context, sheet: Sheet) -> None:
     """Find rows of the quarantine and of the archive that belong to no rule's records."""
     known = ", ".join(f"({literal(LEDGER_RULES[rule])}, {literal(source)})" for rule, source in SOURCES.items())
     for table in new.OWN_TABLES:
-        if context.quarantine is QuarantineKind.NONE or not is_there(context, table.name):
+        if context.quarantine is QuarantineKind.NONE:
             continue
         query = (
             "SELECT toString(store), source, count(), any(record_key)"
             f" FROM {quoted(new.DATABASE)}.{quoted(table.name)}"
             f" WHERE (toString(store), source) NOT IN ({known}) GROUP BY store, source ORDER BY store, source"
         )
-        for store, source, count, key in context.clients.clickhouse.query(query).result_rows:
+        for store, source, count, key in rows_of(context, table.name, query) or ():
             note = (
                 f"{count} rows of {table.name} name the store {store!r} and the source {source!r}, which no old record "
                 "has; the source of a record is its old key prefix without the colon, its old table or its old index."

@@ -25,6 +25,7 @@ from tvmigrate.verify.errors import VerificationError
 from tvmigrate.verify.findings import Phase
 from tvmigrate.verify.quarantine import compare_archive, compare_quarantine
 from tvmigrate.verify.set_aside import count_set_aside
+from tvmigrate.verify.spool import Spool
 
 
 class RulesDisagree(VerificationError):  # noqa: N818 - it says what happened, as in `errors`
@@ -162,8 +163,18 @@ def unmapped(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]]
     Raises:
         RulesDisagree: SQL says that a row does not map, and Python maps it; their property test excludes that.
     """
-    if not reference_has(context, rule.source):
-        return
+
+    def fill(spool: Spool) -> None:
+        if reference_has(context, rule.source):
+            spool.add("INSERT INTO refused VALUES (?, ?)", _refused(context, rule))
+
+    schema = "CREATE TABLE refused (key TEXT, reason TEXT)"
+    kept = context.reference.kept.spool(f"{rule.source.name} that do not map", context.policy, schema, fill)
+    with Spool(kept=kept) as spool:
+        yield from spool.rows("SELECT key, reason FROM kept.refused")
+
+
+def _refused(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]]:
     columns = rule.source.columns
     shown = ", ".join(
         f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS {quoted(c.name)}" for c in columns

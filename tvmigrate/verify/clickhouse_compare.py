@@ -15,7 +15,8 @@ from itertools import groupby
 from clickhouse_connect.driver.client import Client as ClickHouse
 
 from tvmigrate.verify.clickhouse_canonical import Kind, as_double, coarse, joined
-from tvmigrate.verify.context import ReferenceTables
+from tvmigrate.verify.context import Reference, ReferenceTables
+from tvmigrate.verify.spool import Spool
 
 RELATIVE_TOLERANCE = 1e-12
 ROWS_A_BUCKET = 1000
@@ -99,23 +100,18 @@ class Comparison:
 
     @classmethod
     def of(  # noqa: PLR0913, PLR0917 - two servers, two sides, and what they are compared by
-        cls, reference: ReferenceTables, live: ClickHouse, shape: Shape, expected: Side, actual: Side, size: int
+        cls, reference: Reference, live: ClickHouse, shape: Shape, expected: Side, actual: Side, size: int
     ) -> Comparison:
-        """Compute both sides' digests; `size` is about how many rows there are.
+        """Compute both sides' digests, the reference's only once; `size` is about how many rows there are.
 
         Raises:
             ClickHouseError, OSError, TvmigrateError: a side cannot be read.
         """
         count = max(1, min(MAX_BUCKETS, size // ROWS_A_BUCKET))
-        mine = Digests(
-            {
-                int(row["bucket"]): (int(row["n"]), int(row["s"]), int(row["x"]))
-                for row in reference.query(_digest_query(shape, expected, count))
-            }
-        )
+        mine = _kept_digests(reference, _digest_query(shape, expected, count))
         with live.query_rows_stream(_digest_query(shape, actual, count)) as stream:
             theirs = Digests({int(bucket): (int(n), int(s), int(x)) for bucket, n, s, x in stream})
-        return cls(reference, live, shape, expected, actual, count, mine, theirs)
+        return cls(reference.tables, live, shape, expected, actual, count, mine, theirs)
 
     def differences(self) -> Iterator[Difference]:
         """Yield every difference; a row moved to another key, and else equal, is one difference, not two."""
@@ -174,6 +170,19 @@ class Comparison:
             yield Difference(row, None, copies=(due[row], found[row]) if found[row] else None)
         for row in unequal:
             yield Difference(None, row)
+
+
+def _kept_digests(reference: Reference, query: str) -> Digests:
+    """Return the digests of the reference's side, asked for once a rehearsal: the old data never change."""
+
+    def fill(spool: Spool) -> None:
+        rows = ((row["bucket"], row["n"], row["s"], row["x"]) for row in reference.tables.rows(query))
+        spool.add("INSERT INTO digests VALUES (?, ?, ?, ?)", rows)
+
+    schema = "CREATE TABLE digests (bucket TEXT, n TEXT, s TEXT, x TEXT)"
+    with Spool(kept=reference.kept.spool("digests", query, schema, fill)) as spool:
+        rows = spool.rows("SELECT * FROM kept.digests")
+        return Digests({int(bucket): (int(n), int(s), int(x)) for bucket, n, s, x in rows})
 
 
 Groups = Iterator[tuple[Row, Iterator[Row]]]

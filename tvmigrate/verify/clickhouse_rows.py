@@ -111,7 +111,7 @@ def compare_rows(
     shape = Shape(names, tuple(kind for _, kind, _ in compared), key, subject.tolerant & set(names))
     live = f"{quoted(new.DATABASE)}.{quoted(subject.table)}"
     comparison = Comparison.of(
-        context.reference.tables,
+        context.reference,
         context.clients.clickhouse,
         shape,
         _expected_side(subject, [column for column, _, _ in compared]),

@@ -60,7 +60,7 @@ def compare_rows(context: Context, sheet: Sheet, table: TableFiles, law: Law) ->
     key = tuple(dict.fromkeys(column for column in named if column in mine))
     shape = Shape(columns, tuple(map(_kind, mine.values())), key)
     side = Side(whole, tuple(_canonical(column, kind) for column, kind in mine.items()))
-    comparison = Comparison.of(context.reference.tables, client, shape, side, side, rows)
+    comparison = Comparison.of(context.reference, client, shape, side, side, rows)
     sheet.saw(max(comparison.expected_digests.rows, comparison.actual_digests.rows, 1))
     if rows and not comparison.actual_digests.rows:
         note = f"The table {name} is there and empty: none of its {rows} rows is. {law.says}"

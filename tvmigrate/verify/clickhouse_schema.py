@@ -16,6 +16,7 @@ from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.clickhouse_rows import compare_old_rows, reference_count
 from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.quarantine import rows_of
 
 # What people call a table that they keep to go back to.
 _COPY = re.compile(r"_(?:backup|bak|bkp|copy|old|saved)(?:_|$)")
@@ -204,14 +205,14 @@ def anomalies_empty(context: Context, sheets: Mapping[str, Sheet]) -> None:
     sheet, table = sheets[ANOMALIES.id], new.ANOMALIES.name
     name = f"{new.DATABASE}.{table}"
     sheet.saw()
-    if table not in live_tables(context.clients.clickhouse):
+    counted = rows_of(context, table, f"SELECT count() FROM {quoted(new.DATABASE)}.{quoted(table)}")
+    if counted is None:
         note = f"There is no table {name}; it is created empty."
         sheet.find(
             Finding(Store.CLICKHOUSE, Rule.CLICKHOUSE_ANOMALIES, Direction.MISSING, note, new=name, expected=table)
         )
         return
-    query = f"SELECT count() FROM {quoted(new.DATABASE)}.{quoted(table)}"
-    rows = int(context.clients.clickhouse.query(query).result_rows[0][0])
+    ((rows,),) = counted
     if rows:
         note = f"{name} holds {rows} rows; nothing old maps to it, so it is created empty."
         sheet.find(

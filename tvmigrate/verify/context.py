@@ -11,6 +11,7 @@ from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.events import Listener
+from tvmigrate.verify.kept import Kept
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.redis_state import DumpedStates
 
@@ -69,13 +70,15 @@ class Baseline:
 class Reference:
     """The old data as it was before the migration began, out of the migration's reach.
 
-    `redis_epoch_ms` is the instant (ms since the epoch) that every `ttl_ms` of the dataset counts from.
+    `redis_epoch_ms` is the instant (ms since the epoch) that every `ttl_ms` of the dataset counts from. `kept` takes
+    what is worked out of it, since every look at the stores needs the same.
     """
 
     dataset: Dataset
     redis_epoch_ms: int
     tables: ReferenceTables
     baseline: Baseline
+    kept: Kept
 
 
 @dataclass(frozen=True, slots=True)

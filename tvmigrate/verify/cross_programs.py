@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from tvmigrate.contract import keys, new, rules, sql
 from tvmigrate.contract.layout import quoted
@@ -23,24 +24,28 @@ PROGRAMS = Check(
 )
 
 
+# Which programs are spoken of, in Redis or in ClickHouse.
+REDIS, CLICKHOUSE = 0, 1
+_KNOWN = "CREATE TABLE known (side INT, program TEXT, PRIMARY KEY (side, program)) WITHOUT ROWID"
+_INSERT = "INSERT OR IGNORE INTO known VALUES (?, ?)"
+_UNKNOWN = f"""
+    SELECT program FROM {{known}} WHERE side = {REDIS} EXCEPT SELECT program FROM {{known}} WHERE side = {CLICKHOUSE}"""
+
+
 @examines(PROGRAMS)
 def programs(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Find programs in Redis that ClickHouse does not know, though the old data did not differ so."""
     sheet = sheets[PROGRAMS.id]
-    with Spool("CREATE TABLE known (side INT, program TEXT, PRIMARY KEY (side, program)) WITHOUT ROWID") as spool:
-        insert = "INSERT OR IGNORE INTO known VALUES (?, ?)"
-        spool.add(insert, ((0, program) for program in _redis_expected(context)))
-        spool.add(insert, ((1, program) for program in _known_expected(context)))
-        spool.add(insert, ((2, program) for program in _redis_live(context)))
-        spool.add(insert, ((3, program) for program in _known_live(context)))
-        sheet.old_side_has(spool.number("SELECT count(*) FROM known WHERE side = 0"))
-        sheet.saw(spool.number("SELECT count(*) FROM known WHERE side = 2"))
-        unknown = "SELECT program FROM known WHERE side = {} EXCEPT SELECT program FROM known WHERE side = {}"
-        before = unknown.format(0, 1)
+    with Spool(_KNOWN, kept=_kept_programs(context)) as spool:
+        spool.add(_INSERT, ((REDIS, program) for program in _redis_live(context)))
+        spool.add(_INSERT, ((CLICKHOUSE, program) for program in _known_live(context)))
+        sheet.old_side_has(spool.number(f"SELECT count(*) FROM kept.known WHERE side = {REDIS}"))
+        sheet.saw(spool.number(f"SELECT count(*) FROM main.known WHERE side = {REDIS}"))
+        before = _UNKNOWN.format(known="kept.known")
         for (program,) in spool.rows(f"SELECT program FROM ({before}) ORDER BY program"):
             note = f"{program} is a program in Redis, and ClickHouse has no row of it."
             context.book.inconsistent(Store.CROSS, Rule.CROSS_PROGRAMS, "unknown-to-clickhouse", program, note)
-        now = f"SELECT program FROM ({unknown.format(2, 3)}) EXCEPT SELECT program FROM ({before})"
+        now = f"SELECT program FROM ({_UNKNOWN.format(known='main.known')}) EXCEPT SELECT program FROM ({before})"
         for (program,) in spool.rows(f"SELECT program FROM ({now}) ORDER BY program"):
             note = f"{program} is a program in Redis that ClickHouse does not know, and the old data did not differ so."
             sheet.find(
@@ -49,6 +54,16 @@ def programs(context: Context, sheets: Mapping[str, Sheet]) -> None:
                     actual=program,
                 )
             )  # fmt: skip
+
+
+def _kept_programs(context: Context) -> Path:
+    """Return the spool with what would be `known` after a right migration."""
+
+    def fill(spool: Spool) -> None:
+        spool.add(_INSERT, ((REDIS, program) for program in _redis_expected(context)))
+        spool.add(_INSERT, ((CLICKHOUSE, program) for program in _known_expected(context)))
+
+    return context.reference.kept.spool("programs", context.policy, _KNOWN, fill)
 
 
 def _redis_expected(context: Context) -> Iterator[str]:

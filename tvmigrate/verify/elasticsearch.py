@@ -8,13 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from tvmigrate.contract import exact_json, new
+from tvmigrate.contract import new
 from tvmigrate.contract.outcome import Fate, Quarantined, Rule, Store
-from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.clickhouse_schema import keeps_quarantine_tables
+from tvmigrate.verify.comment_facts import as_text
 from tvmigrate.verify.context import Context
-from tvmigrate.verify.elasticsearch_documents import differing_fields, digest, expected_documents
+from tvmigrate.verify.elasticsearch_documents import differing_fields, digest
+from tvmigrate.verify.elasticsearch_expected import (
+    archived_fields,
+    expected_of,
+    kept_documents,
+    refused_documents,
+)
 from tvmigrate.verify.elasticsearch_indexed import ask_the_index, fields_of
 from tvmigrate.verify.elasticsearch_live import PAGE, by_ids, scan, stored, target
 from tvmigrate.verify.findings import Direction, Finding, Phase
@@ -40,7 +46,6 @@ QUARANTINE = _check("quarantine", "Assert that each old document that does not m
 ARCHIVE = _check("archive", "Assert that fields without a place in the new mapping are in the archive.")
 
 _SCHEMA = """
-    CREATE TABLE expected (id TEXT PRIMARY KEY, digest BLOB, filled INT, reason TEXT) WITHOUT ROWID;
     CREATE TABLE live (id TEXT, digest BLOB, program TEXT, sentiment TEXT, has INT, comment TEXT);
     CREATE TABLE missing (id TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE moved (old TEXT PRIMARY KEY, new TEXT) WITHOUT ROWID;
@@ -56,15 +61,12 @@ def documents(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Compare every field of every document, count their fates, and ask the index for what it was given."""
     sheet = sheets[COMMENTS.id]
     client = context.clients.elasticsearch
-    with Spool(_SCHEMA) as spool:
-        spool.add("INSERT INTO expected VALUES (?, ?, ?, ?)", _expected_rows(context))
-        due = spool.number("SELECT count(*) FROM expected WHERE reason IS NULL")
-        context.book.old_has(RULE, spool.number("SELECT count(*) FROM expected"))
+    with Spool(_SCHEMA, kept=kept_documents(context)) as spool:
+        due = spool.number("SELECT count(*) FROM kept.documents WHERE reason IS NULL")
+        context.book.old_has(RULE, spool.number("SELECT count(*) FROM kept.documents"))
         for each in sheets.values():
             each.old_side_has(due)
-        unmapped = spool.rows("SELECT id, reason FROM expected WHERE reason IS NOT NULL")
-        set_aside_due = ((show_bytes(name.encode()), reason) for name, reason in unmapped)
-        count_set_aside(context, Store.ELASTICSEARCH, RULE, set_aside_due)
+        count_set_aside(context, Store.ELASTICSEARCH, RULE, refused_documents(context))
         if not target(client).indices:
             note = f"There is neither an alias nor an index {new.ALIAS}, so none of its documents can be there."
             finding = _finding(Direction.MISSING, note, new=new.ALIAS, expected=new.ALIAS)
@@ -76,7 +78,7 @@ def documents(context: Context, sheets: Mapping[str, Sheet]) -> None:
         spool.run("CREATE INDEX live_id ON live (id)")
         spool.run("CREATE INDEX live_comment ON live (comment)")
         spool.run(
-            "INSERT INTO missing SELECT id FROM expected WHERE reason IS NULL AND id NOT IN (SELECT id FROM live)"
+            "INSERT INTO missing SELECT id FROM kept.documents WHERE reason IS NULL AND id NOT IN (SELECT id FROM live)"
         )
         _missing(context, sheets, spool)
         sheet.saw(max(due, spool.number("SELECT count(*) FROM live")))
@@ -84,14 +86,6 @@ def documents(context: Context, sheets: Mapping[str, Sheet]) -> None:
         _changed(context, sheet, spool)
         _fates(context, spool)
         ask_the_index(context.clients.elasticsearch, sheets[INDEXED.id], spool)
-
-
-def _expected_rows(context: Context) -> Iterator[tuple[str, bytes | None, bool, str | None]]:
-    for name, outcome in expected_documents(context):
-        if isinstance(outcome, Quarantined):
-            yield name, None, False, str(outcome.reason)
-        else:
-            yield name, digest(outcome.value.source), outcome.fate is Fate.FILLED, None
 
 
 def _live_rows(context: Context, indexed: Sheet) -> Iterator[_Live]:
@@ -106,13 +100,8 @@ def _live_row(hit: Mapping[str, Any], indexed: Sheet) -> _Live:
         note = f"Field {field} of document {hit['_id']} is stored, but the index left it out: no search finds it."
         where = {"old": hit["_id"], "new": hit["_id"], "field": field}
         indexed.find(_finding(Direction.CHANGED, note, **where, expected=source.get(field)))
-    program, sentiment, comment = (_text(source.get(name)) for name in ("program_id", "sentiment", "comment_id"))
+    program, sentiment, comment = (as_text(source.get(name)) for name in ("program_id", "sentiment", "comment_id"))
     return hit["_id"], digest(source), program, sentiment, fields_of(source), comment
-
-
-def _text(value: Any) -> str:
-    # Half a surrogate pair is no text to SQLite.
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else json.dumps(value)
 
 
 def _finding(direction: Direction, note: str, **where: Any) -> Finding:
@@ -121,7 +110,7 @@ def _finding(direction: Direction, note: str, **where: Any) -> Finding:
 
 _MOVED = """
     INSERT INTO moved SELECT missing.id, min(live.id) FROM missing JOIN live ON live.comment = missing.id
-    WHERE live.id NOT IN (SELECT id FROM expected) GROUP BY missing.id"""
+    WHERE live.id NOT IN (SELECT id FROM kept.documents) GROUP BY missing.id"""
 
 
 def _missing(context: Context, sheets: Mapping[str, Sheet], spool: Spool) -> None:
@@ -183,8 +172,8 @@ def _refreshed(
 
 def _extra(sheet: Sheet, spool: Spool) -> None:
     strangers = """
-        SELECT live.id, expected.reason, copied.id FROM live LEFT JOIN expected USING (id)
-        LEFT JOIN expected AS copied ON expected.id IS NULL AND copied.id = live.comment AND copied.reason IS NULL
+        SELECT live.id, expected.reason, copied.id FROM live LEFT JOIN kept.documents AS expected USING (id)
+        LEFT JOIN kept.documents AS copied ON expected.id IS NULL AND copied.id = live.comment AND copied.reason IS NULL
         WHERE (expected.id IS NULL OR expected.reason IS NOT NULL) AND live.id NOT IN (SELECT new FROM moved)
         ORDER BY live.id"""
     for name, reason, copied in spool.rows(strangers):
@@ -203,7 +192,7 @@ def _extra(sheet: Sheet, spool: Spool) -> None:
 def _changed(context: Context, sheet: Sheet, spool: Spool) -> None:
     """Read the documents whose digests differ, and name the fields."""
     differ = """
-        SELECT DISTINCT live.id FROM live JOIN expected USING (id)
+        SELECT DISTINCT live.id FROM live JOIN kept.documents AS expected USING (id)
         WHERE expected.reason IS NULL AND live.digest <> expected.digest"""
     if spool.one(differ) is None:
         return
@@ -211,7 +200,11 @@ def _changed(context: Context, sheet: Sheet, spool: Spool) -> None:
     hits = by_ids(context.clients.elasticsearch, new.ALIAS, names)
     spool.add("INSERT INTO differing VALUES (?, ?)", ((h["_id"], json.dumps(h.get("_source", {}))) for h in hits))
     spool.run("CREATE INDEX differing_id ON differing (id)")
-    for name, outcome in expected_documents(context):
+
+    def differs(name: str) -> bool:
+        return spool.one("SELECT 1 FROM differing WHERE id = ?", (name,)) is not None
+
+    for name, outcome in expected_of(context, differs):
         if isinstance(outcome, Quarantined):
             continue
         for (text,) in spool.rows("SELECT source FROM differing WHERE id = ?", (name,)):
@@ -224,7 +217,9 @@ def _changed(context: Context, sheet: Sheet, spool: Spool) -> None:
 
 
 def _fates(context: Context, spool: Spool) -> None:
-    found = "SELECT count(*) FROM expected WHERE reason IS NULL AND filled = ? AND id NOT IN (SELECT id FROM missing)"
+    found = (
+        "SELECT count(*) FROM kept.documents WHERE reason IS NULL AND filled = ? AND id NOT IN (SELECT id FROM missing)"
+    )
     context.book.came_to(RULE, Fate.MAPPED, spool.number(found, (0,)))
     context.book.came_to(RULE, Fate.FILLED, spool.number(found, (1,)))
 
@@ -232,15 +227,6 @@ def _fates(context: Context, spool: Spool) -> None:
 @examines(QUARANTINE, ARCHIVE, applies=keeps_quarantine_tables)
 def set_aside(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Compare quarantine and archive with what the rules set aside of old documents."""
-    # Both lists come from one pass over the documents, since the rules are what costs time.
-    with Spool("CREATE TABLE refused (key TEXT, reason TEXT); CREATE TABLE archived (key TEXT, fields TEXT)") as spool:
-        for name, outcome in expected_documents(context):
-            key = show_bytes(name.encode())
-            if isinstance(outcome, Quarantined):
-                spool.run("INSERT INTO refused VALUES (?, ?)", (key, str(outcome.reason)))
-            elif outcome.archived:
-                spool.run("INSERT INTO archived VALUES (?, ?)", (key, exact_json.dump(dict(outcome.archived))))
-        refused = ((key, reason) for key, reason in spool.rows("SELECT key, reason FROM refused"))
-        compare_quarantine(context, sheets[QUARANTINE.id], Store.ELASTICSEARCH, RULE, refused)
-        archived = ((key, exact_json.parse(text)) for key, text in spool.rows("SELECT key, fields FROM archived"))
-        compare_archive(context, sheets[ARCHIVE.id], Store.ELASTICSEARCH, RULE, archived)
+    refused, archived = refused_documents(context), archived_fields(context)
+    compare_quarantine(context, sheets[QUARANTINE.id], Store.ELASTICSEARCH, RULE, refused)
+    compare_archive(context, sheets[ARCHIVE.id], Store.ELASTICSEARCH, RULE, archived)

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tvmigrate.contract import exact_json, new, old, rules, values
+from tvmigrate.contract import exact_json, new, rules, values
 from tvmigrate.contract.outcome import Mapped, Quarantined, Unmappable
 from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset.model import StoredDocument
 from tvmigrate.verify.compare import ABSENT, same, shown
-from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction
 
 Outcome = Mapped[rules.Document] | Quarantined
@@ -22,15 +22,13 @@ _WITH_ZONE = re.compile(r"\d{4}-.*([Zz]|[+-]\d{2}:?(\d{2})?)", re.DOTALL)
 _UTC = Policy(keep_entities=True)
 
 
-def expected_documents(context: Context) -> Iterator[tuple[str, Outcome]]:
-    """Yield each old document's id and what the rules make of it, in the dataset's order."""
-    for document in context.reference.dataset.documents(old.INDEX.name):
-        try:
-            source = exact_json.parse(document.source)
-        except Unmappable as why:
-            yield document.id, Quarantined(why.reason, why.detail)
-            continue
-        yield document.id, rules.elasticsearch_document(document.id, source, context.policy)
+def expected_document(document: StoredDocument, policy: Policy) -> Outcome:
+    """Return what the rules make of an old document."""
+    try:
+        source = exact_json.parse(document.source)
+    except Unmappable as why:
+        return Quarantined(why.reason, why.detail)
+    return rules.elasticsearch_document(document.id, source, policy)
 
 
 def digest(source: Mapping[str, Any]) -> bytes:

@@ -52,9 +52,10 @@ def mappings_of(client: Elasticsearch, index: str) -> dict[str, Any]:
     return mappings
 
 
-def scan(client: Elasticsearch, name: str) -> Iterator[Mapping[str, Any]]:
-    """Yield every hit behind `name` once, from one point in time, in no stated order; raises AnswerCut at the latest
-    after the last one.
+def scan(client: Elasticsearch, name: str, fields: Sequence[str] | None = None) -> Iterator[Mapping[str, Any]]:
+    """Yield every hit behind `name` once, from one point in time, in no stated order; of `fields` alone, if given.
+
+    Raises AnswerCut at the latest after the last one.
 
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results
     """
@@ -68,6 +69,7 @@ def scan(client: Elasticsearch, name: str) -> Iterator[Mapping[str, Any]]:
                 pit={"id": pit, "keep_alive": KEEP_ALIVE},
                 size=PAGE,
                 sort=[{"_shard_doc": "asc"}],
+                source_includes=fields,
                 search_after=after,
                 track_total_hits=after is None,
                 allow_partial_search_results=False,

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tvmigrate.contract import exact_json
@@ -39,16 +40,8 @@ class Law:
 def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> None:
     """Find how the documents of a live index differ from those of the dataset's, by digest, then field by field."""
     client = context.clients.elasticsearch
-    schema = """
-        CREATE TABLE expected (id TEXT PRIMARY KEY, digest BLOB, source TEXT);
-        CREATE TABLE live (id TEXT, digest BLOB)"""
-    with Spool(schema) as spool:
-        spool.add(
-            "INSERT OR REPLACE INTO expected VALUES (?, ?, ?)",
-            ((d.id, _digest(_parsed(d.source)), d.source.encode("utf-8", "surrogatepass"))
-             for d in context.reference.dataset.documents(index)),
-        )  # fmt: skip
-        sheet.old_side_has(spool.number("SELECT count(*) FROM expected"))
+    with Spool("CREATE TABLE live (id TEXT, digest BLOB)", kept=_kept_documents(context, index)) as spool:
+        sheet.old_side_has(spool.number("SELECT count(*) FROM kept.expected"))
         if not client.indices.exists(index=index):
             note = f"There is no index {index}, so none of its documents is there."
             sheet.find(law.finding(Direction.MISSING, note, old=index, new=index, field="index", expected=index))
@@ -57,20 +50,20 @@ def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> N
         spool.add(
             "INSERT INTO live VALUES (?, ?)", ((hit["_id"], _digest(hit["_source"])) for hit in scan(client, index))
         )
-        sheet.saw(max(spool.number(f"SELECT count(*) FROM {side}") for side in ("expected", "live")))
+        sheet.saw(max(spool.number(f"SELECT count(*) FROM {side}") for side in ("kept.expected", "live")))
         spool.run("CREATE INDEX live_id ON live (id)")
-        missing = "SELECT id FROM expected WHERE id NOT IN (SELECT id FROM live) ORDER BY id"
+        missing = "SELECT id FROM kept.expected WHERE id NOT IN (SELECT id FROM live) ORDER BY id"
         for (name,) in spool.rows(missing):
             note = f"The document {name} of {index} is not there. {law.says}"
             sheet.find(
                 law.finding(Direction.MISSING, note, old=name, new=f"{index} {name}", field="_id", expected=name)
             )
-        for (name,) in spool.rows("SELECT id FROM live WHERE id NOT IN (SELECT id FROM expected) ORDER BY id"):
+        for (name,) in spool.rows("SELECT id FROM live WHERE id NOT IN (SELECT id FROM kept.expected) ORDER BY id"):
             note = f"The document {name} of {index} was not there before the migration."
             sheet.find(law.finding(Direction.EXTRA, note, new=f"{index} {name}", field="_id", actual=name))
-        changed = "SELECT e.id FROM expected e JOIN live l ON e.id = l.id WHERE e.digest <> l.digest ORDER BY e.id"
+        changed = "SELECT e.id FROM kept.expected e JOIN live l ON e.id = l.id WHERE e.digest <> l.digest ORDER BY e.id"
         for hit in by_ids(client, index, (name for (name,) in spool.rows(changed))):
-            found = spool.one("SELECT source FROM expected WHERE id = ?", (hit["_id"],))
+            found = spool.one("SELECT source FROM kept.expected WHERE id = ?", (hit["_id"],))
             wanted = _parsed(found[0].decode("utf-8", "surrogatepass")) if found else ABSENT
             for path, one, other in differences(wanted, hit["_source"]):
                 note = f"{path or 'The _source'} of the document {hit['_id']} of {index} is not what it was."
@@ -80,6 +73,20 @@ def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> N
                         expected=shown(one), actual=shown(other),
                     )
                 )  # fmt: skip
+
+
+def _kept_documents(context: Context, index: str) -> Path:
+    """Return the spool with id, digest and source of every document of the dataset's index, in `expected`."""
+
+    def fill(spool: Spool) -> None:
+        spool.add(
+            "INSERT OR REPLACE INTO expected VALUES (?, ?, ?)",
+            ((d.id, _digest(_parsed(d.source)), d.source.encode("utf-8", "surrogatepass"))
+             for d in context.reference.dataset.documents(index)),
+        )  # fmt: skip
+
+    schema = "CREATE TABLE expected (id TEXT PRIMARY KEY, digest BLOB, source BLOB)"
+    return context.reference.kept.spool("documents as they were", index, schema, fill)
 
 
 def definition_findings(

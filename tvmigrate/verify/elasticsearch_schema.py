@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.compare import ABSENT, differences, shown
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_documents import plain_digest
+from tvmigrate.verify.elasticsearch_expected import kept_plain_documents
 from tvmigrate.verify.elasticsearch_live import Target, blocks_of, mappings_of, scan, settings_of, target
 from tvmigrate.verify.findings import Direction, Finding, Phase
 from tvmigrate.verify.spool import Spool
@@ -157,13 +157,7 @@ def kept_index(context: Context, sheets: Mapping[str, Sheet]) -> None:
 
 
 def _compare_copy(context: Context, sheet: Sheet, index: str) -> None:
-    schema = "CREATE TABLE expected (id TEXT PRIMARY KEY, digest BLOB); CREATE TABLE live (id TEXT, digest BLOB)"
-    with Spool(schema) as spool:
-        old_documents = context.reference.dataset.documents(old.INDEX.name)
-        spool.add(
-            "INSERT INTO expected VALUES (?, ?)",
-            ((document.id, plain_digest(json.loads(document.source))) for document in old_documents),
-        )
+    with Spool("CREATE TABLE live (id TEXT, digest BLOB)", kept=kept_plain_documents(context)) as spool:
         hits = scan(context.clients.elasticsearch, index)
         spool.add(
             "INSERT INTO live VALUES (?, ?)", ((hit["_id"], plain_digest(hit.get("_source", {}))) for hit in hits)
@@ -171,7 +165,8 @@ def _compare_copy(context: Context, sheet: Sheet, index: str) -> None:
         sheet.saw(spool.number("SELECT count(*) FROM live"))
         unequal = """
             SELECT id, max(mine), max(theirs) FROM (
-                SELECT id, digest AS mine, NULL AS theirs FROM expected UNION ALL SELECT id, NULL, digest FROM live)
+                SELECT id, digest AS mine, NULL AS theirs FROM kept.documents
+                UNION ALL SELECT id, NULL, digest FROM live)
             GROUP BY id HAVING max(mine) IS NOT max(theirs) ORDER BY id"""
         for name, mine, theirs in spool.rows(unequal):
             direction = Direction.CHANGED if mine and theirs else Direction.MISSING if mine else Direction.EXTRA

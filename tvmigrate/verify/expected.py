@@ -49,9 +49,10 @@ def clickhouse(context: Context, sheets: Mapping[str, Sheet]) -> None:
     sheet = sheets[CLICKHOUSE.id]
     for path in sorted((folder(context) / _TABLES).glob("*.ndjson")):
         types = live_types(context.clients.clickhouse, path.stem)
-        for line in lines(context, f"{_TABLES}/{path.name}"):
-            sheet.saw()
-            for finding in expected_tables.judge(context, path.stem, types, line):
+        told = lines(context, f"{_TABLES}/{path.name}")
+        while batch := list(islice(told, _LINES_AT_ONCE)):
+            sheet.saw(len(batch))
+            for finding in expected_tables.judge(context, path.stem, types, batch):
                 sheet.find(finding)
 
 
@@ -106,7 +107,8 @@ def quarantine(context: Context, sheets: Mapping[str, Sheet]) -> None:
 def archive(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Judge the archive by `archive.ndjson`."""
     sheet = sheets[ARCHIVE.id]
-    for line in lines(context, "archive.ndjson"):
-        sheet.saw()
-        for finding in expected_tables.judge_archive(context, line):
+    told = lines(context, "archive.ndjson")
+    while batch := list(islice(told, _LINES_AT_ONCE)):
+        sheet.saw(len(batch))
+        for finding in expected_tables.judge_archive(context, batch):
             sheet.find(finding)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tvmigrate.contract import exact_json, new
@@ -19,36 +20,98 @@ from tvmigrate.verify.findings import Direction, Finding
 
 MEAN = "avg_sentiment"
 MEAN_TOLERANCE = 1e-12
+_MOST_ROWS = 100  # of one line
 
 
-def judge(context: Context, table: str, types: Mapping[str, str] | None, line: Line) -> Iterator[Finding]:
-    """Yield what differs between the rows that `line` selects of `table` and what it says of them.
+@dataclass(frozen=True, slots=True)
+class _Readable:
+    """A line whose columns can all be read: `kinds` says as what, in the order in which they are asked for."""
 
-    `types` are the live columns' (`clickhouse_rows.live_types`), None if there is no such table.
+    line: Line
+    kinds: Mapping[str, Kind]
+
+
+def judge(context: Context, table: str, types: Mapping[str, str] | None, told: Sequence[Line]) -> Iterator[Finding]:
+    """Yield what differs between the rows that each line of `told` selects of `table` and what it says of them.
+
+    `types` are the live columns' (`clickhouse_rows.live_types`), None if there is no such table. It is one query.
     """
-    key, wanted = line.body["key"], _wanted(line)
-    at = {"new": f"{table} {' '.join(map(str, key.values()))}"}
-    if types is None:
-        yield line.find(Store.CLICKHOUSE, Direction.MISSING, f"There is no table {table}.", **at)
-        return
-    columns = {name for row in wanted for name in row} | key.keys()
-    kinds = {name: _kind(types.get(name), name, line) for name in columns}
-    texts = {name: expression(kinds[name], quoted(name), types.get(name, "")) for name in columns if name in types}
-    unread = sorted(name for name in columns if texts.get(name) is None)
-    for name in unread:
-        what = f"Column {name} of {table} is {types.get(name, 'missing')}, and cannot be read as {kinds[name]}."
-        yield line.find(Store.CLICKHOUSE, Direction.SCHEMA, what, **at, field=name, actual=types.get(name))
-    if unread:
-        return
-    chosen = " AND ".join(f"{texts[name]} = {literal(_canonical(value, name))}" for name, value in key.items())
-    shown_columns = sorted(columns)
-    select = ", ".join(f"hex({texts[name]})" for name in shown_columns)
-    query = f"SELECT {select} FROM {quoted(new.DATABASE)}.{quoted(table)} WHERE {chosen} ORDER BY ALL LIMIT 100"
-    found = [
-        {name: decode(kinds[name], bytes.fromhex(text)) for name, text in zip(shown_columns, row, strict=True)}
-        for row in context.clients.clickhouse.query(query).result_rows
+    readable = []
+    for line in told:
+        if types is None:
+            where = {"new": _named(table, line)}
+            yield line.find(Store.CLICKHOUSE, Direction.MISSING, f"There is no table {table}.", **where)
+            continue
+        columns = sorted({name for row in _wanted(line) for name in row} | line.body["key"].keys())
+        kinds = {name: _kind(types.get(name), name, line) for name in columns}
+        unread = [name for name in columns if _text(types, name, kinds[name]) is None]
+        for name in unread:
+            what = f"Column {name} of {table} is {types.get(name, 'missing')}, and cannot be read as {kinds[name]}."
+            yield line.find(
+                Store.CLICKHOUSE, Direction.SCHEMA, what, new=_named(table, line), field=name, actual=types.get(name)
+            )
+        if not unread:
+            readable.append(_Readable(line, kinds))
+    if types is not None and readable:
+        found = _rows(context, table, types, readable)
+        for one, rows in zip(readable, found, strict=True):
+            yield from _compare(one.line, _wanted(one.line), rows, {"new": _named(table, one.line)})
+
+
+def _named(table: str, line: Line) -> str:
+    return f"{table} {' '.join(map(str, line.body['key'].values()))}"
+
+
+def _text(types: Mapping[str, str], name: str, kind: Kind) -> str | None:
+    return expression(kind, quoted(name), types[name]) if name in types else None
+
+
+def _rows(
+    context: Context, table: str, types: Mapping[str, str], asked: Sequence[_Readable]
+) -> list[list[dict[str, Any]]]:
+    """Return the rows that each line selects, up to `_MOST_ROWS`, in the order of their columns' texts."""
+    columns = sorted({column for one in asked for column in one.kinds.items()})
+    place = {column: n for n, column in enumerate(columns)}
+    texts = ", ".join(f"{_text(types, name, kind)} AS _{place[name, kind]}" for name, kind in columns)
+    # Lines by the columns of their keys: which of them a row is of.
+    keyed: dict[tuple[int, ...], dict[tuple[str, ...], list[int]]] = {}
+    for number, one in enumerate(asked):
+        key = one.line.body["key"]
+        at = tuple(place[name, one.kinds[name]] for name in key)
+        values = tuple(_canonical(value, name) for name, value in key.items())
+        keyed.setdefault(at, {}).setdefault(values, []).append(number)
+    chosen = " OR ".join(
+        f"({', '.join(f'_{n}' for n in at)}) IN ({', '.join(map(_tuple, values))})" for at, values in keyed.items()
+    )
+    shown = ", ".join(f"hex(_{n})" for n in range(len(columns)))
+    query = f"SELECT {shown} FROM (SELECT {texts} FROM {quoted(new.DATABASE)}.{quoted(table)}) WHERE {chosen}"
+    found: list[list[tuple[bytes, ...]]] = [[] for _ in asked]
+    with context.clients.clickhouse.query_rows_stream(query) as rows:
+        for row in rows:
+            canonical = tuple(map(bytes.fromhex, row))
+            for at, lines_of in keyed.items():
+                for number in lines_of.get(tuple(canonical[n].decode("utf-8", "replace") for n in at), ()):
+                    kinds = asked[number].kinds.items()
+                    _take(found[number], tuple(canonical[place[column]] for column in kinds))
+    return [
+        [
+            {name: decode(kind, text) for (name, kind), text in zip(one.kinds.items(), row, strict=True)}
+            for row in sorted(rows)[:_MOST_ROWS]
+        ]
+        for one, rows in zip(asked, found, strict=True)
     ]
-    yield from _compare(line, wanted, found, at)
+
+
+def _tuple(values: Sequence[str]) -> str:
+    return f"({', '.join(map(literal, values))})"
+
+
+def _take(rows: list[tuple[bytes, ...]], row: tuple[bytes, ...]) -> None:
+    """Hold `row`; of many the first in order."""
+    rows.append(row)
+    if len(rows) >= 10 * _MOST_ROWS:
+        rows.sort()
+        del rows[_MOST_ROWS:]
 
 
 def _wanted(line: Line) -> list[Mapping[str, Any]]:
@@ -146,18 +209,29 @@ def _no(table: str) -> tuple[Direction, str]:
     return Direction.MISSING, f"There is no table {table}."
 
 
-def judge_archive(context: Context, line: Line) -> Iterator[Finding]:
-    """Yield what differs between the archived fields of the record that `line` names and what it says they are."""
+def judge_archive(context: Context, told: Sequence[Line]) -> Iterator[Finding]:
+    """Yield what differs between the archived fields of the records that the lines name and what they say."""
+    table = new.ARCHIVE.name
+    if live_types(context.clients.clickhouse, table) is None:
+        for line in told:
+            yield line.find(Store(line.body["store"]), *_no(table), old=line.body["record_key"], new=table)
+        return
+    named = ", ".join(f"({literal(line.body['store'])}, {literal(line.body['record_key'])})" for line in told)
+    query = (
+        f"SELECT toString(store), record_key, fields FROM {quoted(new.DATABASE)}.{quoted(table)}"
+        f" WHERE (toString(store), record_key) IN ({named})"
+    )
+    found: dict[tuple[str, str], list[str]] = {}
+    with context.clients.clickhouse.query_rows_stream(query) as rows:
+        for store, key, fields in rows:
+            found.setdefault((store, key), []).append(fields)
+    for line in told:
+        yield from _archived(line, found.get((line.body["store"], line.body["record_key"]), []))
+
+
+def _archived(line: Line, found: list[str]) -> Iterator[Finding]:
     table, store, key = new.ARCHIVE.name, Store(line.body["store"]), line.body["record_key"]
     at = {"old": key, "new": table}
-    if live_types(context.clients.clickhouse, table) is None:
-        yield line.find(store, *_no(table), **at)
-        return
-    query = (
-        f"SELECT fields FROM {quoted(new.DATABASE)}.{quoted(table)}"
-        f" WHERE store = {literal(store)} AND record_key = {literal(key)}"
-    )
-    found = [row[0] for row in context.clients.clickhouse.query(query).result_rows]
     if len(found) != 1:
         what = f"{store} record {key} has {len(found)} rows in {table}, and should have one."
         direction = Direction.EXTRA if found else Direction.MISSING

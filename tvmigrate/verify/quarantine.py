@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from clickhouse_connect.driver.common import StreamContext
+from clickhouse_connect.driver.exceptions import DatabaseError
+
 from tvmigrate.contract import exact_json, new, old
 from tvmigrate.contract.layout import literal, quoted
 from tvmigrate.contract.outcome import Rule, Store, Unmappable
@@ -33,17 +36,16 @@ _QUARANTINE = f"{quoted(new.DATABASE)}.{quoted(new.QUARANTINE.name)}"
 _ARCHIVE = f"{quoted(new.DATABASE)}.{quoted(new.ARCHIVE.name)}"
 
 
-def quarantined_rows(context: Context, store: Store, rule: Rule) -> Iterator[tuple[str, str, int]]:
-    """Yield (record_key, reason, how often) of the live quarantine rows of one rule's records.
+def quarantined_rows(context: Context, store: Store, rule: Rule) -> Iterator[tuple[Any, ...]] | None:
+    """Return (record_key, reason, how often) of the live quarantine rows of one rule's records.
 
-    Nothing where there is no such table: `compare_quarantine` finds that.
+    None where there is no such table: `compare_quarantine` finds that.
     """
     query = (
         f"SELECT record_key, toString(reason), count() FROM {_QUARANTINE}"
         f" WHERE store = {literal(store)} AND source = {literal(SOURCES[rule])} GROUP BY record_key, reason"
     )
-    if is_there(context, new.QUARANTINE.name):
-        yield from _stream(context, query)
+    return rows_of(context, new.QUARANTINE.name, query)
 
 
 def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where its findings go
@@ -70,12 +72,13 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
         spool.add("INSERT INTO expected VALUES (?, ?, 1)", ((key, str(reason)) for key, reason in optional))
         due = spool.number("SELECT count(*) FROM expected WHERE NOT optional")
         sheet.old_side_has(due)
-        if not is_there(context, new.QUARANTINE.name):
+        live = quarantined_rows(context, store, rule)
+        if live is None:
             if due:
                 sheet.saw(due)
                 sheet.find(_no_table(store, rule, new.QUARANTINE.name, f"{due} records of {rule} do not map"))
             return
-        spool.add("INSERT INTO live VALUES (?, ?, ?)", quarantined_rows(context, store, rule))
+        spool.add("INSERT INTO live VALUES (?, ?, ?)", live)
         sheet.saw(max(1, due))
         spool.run("CREATE INDEX live_key ON live (key)")
         spool.run("CREATE INDEX expected_key ON expected (key)")
@@ -151,16 +154,17 @@ def compare_archive(  # noqa: PLR0913, PLR0917 - as above
         spool.add(insert.format(1), ((key, exact_json.dump(fields)) for key, fields in optional))
         due = spool.number("SELECT count(*) FROM expected WHERE NOT optional")
         sheet.old_side_has(due)
-        if not is_there(context, new.ARCHIVE.name):
-            if due:
-                sheet.saw(due)
-                sheet.find(_no_table(store, rule, new.ARCHIVE.name, f"{due} records have fields without a new place"))
-            return
         query = (
             f"SELECT record_key, fields FROM {_ARCHIVE}"
             f" WHERE store = {literal(store)} AND source = {literal(SOURCES[rule])}"
         )
-        spool.add("INSERT INTO live VALUES (?, ?)", _stream(context, query))
+        live = rows_of(context, new.ARCHIVE.name, query)
+        if live is None:
+            if due:
+                sheet.saw(due)
+                sheet.find(_no_table(store, rule, new.ARCHIVE.name, f"{due} records have fields without a new place"))
+            return
+        spool.add("INSERT INTO live VALUES (?, ?)", live)
         sheet.saw(max(1, due))
         spool.run("CREATE INDEX live_key ON live (key)")
         for finding in _archive_findings(spool, store, rule):
@@ -233,13 +237,24 @@ def _no_table(store: Store, rule: Rule, table: str, why: str) -> Finding:
     return Finding(store, rule, Direction.SCHEMA, note, new=f"{new.DATABASE}.{table}", expected=table)
 
 
-def is_there(context: Context, table: str) -> bool:
-    """Return whether the live new database has `table`."""
-    query = f"SELECT count() FROM system.tables WHERE database = {literal(new.DATABASE)} AND name = {literal(table)}"
-    return bool(context.clients.clickhouse.query(query).result_rows[0][0])
+def rows_of(context: Context, table: str, query: str) -> Iterator[tuple[Any, ...]] | None:
+    """Return the rows of `query`, which reads `table` of the live new database; None if there is no such table.
+
+    Raises:
+        ClickHouseError, OSError: the query is refused though the table is there, or cannot be asked.
+    """
+    client = context.clients.clickhouse
+    try:
+        stream = client.query_rows_stream(query)
+    except DatabaseError:
+        where = f"database = {literal(new.DATABASE)} AND name = {literal(table)}"
+        if client.query(f"SELECT count() FROM system.tables WHERE {where}").result_rows[0][0]:
+            raise
+        return None
+    return _rows(stream)
 
 
-def _stream(context: Context, query: str) -> Iterator[tuple[Any, ...]]:
-    with context.clients.clickhouse.query_rows_stream(query) as rows:
+def _rows(stream: StreamContext) -> Iterator[tuple[Any, ...]]:
+    with stream as rows:
         for row in rows:
             yield tuple(row)

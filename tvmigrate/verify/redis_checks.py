@@ -10,20 +10,7 @@ from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.quarantine import compare_archive, compare_quarantine, quarantined_rows
 from tvmigrate.verify.redis_events import compare_list
-from tvmigrate.verify.redis_expected import (
-    EVENTS,
-    GONE,
-    HASH,
-    KEPT,
-    NEW_ROLES,
-    REST,
-    UNRELATED,
-    ZSET,
-    Expected,
-    ExpectedEvent,
-    ExpectedKey,
-    key_name,
-)
+from tvmigrate.verify.redis_expected import Expected, ExpectedEvent
 from tvmigrate.verify.redis_form import form_findings, new_type
 from tvmigrate.verify.redis_laws import (
     ARCHIVE,
@@ -38,6 +25,18 @@ from tvmigrate.verify.redis_laws import (
     UNRELATED_KEYS,
 )
 from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, LiveKey, now_ms, walk
+from tvmigrate.verify.redis_outcomes import (
+    EVENTS,
+    GONE,
+    HASH,
+    KEPT,
+    NEW_ROLES,
+    REST,
+    UNRELATED,
+    ZSET,
+    ExpectedKey,
+    key_name,
+)
 from tvmigrate.verify.redis_records import hash_findings, trend_findings, ttl_finding, untouched_findings
 from tvmigrate.verify.redis_state import unshown
 
@@ -69,7 +68,7 @@ class _Examination:
         for check, roles in ((EAOS, (HASH,)), (TREND, (ZSET,)), (METRIC, (EVENTS,)), (UNRELATED_KEYS, (UNRELATED,))):
             self._sheet(check).old_side_has(self._count(roles))
         self._sheet(OLD_KEYS).old_side_has(self._count((GONE, REST, KEPT)))
-        for finding in expected.collisions:
+        for finding in expected.collisions():
             self._sheet(EAOS).find(finding)
 
     def _sheet(self, check: Check) -> Sheet:
@@ -77,13 +76,13 @@ class _Examination:
 
     def _count(self, roles: Iterable[str]) -> int:
         marks = ", ".join(f"'{role}'" for role in roles)
-        return self._expected.count(f"SELECT count(*) FROM keys WHERE role IN ({marks})")
+        return self._expected.count(f"SELECT count(*) FROM kept.keys WHERE role IN ({marks})")
 
     # ---------------------------------------------------------------------------------------------- keys that are there
 
     def look_at_live_keys(self) -> None:
         """Judge each live key by what is expected of it."""
-        known = {db for (db,) in self._expected.spool.rows("SELECT DISTINCT db FROM keys")}
+        known = {db for (db,) in self._expected.spool.rows("SELECT DISTINCT db FROM kept.keys")}
         looks: Mapping[str, Callable[[ExpectedKey, LiveKey], None]] = {
             HASH: self._hash, ZSET: self._trend, EVENTS: self._events,
             GONE: self._gone, REST: self._stays, KEPT: self._stays, UNRELATED: self._unrelated,
@@ -300,9 +299,9 @@ class _Examination:
         spool.run("DELETE FROM aside")
         by_table = self._context.quarantine is QuarantineKind.TABLE
         if by_table:
-            rows = ((key,) for key, _, _ in quarantined_rows(self._context, Store.REDIS, rule))
+            rows = ((key,) for key, _, _ in quarantined_rows(self._context, Store.REDIS, rule) or ())
             spool.add("INSERT OR IGNORE INTO aside VALUES (?)", rows)
-        query = "SELECT key, reason, deadline, key IN (SELECT key FROM aside) FROM quarantine WHERE rule = ?"
+        query = "SELECT key, reason, deadline, key IN (SELECT key FROM aside) FROM kept.quarantine WHERE rule = ?"
         for key, reason, deadline, is_aside in spool.rows(query, (str(rule),)):
             if is_aside or not by_table:
                 self._fate(rule, Fate.QUARANTINED)
@@ -326,7 +325,9 @@ class _Examination:
         )
 
     def count_old_records(self) -> None:
-        """Tell the book how many old records there are of each rule; their fates are written where they are found."""
+        """Tell the book of the old records: how many of each rule, and where they contradict themselves."""
+        for rule, record, note in self._expected.inconsistent():
+            self._context.book.inconsistent(Store.REDIS, rule, "total-is-not-the-sum", record, note)
         for rule, store in LEDGER_RULES.items():
             if store is Store.REDIS:
                 self._context.book.old_has(rule, self._expected.old[rule])

@@ -13,8 +13,8 @@ from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.verify.compare import differences, direction_between, same_double, same_number, shown
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
-from tvmigrate.verify.redis_expected import ExpectedKey
 from tvmigrate.verify.redis_live import LiveKey, ttl_difference
+from tvmigrate.verify.redis_outcomes import ExpectedKey
 
 _UTC = Policy(keep_entities=True)
 _SECOND_NS = 10**9

@@ -33,6 +33,7 @@ from tvmigrate.verify.errors import NotReady
 from tvmigrate.verify.exits import MIGRATION_EXIT, ROLLBACK_EXIT, judge_exit
 from tvmigrate.verify.findings import CheckResult, Phase, State, Verdict
 from tvmigrate.verify.job import DEFAULT_MAX_FINDINGS, MIGRATION_COMMAND, ROLLBACK_COMMAND, Job
+from tvmigrate.verify.kept import Kept
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.reference import load_reference, read_baseline
 
@@ -105,7 +106,8 @@ class Rehearsal:
                 tables.result().require_rows({(databases[name], name): n for name, n in report.rows.items()})
                 tables.result().answers_within(self.job.timeout)
                 self._is_empty = not (report.redis_keys or any(report.rows.values()) or any(report.documents.values()))
-                self._reference = Reference(self._dataset, report.redis_epoch_ms, tables.result(), baseline)
+                kept = opened.enter_context(Kept())
+                self._reference = Reference(self._dataset, report.redis_epoch_ms, tables.result(), baseline, kept)
             self._opened = opened.pop_all()
         return self
 

@@ -25,7 +25,7 @@ def count_set_aside(context: Context, store: Store, rule: Rule, expected: Iterab
     schema = "CREATE TABLE expected (key TEXT, reason TEXT); CREATE TABLE live (key TEXT, n INT)"
     with Spool(schema) as spool:
         spool.add("INSERT INTO expected VALUES (?, ?)", ((key, str(reason)) for key, reason in expected))
-        live = ((key, n) for key, _, n in quarantined_rows(context, store, rule))
+        live = ((key, n) for key, _, n in quarantined_rows(context, store, rule) or ())
         spool.add("INSERT INTO live VALUES (?, ?)", live)
         query = """
             SELECT key, max(reason), sum(due), sum(found) FROM (

@@ -15,18 +15,30 @@ _BATCH = 1000
 class Spool:
     """A SQLite database in a temporary directory, gone when the `with` ends. Nothing in it is meant to survive."""
 
-    def __init__(self, schema: str = "") -> None:
-        """Open it and run `schema`, statements separated by semicolons."""
-        self._directory = tempfile.TemporaryDirectory(prefix="tvmigrate-verify-")
+    def __init__(self, schema: str = "", *, kept: Path | None = None, path: Path | None = None) -> None:
+        """Open it and run `schema`, statements separated by semicolons.
+
+        The tables of the spool in the file `kept` can be read as `kept.…`. With `path` this spool is that file, which
+        stays when it is closed, as far as it was committed.
+        """
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        if path is None:
+            self._directory = tempfile.TemporaryDirectory(prefix="tvmigrate-verify-")
+            path = Path(self._directory.name) / "spool.sqlite"
         # One examination may be run by another thread than the one that opened the spool, never by two at once.
-        self._db = sqlite3.connect(
-            Path(self._directory.name) / "spool.sqlite", isolation_level=None, check_same_thread=False
-        )
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, uri=True)
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
+        if kept is not None:
+            self._db.execute("ATTACH ? AS kept", (f"{kept.as_uri()}?mode=ro",))
         self._db.execute("BEGIN")
         for statement in filter(None, map(str.strip, schema.split(";"))):
             self._db.execute(statement)
+
+    def commit(self) -> None:
+        """Write what is in it to its file."""
+        self._db.execute("COMMIT")
+        self._db.execute("BEGIN")
 
     def add(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run the INSERT `statement` for each of `rows`, which may be endless in number."""
@@ -55,7 +67,8 @@ class Spool:
     def close(self) -> None:
         """Remove the file; a second call does nothing."""
         self._db.close()
-        self._directory.cleanup()
+        if self._directory is not None:
+            self._directory.cleanup()
 
     def __enter__(self) -> Self:
         return self

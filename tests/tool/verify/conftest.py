@@ -21,6 +21,7 @@ from tvmigrate.verify.check import Examination, examine
 from tvmigrate.verify.checks import REGISTRY
 from tvmigrate.verify.context import Context, Reference
 from tvmigrate.verify.findings import CheckResult
+from tvmigrate.verify.kept import Kept
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.reference import ReferenceEngine, load_reference, read_baseline
 
@@ -77,9 +78,8 @@ def migrated(
     small_redis.drop_aside(clients)
     with ExitStack() as opened:
         report = load(small_dataset, engines)
-        reference = Reference(
-            small_dataset, report.redis_epoch_ms, small_tables, read_baseline(small_dataset, clients, opened)
-        )
+        baseline, kept = read_baseline(small_dataset, clients, opened), opened.enter_context(Kept())
+        reference = Reference(small_dataset, report.redis_epoch_ms, small_tables, baseline, kept)
         began = time.time_ns()
         small_redis.migrate(small_dataset, clients, began)
         yield World(clients, Context(clients, reference, small_redis.POLICY, began, time.time_ns(), ignore))
@@ -112,7 +112,8 @@ def loaded(
     with ExitStack() as opened:
         report = load(dataset, engines)
         baseline = read_baseline(dataset, clients, opened)
-        reference = Reference(dataset, report.redis_epoch_ms, clean_tables, baseline)
+        kept = opened.enter_context(Kept())
+        reference = Reference(dataset, report.redis_epoch_ms, clean_tables, baseline, kept)
         now = time.time_ns()
         yield World(clients, Context(clients, reference, small_redis.POLICY, now, now, ignore))
 

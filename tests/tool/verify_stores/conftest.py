@@ -27,6 +27,7 @@ from tvmigrate.verify import (
 from tvmigrate.verify.check import REGISTRY, examine
 from tvmigrate.verify.context import Context, Reference
 from tvmigrate.verify.findings import CheckResult
+from tvmigrate.verify.kept import Kept
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.reference import load_reference, read_baseline
 
@@ -73,7 +74,7 @@ def world(engines: Endpoints) -> Iterator[World]:
         began = time.time_ns()
         state = Migrated(clients, dataset, policy, began)
         state.begin()
-        reference = Reference(dataset, report.redis_epoch_ms, tables, baseline)
+        reference = Reference(dataset, report.redis_epoch_ms, tables, baseline, opened.enter_context(Kept()))
         events: list[Event] = []
         yield World(state, Context(clients, reference, policy, began, time.time_ns(), events.append), events)
         clear(clients)

@@ -1,0 +1,242 @@
+"""What the rules make of every key of the dataset, worked out once and kept in a spool.
+
+A key's role says what is expected of it:
+
+- `hash`, `zset`, `events`: a new key that the rules produce;
+- `gone`: an old key whose records all map; it is removed, or untouched with `--old kept`;
+- `rest`: a metrics list of which only the quarantined items are left, or all of it with `--old kept`;
+- `kept`: an old key that is quarantined whole, and untouched;
+- `unrelated`: any other key, untouched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tvmigrate.contract import exact_json, new, rules
+from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, WrongTypeKey, classify
+from tvmigrate.contract.outcome import Quarantined, Reason, Rule
+from tvmigrate.contract.unicode import show_bytes
+from tvmigrate.dataset.model import DUMP, RedisKey
+from tvmigrate.verify import redis_state
+from tvmigrate.verify.context import Context, OldEndState, Reference
+from tvmigrate.verify.spool import Spool
+
+HASH, ZSET, EVENTS, GONE, REST, KEPT, UNRELATED = "hash", "zset", "events", "gone", "rest", "kept", "unrelated"
+NEW_ROLES = (HASH, ZSET, EVENTS)
+
+_SCHEMA = """
+    CREATE TABLE keys (
+        db INT, key BLOB, role TEXT, rule TEXT, old TEXT, state TEXT, deadline INT,
+        PRIMARY KEY (db, key)) WITHOUT ROWID;
+    CREATE TABLE existing (key BLOB PRIMARY KEY, state TEXT, deadline INT);
+    CREATE TABLE events (
+        key BLOB, at TEXT, metric TEXT, position INT, old TEXT, body TEXT, deadline INT, fate TEXT,
+        PRIMARY KEY (key, at, metric, position, old)) WITHOUT ROWID;
+    CREATE TABLE quarantine (rule TEXT, key TEXT, reason TEXT, deadline INT);
+    CREATE TABLE archive (rule TEXT, key TEXT, fields TEXT, deadline INT);
+    CREATE TABLE collisions (rule TEXT, old TEXT, new TEXT, other TEXT);
+    CREATE TABLE inconsistent (rule TEXT, old TEXT, note TEXT);
+    CREATE TABLE records (rule TEXT, n INT)"""
+_NEVER = 2**62  # sorts after every deadline
+_YEAR_1_NS = 62_135_596_800 * 10**9  # from year 1 to 1970; makes every instant a number that sorts as text
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedKey:
+    """A key that is expected, or expected to be gone; see the module for `role`.
+
+    `state` is the JSON of what it holds (of `hash`: `{"fields": …, "filled": […], "kept_updated_at": …}`; of `events`
+    nothing, the items are in a table of their own). `deadline` is in ms since the epoch, None if it does not expire.
+    """
+
+    db: int
+    key: bytes
+    role: str
+    rule: Rule
+    old: str
+    state: Any
+    deadline: int | None
+
+    @property
+    def name(self) -> str:
+        """The key as text, with its database if that is not the contract's."""
+        return key_name(self.db, self.key)
+
+
+def key_name(db: int, key: bytes) -> str:
+    """Return a key as findings name it; another database than 0 stands before it, as in `3:flags`."""
+    return show_bytes(key) if db == new.REDIS_DB else f"{db}:{show_bytes(key)}"
+
+
+def state_before(reference: Reference, key: RedisKey) -> dict[str, Any]:
+    """Return what a key of the dataset held before the migration: as the file says, or as Redis took it."""
+    if not redis_state.file_does_not_tell(key):
+        return redis_state.of_dataset(key)
+    state = reference.baseline.redis_dumps.state(key.db, key.key)
+    if state is None:
+        raise ValueError(f"the baseline lacks {key_name(key.db, key.key)}")
+    if state["type"] == "none" and key.type != DUMP:
+        return redis_state.of_dataset(key)  # it expired before it could be read
+    return state
+
+
+def expected_key(row: tuple[Any, ...]) -> ExpectedKey:
+    """Return a row of the table `keys`."""
+    db, key, role, rule, old, state, deadline = row
+    return ExpectedKey(db, key, role, Rule(rule), old, json.loads(state), deadline)
+
+
+def kept_outcomes(context: Context) -> Path:
+    """Return the spool with the tables of `_SCHEMA` for the dataset under the context's policy."""
+    old_kept = context.old_end_state is OldEndState.KEPT
+
+    def fill(spool: Spool) -> None:
+        _Outcomes(context, spool, old_kept).work_out()
+
+    # The instant of the run stands where a missing `updated_at` was filled.
+    depends_on = (context.policy, context.began_ns, old_kept)
+    return context.reference.kept.spool("redis outcomes", depends_on, _SCHEMA, fill)
+
+
+class _Outcomes:
+    def __init__(self, context: Context, spool: Spool, old_kept: bool) -> None:
+        self._spool = spool
+        self._old_kept = old_kept
+        self._records = Counter[Rule]()
+        self._reference: Reference = context.reference
+        self._policy = context.policy
+        self._run_ns = context.began_ns
+
+    def work_out(self) -> None:
+        for key in self._reference.dataset.redis_keys():
+            self._expect(key)
+        self._settle_lists()
+        self._settle_existing()
+        self._spool.add("INSERT INTO records VALUES (?, ?)", ((str(rule), n) for rule, n in self._records.items()))
+
+    def _expect(self, key: RedisKey) -> None:
+        deadline = None if key.ttl_ms is None else self._reference.redis_epoch_ms + key.ttl_ms
+        state = state_before(self._reference, key)
+        kind = classify(key.db, key.key, state["type"])
+        if isinstance(kind, UnrelatedKey):
+            self._records[Rule.REDIS_UNRELATED] += 1
+            self._add(key, UNRELATED, Rule.REDIS_UNRELATED, state, deadline)
+        elif isinstance(kind, NewKey):
+            self._spool.run("INSERT INTO existing VALUES (?, ?, ?)", (key.key, redis_state.text(state), deadline))
+        elif isinstance(kind, WrongTypeKey):
+            self._records[kind.rule] += 1
+            self._quarantine(kind.rule, show_bytes(key.key), Reason.WRONG_TYPE, deadline)
+            self._add(key, KEPT, kind.rule, state, deadline)
+        else:
+            {Rule.REDIS_EAOS: self._eaos, Rule.REDIS_TREND: self._trend, Rule.REDIS_METRIC: self._metric}[kind.rule](
+                key, kind, state, deadline
+            )
+
+    def _eaos(self, key: RedisKey, kind: OldKey, state: dict[str, Any], deadline: int | None) -> None:
+        name = show_bytes(key.key)
+        self._records[kind.rule] += 1
+        mapped = rules.redis_eaos(kind.name, key.value, self._policy, self._run_ns)
+        if isinstance(mapped, Quarantined):
+            self._quarantine(kind.rule, name, mapped.reason, deadline)
+            self._add(key, KEPT, kind.rule, state, deadline)
+            return
+        if mapped.inconsistency:
+            self._spool.run("INSERT INTO inconsistent VALUES (?, ?, ?)", (str(kind.rule), name, mapped.inconsistency))
+        if mapped.archived:
+            self._spool.run(
+                "INSERT INTO archive VALUES (?, ?, ?, ?)",
+                (str(kind.rule), name, exact_json.dump(mapped.archived), deadline),
+            )
+        self._add(key, GONE, kind.rule, state, deadline)
+        target = {"fields": dict(mapped.value.fields), "filled": list(mapped.filled), "kept_updated_at": None}
+        self._produce(ExpectedKey(new.REDIS_DB, mapped.value.key.encode(), HASH, kind.rule, name, target, deadline))
+
+    def _trend(self, key: RedisKey, kind: OldKey, state: dict[str, Any], deadline: int | None) -> None:
+        name = show_bytes(key.key)
+        self._records[kind.rule] += len(key.value)
+        mapped = rules.redis_trend(kind.name)
+        if isinstance(mapped, Quarantined):
+            for member, _ in key.value:
+                self._quarantine(kind.rule, f"{name}#{show_bytes(member)}", mapped.reason, deadline)
+            self._add(key, KEPT, kind.rule, state, deadline)
+            return
+        self._add(key, GONE, kind.rule, state, deadline)
+        self._produce(ExpectedKey(new.REDIS_DB, mapped.value.encode(), ZSET, kind.rule, name, state, deadline))
+
+    def _metric(self, key: RedisKey, kind: OldKey, state: dict[str, Any], deadline: int | None) -> None:
+        name = show_bytes(key.key)
+        self._records[kind.rule] += len(key.value)
+        rest = []
+        for position, raw in enumerate(key.value):
+            record = f"{name}#{position}"
+            mapped = rules.redis_metric(kind.name, position, raw, self._policy)
+            if isinstance(mapped, Quarantined):
+                self._quarantine(kind.rule, record, mapped.reason, deadline)
+                rest.append(show_bytes(raw))
+                continue
+            event = mapped.value
+            at, metric, _ = event.order
+            self._spool.run(
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    event.key.encode(), f"{at + _YEAR_1_NS:021}", metric, position, record, event.body, deadline,
+                    str(mapped.fate),
+                ),
+            )  # fmt: skip
+        if not rest:
+            self._add(key, GONE, kind.rule, state, deadline)
+        elif len(rest) == len(key.value):
+            self._add(key, KEPT, kind.rule, state, deadline)
+        else:
+            left = state if self._old_kept else {"type": "list", "value": rest}
+            self._add(key, REST, kind.rule, left, deadline)
+
+    def _settle_lists(self) -> None:
+        """Expect each list that items map to; it lives as long as the longest-lived of its sources."""
+        query = f"SELECT key, max(coalesce(deadline, {_NEVER})), min(old) FROM events GROUP BY key"
+        for key, deadline, old in self._spool.rows(query):
+            longest = None if deadline == _NEVER else deadline
+            self._produce(
+                ExpectedKey(new.REDIS_DB, key, EVENTS, Rule.REDIS_METRIC, old.rpartition("#")[0], None, longest)
+            )
+
+    def _settle_existing(self) -> None:
+        """A new key that was there before is unrelated, or, if an old record maps to it, what that one becomes."""
+        for key, text, deadline in self._spool.rows("SELECT * FROM existing"):
+            found = self._spool.one("SELECT * FROM keys WHERE db = ? AND key = ?", (new.REDIS_DB, key))
+            if found is None:
+                self._records[Rule.REDIS_UNRELATED] += 1
+                values = (new.REDIS_DB, key, UNRELATED, str(Rule.REDIS_UNRELATED), show_bytes(key), text, deadline)
+                self._spool.run("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+                continue
+            expected = expected_key(found)
+            if expected.role == HASH:
+                # An earlier run may have filled the instant; a target that is equal otherwise is kept as it is.
+                target = expected.state | {"kept_updated_at": json.loads(text)["value"].get(new.UPDATED_AT)}
+                self._spool.run(
+                    "UPDATE keys SET state = ? WHERE db = ? AND key = ?", (json.dumps(target), new.REDIS_DB, key)
+                )
+
+    def _add(self, key: RedisKey, role: str, rule: Rule, state: dict[str, Any], deadline: int | None) -> None:
+        self._produce(ExpectedKey(key.db, key.key, role, rule, show_bytes(key.key), state, deadline))
+
+    def _produce(self, key: ExpectedKey) -> None:
+        there = self._spool.one("SELECT * FROM keys WHERE db = ? AND key = ?", (key.db, key.key))
+        if there is not None:
+            self._collide(expected_key(there), key)
+            return
+        self._spool.run(
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (key.db, key.key, key.role, str(key.rule), key.old, json.dumps(key.state), key.deadline),
+        )
+
+    def _collide(self, one: ExpectedKey, other: ExpectedKey) -> None:
+        self._spool.run("INSERT INTO collisions VALUES (?, ?, ?, ?)", (str(other.rule), other.old, one.name, one.old))
+
+    def _quarantine(self, rule: Rule, record: str, reason: Reason, deadline: int | None) -> None:
+        self._spool.run("INSERT INTO quarantine VALUES (?, ?, ?, ?)", (str(rule), record, str(reason), deadline))
