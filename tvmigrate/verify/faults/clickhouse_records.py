@@ -58,7 +58,8 @@ def comment_doubled(site: Site) -> Plant:
 
 @after_migration(
     Finds("clickhouse.comments", _MISSING, "copies"),
-    *lost(Rule.CLICKHOUSE_COMMENTS),
+    Finds("ledger.balance", _MISSING, "copies", rule=Rule.CLICKHOUSE_COMMENTS),
+    Finds("ledger.balance", _MISSING, "accounted", rule=Rule.CLICKHOUSE_COMMENTS),
     incident="SELECT DISTINCT, a ReplacingMergeTree on the way, or insert deduplication keeps one of equal rows.",
 )
 def equal_comments_collapsed(site: Site) -> Plant:
