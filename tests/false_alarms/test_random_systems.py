@@ -32,7 +32,7 @@ SYSTEMS = st.sampled_from(POLICIES).flatmap(lambda policy: st.tuples(st.just(pol
 # What is dropped of the kept copies is needed to go back.
 FORMS = st.lists(st.sampled_from([name for name in VARIATIONS if not name.startswith("kept")]), max_size=3, unique=True)
 # Parts of a long run, each with a seed of its own: what is over of one that is stopped stays.
-PARTS, WHOLE, SHORT = 6, 60, 3
+PARTS, WHOLE, SHORT = 12, 60, 3
 
 
 @pytest.mark.parametrize("part", range(PARTS if profiles.is_nightly() else 1))
