@@ -40,13 +40,13 @@ class State:
         for table in done.named:
             if table not in self.left:
                 self.present.add(table)
-        if done.creates:
-            self._appears(done.creates)
-            self.made.add(done.creates)
         if done.verb != "RENAME":
             self.copied |= {table for table in done.copies if self.holds_old_rows(table)}
         for table in done.drops:
             self._leaves(table)
+        if done.creates:
+            self._appears(done.creates)
+            self.made.add(done.creates)
         for source, target in done.renames:
             self._swap(source, target)
             self._leaves(source)

@@ -144,9 +144,11 @@ def _create(words: list[str], tokens: Sequence[Word], reads: tuple[str, ...]) ->
     source = "" if as_at is None or selects else name_at(tokens, as_at + 1)[0]
     cloned = as_at is not None and words[as_at - 1] == "CLONE"
     copies = reads if selects else (source,) if cloned else ()
+    replaced = (name,) if "REPLACE" in words[: words.index("TABLE")] else ()
     return Facts(
         "CREATE",
         creates=name,
+        drops=replaced,
         if_not_exists=exists,
         columns_of="" if cloned else source,
         selects=selects,

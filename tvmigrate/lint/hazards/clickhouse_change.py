@@ -77,7 +77,7 @@ def rename_target_exists(program: Program) -> Iterator[Hit]:
     "TVM209",
     "multi-pair-rename",
     Severity.ERROR,
-    "A {verb} of several pairs is not one step: readers meet a moment with one done and the other not, an error leaves it so.",
+    "{verb} of several pairs is not one step: readers meet a moment with one done and the other not, an error leaves it so.",
     """
 EXCHANGE TABLES {first} AND {second};    -- a single pair is atomic (database engine Atomic)
 """,

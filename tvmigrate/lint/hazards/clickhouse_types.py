@@ -76,7 +76,7 @@ def datetime_without_zone(program: Program) -> Iterator[Hit]:
         arguments = _arguments(sql.tokens[index + 2 :]) if in_parentheses else []
         column = _column_before(sql, index)
         said = (kind == "DATETIME" and bool(arguments)) or len(arguments) > 1
-        if said or (column, "DateTime") in _AS_BEFORE or column in {"AS", "CAST"}:
+        if said or (column, token.text) in _AS_BEFORE or column in {"AS", "CAST"}:
             continue
         digits = "3" if not arguments or not arguments[0] else arguments[0][0].text
         zoned = f"DateTime64({digits}, 'UTC')" if kind == "DATETIME64" else "DateTime('UTC')"

@@ -28,9 +28,16 @@ _COPIES = frozenset({"COPY", "ZUNIONSTORE", "ZRANGESTORE", "DUMP"})
 """,
 )
 def del_after_unchecked_copy(program: Program) -> Iterator[Hit]:
-    """DEL of a key that was copied before, with no read of a target between."""
+    """DEL of a key that was copied, or read and written anew, with no read of what was written between."""
     copied: dict[tuple[str, str], str] = {}
+    read: dict[str, set[str]] = {}
+    written: dict[str, set[str]] = {}
     for one in program.redis:
+        if one.name in _READS and one.args:
+            written.get(one.group, set()).difference_update(one.args)
+            read.setdefault(one.group, set()).add(one.args[0])
+        elif one.name in _WRITES and one.args:
+            written.setdefault(one.group, set()).add(one.args[0])
         if one.name in _COPIES and len(one.args) > 1:
             source = (
                 one.args[2] if one.name.startswith("Z") and len(one.args) > 2 and one.args[1].isdigit() else one.args[0]
@@ -41,7 +48,8 @@ def del_after_unchecked_copy(program: Program) -> Iterator[Hit]:
             copied = {key: target for key, target in copied.items() if target not in one.args}
         elif one.name in {"DEL", "UNLINK"}:
             for key in one.args:
-                if (one.group, key) in copied:
+                rewritten = key in read.get(one.group, ()) and written.get(one.group, set()) - {key}
+                if (one.group, key) in copied or rewritten:
                     yield at(one.place, key=key)
 
 

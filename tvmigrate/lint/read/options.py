@@ -75,7 +75,8 @@ def _in_container(name: str, words: list[Text]) -> list[Text] | None:
     if not rest or rest[0].value not in {"exec", "run"}:
         return None
     inner = _after_options(rest[1:], _EXEC_VALUES)[1:]
-    return inner[1:] if inner and inner[0].value == "--" else inner
+    dashes = next((index for index, word in enumerate(inner) if word.value == "--"), None)
+    return inner if dashes is None or (name != "kubectl" and dashes) else inner[dashes + 1 :]
 
 
 def _after_options(words: Sequence[Text], valued: Collection[str]) -> list[Text]:

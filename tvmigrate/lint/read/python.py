@@ -87,7 +87,8 @@ def _made_by(value: ast.expr | None, known: Mapping[str, Store]) -> Store | None
         return None
     maker = ast.unparse(value.func)
     if maker.endswith((".pipeline", ".options")):
-        return known.get(maker.rpartition(".")[0])
+        holder = maker.rpartition(".")[0]
+        return known.get(holder) or clients.store_of_name(holder)
     return clients.store_made_by(maker)
 
 

@@ -37,7 +37,7 @@ def store_made_by(maker: str) -> Store | None:
         return "elasticsearch"
     if "clickhouse" in lowered:
         return "clickhouse"
-    return "redis" if re.search(r"\bredis\b|strictredis|rediscluster", lowered) else None
+    return "redis" if "redis" in lowered else None
 
 
 def store_of_name(receiver: str) -> Store | None:
@@ -136,6 +136,11 @@ _QUERY = frozenset(
 
 def elasticsearch(place: Place, owner: str, method: str, node: ast.Call, values: Values) -> Iterator[Statement]:
     """Yield the request that a call of elasticsearch-py sends; nothing for one that is not known here."""
+    if method == "perform_request" and len(node.args) > 1:
+        yield from http.request(
+            place, values.text(node.args[0]) or "", _any_host(values.text(node.args[1])), None, "python"
+        )
+        return
     known = _INDICES if owner.endswith("indices") else _HELPERS if owner == "helpers" else _CLIENT
     made = known.get(method)
     if made is None:
@@ -150,6 +155,10 @@ def elasticsearch(place: Place, owner: str, method: str, node: ast.Call, values:
     if owner == "helpers":
         query |= {"scroll": "5m"} if method == "scan" else {}
     yield Http(place, verb, path(named), query, body, "python")
+
+
+def _any_host(path: str | None) -> str:
+    return "http://elasticsearch/" + (path or "").lstrip("/")
 
 
 def requested(place: Place, method: str, node: ast.Call, values: Values, inside: Text) -> Iterator[Statement]:

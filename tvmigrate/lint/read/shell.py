@@ -17,6 +17,7 @@ from tvmigrate.lint.read.words import Words
 from tvmigrate.lint.statement import Place, Shell, Statement, Store, Unread, speaks_of_rollback
 
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash"})
+_RUN_A_TEXT = frozenset({"ssh", "eval", "su", "watch"})
 _PYTHONS = re.compile(r"python[\d.]*$")
 _NOTHING = frozenset({"true", ":", "echo"})
 _DEEPEST = 4  # functions that call functions
@@ -319,7 +320,9 @@ def _simple(reader: _Reader, node: Node, words: list[Text], where: _Where) -> No
 
 
 def _nested(words: Sequence[Text], name: str, where: _Where) -> Text | None:
-    """Return the program that `sh -c '…'`, `python -c '…'` or `python - <<EOF` runs."""
+    """Return the program that `sh -c '…'`, `ssh HOST '…'`, `eval '…'`, `python -c '…'` or `python - <<EOF` runs."""
+    if name in _RUN_A_TEXT and len(words) > 1 and " " in words[-1].value:
+        return words[-1]
     if not (name in _SHELLS or _PYTHONS.match(name)):
         return None
     values = [word.value for word in words]
