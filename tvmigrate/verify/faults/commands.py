@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from tvmigrate.contract import new, old
+from tvmigrate.contract.outcome import Rule
 from tvmigrate.verify.faults.model import AnyOf, Finds, of_commands
 from tvmigrate.verify.faults.site import NothingToPlant
 from tvmigrate.verify.findings import Direction
 from tvmigrate.verify.job import MIGRATION_COMMAND, ROLLBACK_COMMAND, Job
+from tvmigrate.verify.quarantine import SOURCES
 from tvmigrate.verify.rehearsal import AFTER_SECOND_MIGRATION
 
 _MISSING, _EXTRA, _CHANGED, _SCHEMA = Direction.MISSING, Direction.EXTRA, Direction.CHANGED, Direction.SCHEMA
@@ -20,9 +24,6 @@ def _not_back(suffix: str = "") -> tuple[Finds, ...]:
     demanded = (
         Finds(f"{search}-schema{suffix}", _MISSING, "index"),
         Finds(f"{search}-extra{suffix}", _EXTRA, "index"),
-        Finds(f"{search}{suffix}", _CHANGED, AnyOf.FIELD),
-        Finds(f"{redis}{suffix}", _MISSING, "key"),
-        Finds(f"{redis}-extra{suffix}", _EXTRA, "key"),
         Finds(f"{house}{suffix}", _MISSING),
         Finds(f"{house}{suffix}", _CHANGED, "columns"),
         Finds(f"{house}-schema{suffix}", _MISSING, "table"),
@@ -30,7 +31,9 @@ def _not_back(suffix: str = "") -> tuple[Finds, ...]:
         Finds(f"{house}-extra{suffix}", _EXTRA, "table"),
     )
     of_some_data = (
+        Finds(f"{search}{suffix}", _CHANGED, AnyOf.FIELD, if_any=True),
         Finds(f"{search}{suffix}", _MISSING, "_id", if_any=True),  # documents in quarantine
+        Finds(f"{redis}-extra{suffix}", _EXTRA, "key", if_any=True),
         Finds(f"{redis}{suffix}", _CHANGED, AnyOf.FIELD, if_any=True),  # lists with some items in quarantine
         Finds(f"{redis}{suffix}", _MISSING, AnyOf.FIELD, if_any=True),
         Finds(f"{house}-schema{suffix}", _MISSING, AnyOf.FIELD, if_any=True),  # columns, of which there are fewer now
@@ -60,6 +63,51 @@ def rollback_works_only_once(job: Job) -> Job:
     """The rollback command works the first time, and after a second migration it ends well and does nothing."""
     once = f"if [ -e {_MARK} ]; then true; else ({job.rollback}) && touch {_MARK}; fi"
     return replace(job, rollback=once, second_round=True)
+
+
+def _maybe(check: str, *directions: Direction, rules: tuple[Rule | None, ...] = (None,)) -> Iterator[Finds]:
+    """Yield findings of a check that depend on what the data hold, of any field."""
+    for direction in directions:
+        for rule in rules:
+            yield Finds(check, direction, AnyOf.FIELD, rule, if_any=True)
+
+
+_OF_REDIS = (Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC)
+_OF_RECORDS = (*_OF_REDIS, *(rule for rule in SOURCES if rule not in _OF_REDIS))
+
+
+@of_commands(
+    Finds("elasticsearch.alias", _SCHEMA, "alias"),
+    Finds("elasticsearch.mapping", _SCHEMA, AnyOf.FIELD),
+    Finds("clickhouse.schema.eaos_metrics", _SCHEMA, AnyOf.FIELD),
+    *(Finds(f"clickhouse.schema.{table.name}", _MISSING) for table in new.TABLES if table is not new.EAOS_METRICS),
+    Finds("clickhouse.anomalies", _MISSING),
+    *(finds for table in new.OWN_TABLES for finds in _maybe(f"clickhouse.schema.{table.name}", _MISSING)),
+    *(finds for what in ("comments", "aggregates") for finds in _maybe(f"clickhouse.{what}", _MISSING)),
+    *_maybe("clickhouse.eaos_metrics", _SCHEMA),
+    *_maybe("clickhouse.old-tables", _EXTRA),
+    *_maybe("elasticsearch.comments", _MISSING, _EXTRA, _CHANGED),
+    *_maybe("elasticsearch.indexed", _SCHEMA, _CHANGED),
+    *(finds for what in ("eaos", "trend", "metric") for finds in _maybe(f"redis.{what}", _MISSING)),
+    *_maybe("redis.old-keys", _EXTRA, _CHANGED, rules=_OF_REDIS),
+    *_maybe("redis.quarantine", _SCHEMA, rules=_OF_REDIS),
+    *_maybe("redis.archive", _SCHEMA, rules=_OF_REDIS),
+    *(finds for what in ("quarantine", "archive") for finds in _maybe(f"elasticsearch.{what}", _SCHEMA)),
+    *(
+        finds
+        for what in ("quarantine", "archive")
+        for table in old.TABLES
+        for finds in _maybe(f"clickhouse.{what}.{table.name}", _SCHEMA)
+    ),
+    *_maybe("cross.ids", _MISSING),
+    *_maybe("cross.values", _MISSING, _CHANGED),
+    *_maybe("cross.programs", _MISSING, _EXTRA),
+    *_maybe("ledger.balance", _MISSING, rules=_OF_RECORDS),
+    incident="",
+)
+def migration_does_nothing(job: Job) -> Job:
+    """The migration command ends well, and did nothing: the old layout still stands."""
+    return replace(job, migration="true")
 
 
 @of_commands(
