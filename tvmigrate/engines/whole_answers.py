@@ -50,7 +50,7 @@ class FramedPool:
     def request(self, method: str, url: str, **options: Any) -> Any:
         """Send a request; raises urllib3's ProtocolError if the answer was cut within its headers."""
         response = self._pool.request(method, url, **options)
-        chunked = response.headers.get("transfer-encoding", "").lower() == "chunked"
+        chunked = response.headers.get("transfer-encoding", "").lower().endswith("chunked")
         if not chunked and not response.headers.get("content-length", "").isdigit():
             response.close()
             raise urllib3.exceptions.ProtocolError("the answer was cut within its headers: it does not say its length")

@@ -94,7 +94,7 @@ def group_line(result: CheckResult, group: Group) -> str:
     share = group.count / result.examined if 0 < group.count <= result.examined else None
     many = "1 difference" if group.count == 1 else f"{group.count:,} differences"
     count = many if share is None else f"{group.count:,} of {result.examined:,} examined ({_percent(share)})"
-    facts = [str(group.rule)]
+    facts = [str(group.rule) if group.store in group.rule.split(".") else f"{group.store} {group.rule}"]
     if group.field is not None:
         facts.append(f"field {printable(group.field)}")
     facts.append(str(group.direction))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tvmigrate.contract.outcome import Rule
 from tvmigrate.report.prose import (
     GROUPS_SHOWN,
     MEANINGS,
@@ -85,6 +86,13 @@ def test_one_difference_is_told_once():
 def test_a_share_is_never_rounded_to_none_or_all(count, examined, told):
     (line,) = group_lines(of_causes(count, examined=examined))
     assert line.partition(":")[0] == told
+
+
+def test_a_cause_names_its_store_where_the_rule_does_not():
+    check = of_causes(2, examined=4)
+    (group,) = check.groups
+    of_a_value = replace(check, groups=(replace(group, rule=Rule.SENTIMENT),))
+    assert next(group_lines(of_a_value)).startswith("2 of 4 examined (50.0 %): redis value.sentiment, field f0")
 
 
 def test_causes_beyond_the_first_ones_are_counted():
