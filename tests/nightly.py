@@ -79,6 +79,24 @@ def write(run: Run, command: str) -> Path:
     return path
 
 
+def merged(parts: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the result of one run that was run in several sessions, each of them a part that no other ran."""
+    counts: dict[str, dict[str, int]] = {}
+    for kind, count in (item for part in parts for item in part["counts"].items()):
+        sums = counts.setdefault(kind, {"ran": 0, "of": count["of"], "failed": 0})
+        sums |= {name: sums[name] + count[name] for name in ("ran", "failed")}
+    together = {"counts": counts, "seeds": {kind: seed for part in parts for kind, seed in part["seeds"].items()}}
+    return {
+        **max(parts, key=lambda part: part["date"]),
+        **together,
+        "commit": ", ".join(dict.fromkeys(part["commit"] for part in parts)),
+        "command": "; ".join(part["command"] for part in parts),
+        "share": {name: sum(count[name] for count in counts.values()) for name in ("ran", "of")},
+        "failed": sum(count["failed"] for count in counts.values()),
+        "seconds": sum(part["seconds"] for part in parts),
+    }
+
+
 def results() -> list[dict[str, Any]]:
     """Return what the result files hold, by the name of the run."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))]

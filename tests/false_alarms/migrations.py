@@ -40,7 +40,8 @@ class Migration:
 
 
 def _script(path: Path) -> str:
-    return shlex.join([sys.executable if path.suffix == ".py" else "/bin/sh", str(path)])
+    python = shlex.quote(sys.executable)
+    return f"{python if path.suffix == '.py' else f'PYTHON={python} sh'} {shlex.quote(str(path))}"
 
 
 def _examples() -> list[Migration]:
