@@ -1,4 +1,4 @@
-"""The documents of tv_comments into tv_comments_v2, by plain HTTP; refused ones into aside/refused_documents.ndjson."""
+"""The documents of tv_comments into tv_comments_v2, by plain HTTP; refused ones into $ASIDE/refused_documents.ndjson."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def document(key, old):
     }
 
 
-with open("aside/refused_documents.ndjson", "w") as refused:
+with open(os.path.join(os.environ["ASIDE"], "refused_documents.ndjson"), "w") as refused:
     for hits in pages():
         lines = []
         for hit in hits:

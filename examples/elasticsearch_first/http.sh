@@ -1,4 +1,7 @@
-# The two HTTP stores by curl. Sourced; any answer but success ends the script, by set -e.
+# The two HTTP stores by curl, and where to keep things. Sourced; any answer but success ends the script, by set -e.
+
+ASIDE=${TVMIGRATE_STATE:-.}/aside
+export ASIDE
 
 # elastic METHOD PATH [BODY] : BODY may be @FILE.
 elastic() {

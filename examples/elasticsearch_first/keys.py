@@ -1,6 +1,6 @@
 """Redis: each new key is built under a name of our own and takes its place by RENAME, which carries its time to live.
 
-`forward` writes aside/redis.ndjson first, the DUMP of every key that will be replaced or removed; `back` restores from it.
+`forward` writes $ASIDE/redis.ndjson first, the DUMP of every key that will be replaced or removed; `back` restores from it.
 """
 
 import base64
@@ -14,7 +14,7 @@ from pathlib import Path
 import redis
 import rules
 
-BACKUP = Path("aside/redis.ndjson")
+BACKUP = Path(os.environ["ASIDE"]) / "redis.ndjson"
 OURS = b"tv_next:"
 STORE = redis.Redis.from_url(os.environ["REDIS_URL"])
 RANGES = {b"trend:5m": b"trends:top:5min", b"trend:15m": b"trends:top:15min", b"trend:60m": b"trends:top:1hour"}

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Elasticsearch first, then ClickHouse in its own SQL, then Redis by RENAME. Needs an idle system, curl, and $PYTHON with redis.
 #
-# Refused records, the backup of Redis and what rollback.sh has to know are in ./aside and in the database tv_aside, out of
+# Refused records, the backup of Redis and what rollback.sh has to know are in $ASIDE and in the database tv_aside, out of
 # the application's way.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 . "$here/http.sh"
-mkdir aside
+mkdir -p "${TVMIGRATE_STATE:-.}"
+mkdir "$ASIDE"
 
 # ------------------------------------------------------------------------------------------------------- Elasticsearch
 # The old index is copied aside under a write block, the new one is filled by a script, one call swaps the two.
@@ -15,8 +16,8 @@ elastic PUT tv_comments/_settings '{"index.blocks.write": true}'
 replicas=$(elastic GET tv_comments/_settings/index.number_of_replicas | sed 's/.*"number_of_replicas":"\([0-9]*\)".*/\1/')
 elastic POST tv_comments/_clone/tv_comments_before "{\"settings\": {\"number_of_replicas\": $replicas}}"
 sed "s/\"mappings\"/\"settings\": {\"number_of_replicas\": $replicas}, &/; s/\"tv_comments\": {}//" \
-    "$here/../../scripts/elasticsearch-init/tv_comments_v2.json" >aside/index.json
-elastic PUT tv_comments_v2 @aside/index.json
+    "$here/../../scripts/elasticsearch-init/tv_comments_v2.json" >"$ASIDE/index.json"
+elastic PUT tv_comments_v2 "@$ASIDE/index.json"
 "$python" "$here/documents.py"
 elastic POST _aliases '{"actions": [{"remove_index": {"index": "tv_comments"}},
                                     {"add": {"index": "tv_comments_v2", "alias": "tv_comments"}}]}'
@@ -27,14 +28,14 @@ sql 'CREATE DATABASE tv_aside'
 sql 'CREATE TABLE tv_aside.names (name String, program_id String) ENGINE = MergeTree ORDER BY name'
 sql 'CREATE TABLE tv_aside.counts (breakdown String, positive UInt64, negative UInt64, neutral UInt64) ENGINE = MergeTree ORDER BY breakdown'
 sed '/^--/d; s/tv_analytics/tv_next/g' "$here/../../scripts/clickhouse-init/002_updated_schema.sql" |
-    tr '\n;' ' \n' >aside/schema
-while read -r statement; do sql "$statement"; done <aside/schema
+    tr '\n;' ' \n' >"$ASIDE/schema"
+while read -r statement; do sql "$statement"; done <"$ASIDE/schema"
 
-"$python" "$here/lines.py" names >aside/names.ndjson
-insert tv_aside.names <aside/names.ndjson
-sql 'SELECT DISTINCT base64Encode(sentiment_breakdown) FROM tv_analytics.eaos_metrics FORMAT TSV' >aside/breakdowns
-"$python" "$here/lines.py" counts <aside/breakdowns >aside/counts.ndjson
-insert tv_aside.counts <aside/counts.ndjson
+"$python" "$here/lines.py" names >"$ASIDE/names.ndjson"
+insert tv_aside.names <"$ASIDE/names.ndjson"
+sql 'SELECT DISTINCT base64Encode(sentiment_breakdown) FROM tv_analytics.eaos_metrics FORMAT TSV' >"$ASIDE/breakdowns"
+"$python" "$here/lines.py" counts <"$ASIDE/breakdowns" >"$ASIDE/counts.ndjson"
+insert tv_aside.counts <"$ASIDE/counts.ndjson"
 
 blanks='[\\x{9}-\\x{D}\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}]+'
 show=$(printf %s "${TVMIGRATE_SHOW:-}" | sed "s/[\\\\']/\\\\&/g")
@@ -58,9 +59,9 @@ sql "INSERT INTO tv_next.raw_comments (comment_id, program_id, text, username, t
     FROM tv_aside.comments_judged WHERE maps"
 sql "SELECT program AS program_id, toUnixTimestamp(toStartOfFiveMinutes(toTimeZone(created_at, 'UTC'))) AS timestamp,
         arrayJoin(arrayDistinct(split)) AS topic, count() AS count, groupArray(toFloat64(sentiment_score)) AS scores
-    FROM tv_aside.comments_judged WHERE maps GROUP BY ALL FORMAT JSONEachRow" >aside/scores.ndjson
-"$python" "$here/lines.py" means <aside/scores.ndjson >aside/means.ndjson
-insert tv_next.comment_aggregates <aside/means.ndjson
+    FROM tv_aside.comments_judged WHERE maps GROUP BY ALL FORMAT JSONEachRow" >"$ASIDE/scores.ndjson"
+"$python" "$here/lines.py" means <"$ASIDE/scores.ndjson" >"$ASIDE/means.ndjson"
+insert tv_next.comment_aggregates <"$ASIDE/means.ndjson"
 sql "CREATE TABLE tv_aside.comments_refused ENGINE = MergeTree ORDER BY comment_id
     AS SELECT * FROM tv_aside.comments_judged WHERE NOT maps"
 

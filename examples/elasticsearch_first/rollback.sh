@@ -3,7 +3,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/http.sh"
-[ -d aside ] || { echo 'Nothing to roll back.'; exit 0; }
+[ -d "$ASIDE" ] || { echo 'Nothing to roll back.'; exit 0; }
 
 "${PYTHON:-python3}" "$here/keys.py" back
 
@@ -16,4 +16,4 @@ elastic DELETE tv_comments_v2
 elastic POST tv_comments_before/_clone/tv_comments "{\"settings\": {\"number_of_replicas\": $replicas}}"
 elastic PUT tv_comments/_settings '{"index.blocks.write": null}'
 elastic DELETE tv_comments_before
-rm -r aside
+rm -r "$ASIDE"

@@ -2,6 +2,8 @@
 # Sourced by migrate.sh and rollback.sh, which say in $here where they are.
 
 PATH="$here/bin:$PATH"   # clients that send the guide's lines to the engines of REDIS_URL and CLICKHOUSE_URL
+# What the guide writes into the directory it is followed in goes where tvmigrate tells a migration to keep its things.
+mkdir -p "${TVMIGRATE_STATE:=.}" && cd "$TVMIGRATE_STATE" || exit
 # The guide's curl, that also says by its exit code that it was refused; the request is the same.
 curl='curl -sS --fail-with-body'
 failures=$(mktemp)

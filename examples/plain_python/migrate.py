@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import clickhouse_connect, elastic_transport, redis
 from elasticsearch import Elasticsearch, helpers
 
-SCRIPTS, getcontext().prec = Path(__file__).parents[2] / "scripts", 99  # digits enough to scale any instant without rounding
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+getcontext().prec = 99  # digits enough to scale any instant without rounding
 SHOW, ZONE = os.environ.get("TVMIGRATE_SHOW"), ZoneInfo(os.environ.get("TVMIGRATE_TIMEZONE", "UTC"))
 RENAMED = json.loads(Path(os.environ["TVMIGRATE_ENTITY_MAP"]).read_text()) if "TVMIGRATE_ENTITY_MAP" in os.environ else {}
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -92,7 +93,9 @@ def comment(key, source):
     return {"comment_id": key} | new | {"timestamp": utc(new["timestamp"])}
 
 # ---------------------------------------------------------------------------------------------------------------------- Redis
-store, events, backup = redis.Redis.from_url(os.environ["REDIS_URL"]), defaultdict(list), open("plain_python.backup", "wb", buffering=0)
+store, events, place = redis.Redis.from_url(os.environ["REDIS_URL"]), defaultdict(list), Path(os.environ.get("TVMIGRATE_STATE", "."))
+place.mkdir(parents=True, exist_ok=True)
+backup = open(place / "plain_python.backup", "wb", buffering=0)
 
 def put(key, expires=0, write=None):
     pickle.dump((key, store.dump(key), store.pexpiretime(key)), backup)

@@ -9,7 +9,7 @@ import clickhouse_connect
 import redis
 from elasticsearch import Elasticsearch
 
-BACKUP = Path("plain_python.backup")
+BACKUP = Path(os.environ.get("TVMIGRATE_STATE", "."), "plain_python.backup")
 if not BACKUP.exists():
     raise SystemExit("Nothing to roll back.")
 
