@@ -162,9 +162,11 @@ def kept_copy(site: Site, table: Table) -> str:
     """
     where = f"database = {literal(new.DATABASE)} AND startsWith(name, {literal(new.kept_table(table.name, ''))})"
     names = ask(site, f"SELECT name FROM system.tables WHERE {where} AND total_rows > 0 ORDER BY name")
-    if not names:
+    # One that was there before is somebody else's, whatever its name.
+    mine = [str(name) for (name,) in names if name not in site.reference.baseline.tables]
+    if not mine:
         raise NothingToPlant(f"there is no copy kept of {old.DATABASE}.{table.name} with a row in it")
-    return str(names[0][0])
+    return mine[0]
 
 
 # ------------------------------------------------------------------------------------------------------------ victims
