@@ -84,9 +84,9 @@ def _set_whole(client: ClickHouse, name: str, value: str) -> None:
         client.params[name] = _WHOLE[name]  # type: ignore[attr-defined]
         client.query("SELECT 1")
     except ClickHouseError as refused:
-        why = " ".join(str(refused).split())[:300]
+        why = " ".join(str(refused).split())[:300].rstrip(".")
         raise ResultsCut(
             f"ClickHouse's user has the setting {name} = {value}, which lets it cut results short without an error, "
-            f"and may not set it to {_WHOLE[name]!r}: {why} Nothing can be told of such results; name a user without "
+            f"and may not set it to {_WHOLE[name]!r}: {why}. Nothing can be told of such results; name a user without "
             "that setting in CLICKHOUSE_URL."
         ) from refused

@@ -21,6 +21,7 @@ from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import EngineError
+from tvmigrate.engines.whole_answers import ResultsCut
 from tvmigrate.errors import ExitCode
 from tvmigrate.events import Event, Started
 from tvmigrate.verify import elasticsearch_live, elasticsearch_whole
@@ -195,6 +196,25 @@ def test_settings_that_cut_clickhouse_results_are_lifted_or_an_error(engines: En
         except (ClickHouseError, EngineError):
             rows = 100_000
     assert rows == 100_000
+
+
+def test_settings_that_may_not_be_lifted_are_refused_with_a_sentence(engines: Endpoints) -> None:
+    with proxy(engines.clickhouse) as between:
+        between.added = b"result_overflow_mode=break&readonly=1&"
+        with pytest.raises(ResultsCut) as raised:
+            Clients(replace(engines, clickhouse=between.url), timeout=5)
+    assert str(raised.value) == (
+        "ClickHouse's user has the setting result_overflow_mode = 'break', which lets it cut results short without an "
+        "error, and may not set it to 'throw': Setting result_overflow_mode is readonly. Nothing can be told of such "
+        "results; name a user without that setting in CLICKHOUSE_URL."
+    )
+
+
+def test_a_user_who_may_change_nothing_can_verify(engines: Endpoints) -> None:
+    with proxy(engines.clickhouse) as between:
+        between.added = b"readonly=1&"
+        with Clients(replace(engines, clickhouse=between.url), timeout=5) as clients:
+            assert clients.clickhouse.query("SELECT number FROM numbers(3)").result_rows == [(0,), (1,), (2,)]
 
 
 @pytest.fixture
