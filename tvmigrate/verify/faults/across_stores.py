@@ -19,7 +19,6 @@ _NOBODY = "tvmigrate/nobody"
 @after_migration(
     Finds("cross.programs", Direction.EXTRA, "program_id"),
     Finds("redis.extra", Direction.EXTRA, "key"),
-    incident="",
 )
 def program_that_one_store_knows(site: Site) -> Plant:
     """Redis has the current score of a program that has no row in ClickHouse."""

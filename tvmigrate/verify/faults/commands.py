@@ -103,7 +103,6 @@ _OF_RECORDS = (*_OF_REDIS, *(rule for rule in SOURCES if rule not in _OF_REDIS))
     *_maybe("cross.values", _MISSING, _CHANGED),
     *_maybe("cross.programs", _MISSING, _EXTRA),
     *_maybe("ledger.balance", _MISSING, rules=_OF_RECORDS),
-    incident="",
 )
 def migration_does_nothing(job: Job) -> Job:
     """The migration command ends well, and did nothing: the old layout still stands."""
@@ -119,7 +118,7 @@ def migration_fails_at_its_end(job: Job) -> Job:
     return replace(job, migration=f"({job.migration}) && exit 7")
 
 
-@of_commands(Finds("rollback.exit", _CHANGED, "exit_code"), incident="")
+@of_commands(Finds("rollback.exit", _CHANGED, "exit_code"))
 def rollback_fails_at_its_end(job: Job) -> Job:
     """The rollback command brings everything back, and says that it failed."""
     return replace(job, rollback=f"({job.rollback}) && exit 7")

@@ -79,7 +79,7 @@ def blank_topic_kept(site: Site) -> Plant:
         yield [name]
 
 
-@after_migration(_field("sentiment"), _across("sentiment"), incident="")
+@after_migration(_field("sentiment"), _across("sentiment"))
 def label_left_in_vietnamese(site: Site) -> Plant:
     """The sentiment of one document still is the old label, tích cực for positive."""
     victim, label = _victim(site, "sentiment", "document", _VIETNAMESE.get)
@@ -125,7 +125,7 @@ def _seven_hours_late(text: str) -> str | None:
     return values.rfc3339(instant) if 0 < instant < values.NS_PER_S * 10**10 else None
 
 
-@after_migration(_field("sentiment_score"), _across("sentiment_score"), incident="")
+@after_migration(_field("sentiment_score"), _across("sentiment_score"))
 def score_rounded(site: Site) -> Plant:
     """The sentiment score of one document is rounded to one decimal, as a report shows it."""
     victim, score = _victim(
@@ -148,7 +148,7 @@ def engagement_left_as_text(site: Site) -> Plant:
         yield [name]
 
 
-@after_migration(_field("engagement_score", _MISSING), incident="")
+@after_migration(_field("engagement_score", _MISSING))
 def absent_engagement_left_absent(site: Site) -> Plant:
     """A document without engagement has none in the new index, where the rule fills in 0."""
     victim = first(((n, s) for n, s in documents(site) if s["engagement_score"] == 0), "document of no engagement")
@@ -156,7 +156,7 @@ def absent_engagement_left_absent(site: Site) -> Plant:
         yield [name]
 
 
-@after_migration(_field("username"), incident="")
+@after_migration(_field("username"))
 def username_not_read(site: Site) -> Plant:
     """The username of one document is empty, because its writer's spelling of the field was not known."""
     victim, nobody = _victim(site, "username", "document with a username", lambda _: "")
@@ -177,7 +177,7 @@ def program_id_slugged(site: Site) -> Plant:
         yield [name, alike]
 
 
-@after_migration(_field("comment_id"), incident="")
+@after_migration(_field("comment_id"))
 def comment_id_of_another(site: Site) -> Plant:
     """The comment_id of one document is that of another, and not its _id."""
     every = documents(site)

@@ -82,7 +82,6 @@ def alias_on_both_indices(site: Site) -> Plant:
     Finds("elasticsearch.comments", _MISSING),
     Finds("cross.ids", _MISSING, "comment_id"),
     *lost(Rule.ELASTICSEARCH_COMMENTS),
-    incident="",
 )
 def alias_with_a_filter(site: Site) -> Plant:
     """The alias has a filter, which hides one document."""
@@ -146,7 +145,7 @@ def long_topics_not_indexed(site: Site) -> Plant:
     client(site).indices.put_mapping(index=_INDEX, properties={"topics": properties["topics"]})
 
 
-@after_migration(_mapping("text"), incident="")
+@after_migration(_mapping("text"))
 def text_not_indexed(site: Site) -> Plant:
     """The new index stores texts and finds none of them, mapped with index false to save space."""
     with remade(site, field_mapped("text", type="text", index=False)) as index:
@@ -157,7 +156,6 @@ def text_not_indexed(site: Site) -> Plant:
     Finds("elasticsearch.indexed", _SCHEMA, "sentiment"),
     Finds("elasticsearch.indexed", _CHANGED, "sentiment"),
     _mapping("sentiment"),
-    incident="",
 )
 def sentiment_not_to_be_searched(site: Site) -> Plant:
     """The new index neither indexes sentiments nor keeps them in columns, so that a search for them is refused."""
@@ -186,7 +184,7 @@ def write_block_left(site: Site) -> Plant:
         yield [_INDEX]
 
 
-@after_migration(_settings("index.blocks.read_only"), incident="")
+@after_migration(_settings("index.blocks.read_only"))
 def read_only_left(site: Site) -> Plant:
     """The new index is read-only, data and settings alike."""
     with setting(site, _INDEX, "index.blocks.read_only", True):

@@ -18,7 +18,7 @@ _MISSING, _EXTRA, _CHANGED, _SCHEMA = Direction.MISSING, Direction.EXTRA, Direct
 _WRITE_BLOCK = "index.blocks.write"
 
 
-@after_migration(Finds("elasticsearch.old-index", _SCHEMA, _WRITE_BLOCK), incident="")
+@after_migration(Finds("elasticsearch.old-index", _SCHEMA, _WRITE_BLOCK))
 def kept_copy_takes_writes(site: Site) -> Plant:
     """The copy kept of the old index is open to writes, so that nobody knows whether it still is the old data."""
     copy = kept_copy(site)
@@ -26,7 +26,7 @@ def kept_copy_takes_writes(site: Site) -> Plant:
         yield [copy]
 
 
-@after_migration(Finds("elasticsearch.old-index", _MISSING), incident="")
+@after_migration(Finds("elasticsearch.old-index", _MISSING))
 def kept_copy_lost_a_document(site: Site) -> Plant:
     """A document is missing from the copy kept of the old index."""
     copy = kept_copy(site)
@@ -38,7 +38,7 @@ def kept_copy_lost_a_document(site: Site) -> Plant:
         put(site, name, source, copy)
 
 
-@after_migration(Finds("elasticsearch.old-index", _CHANGED), incident="")
+@after_migration(Finds("elasticsearch.old-index", _CHANGED))
 def kept_copy_was_migrated(site: Site) -> Plant:
     """A document in the copy kept of the old index is that of the new one: it was changed in place, then copied."""
     copy = kept_copy(site)
@@ -85,7 +85,7 @@ def refused_document_forgotten(site: Site) -> Plant:
         yield [key, key, AnyOf.KEY]
 
 
-@after_migration(_quarantine(_CHANGED), incident="")
+@after_migration(_quarantine(_CHANGED))
 def refused_document_with_another_reason(site: Site) -> Plant:
     """A document is in quarantine with a reason that is not its own, so that somebody mends the wrong thing."""
     key, reason = _quarantined(site)
@@ -116,7 +116,7 @@ def _archived(site: Site) -> Iterator[tuple[str, str]]:
     yield from ((str(key), str(fields)) for key, fields in ask(site, query))
 
 
-@after_migration(Finds("elasticsearch.archive", _MISSING), incident="")
+@after_migration(Finds("elasticsearch.archive", _MISSING))
 def archive_of_a_document_lost(site: Site) -> Plant:
     """The fields of one document that have no place in the new mapping are nowhere."""
     key, _ = first(_archived(site), "document in the archive")

@@ -122,7 +122,7 @@ def backup_was_of_the_day_before(site: Site) -> Plant:
         yield [AnyOf.KEY]
 
 
-@after_rollback(_rows(_CHANGED, "sentiment"), incident="")
+@after_rollback(_rows(_CHANGED, "sentiment"))
 def old_columns_with_new_values(site: Site) -> Plant:
     """The old comments have their old columns again, and positive where they had tích cực: they are the new ones."""
     where = "sentiment = 'tích cực'"
@@ -196,7 +196,6 @@ def old_table_sorted_by_nothing(site: Site) -> Plant:
     _schema(_column(old.COMMENTS, "engagement", "type")),
     _WHOLE,
     _rows(_CHANGED, "columns"),
-    incident="",
 )
 def old_column_of_a_new_type(site: Site) -> Plant:
     """The column engagement of the old comments is Float64 after the rollback, and was Float32."""
@@ -204,7 +203,7 @@ def old_column_of_a_new_type(site: Site) -> Plant:
         yield [_named(old.COMMENTS)] * 3
 
 
-@after_rollback(_schema(_column(old.COMMENTS, "text", "compression_codec")), _WHOLE, incident="")
+@after_rollback(_schema(_column(old.COMMENTS, "text", "compression_codec")), _WHOLE)
 def old_column_of_another_codec(site: Site) -> Plant:
     """The texts of the old comments are compressed otherwise than they were."""
     with _made_again(site, old.COMMENTS, "`text` String", "`text` String CODEC(ZSTD(3))"):
@@ -214,7 +213,7 @@ def old_column_of_another_codec(site: Site) -> Plant:
 # ----------------------------------------------------------------------------------------------------- what is left
 
 
-@after_rollback(Finds("rollback.clickhouse-extra", _EXTRA, "table"), incident="")
+@after_rollback(Finds("rollback.clickhouse-extra", _EXTRA, "table"))
 def quarantine_left_behind(site: Site) -> Plant:
     """The table of quarantined records is still there after the rollback."""
     do(site, new.QUARANTINE.create(new.DATABASE))
@@ -222,7 +221,7 @@ def quarantine_left_behind(site: Site) -> Plant:
     do(site, f"DROP TABLE {place(new.QUARANTINE.name)} SYNC")
 
 
-@after_rollback(Finds("rollback.clickhouse-extra", _EXTRA, "database"), incident="")
+@after_rollback(Finds("rollback.clickhouse-extra", _EXTRA, "database"))
 def backup_database_left_behind(site: Site) -> Plant:
     """A database that held the backup is still there after the rollback."""
     name = f"{new.DATABASE}_backup"

@@ -17,7 +17,7 @@ def _schema(field: str) -> Finds:
     return Finds("rollback.elasticsearch-schema", _SCHEMA, field)
 
 
-@after_rollback(Finds("rollback.elasticsearch", _MISSING, "_id"), incident="")
+@after_rollback(Finds("rollback.elasticsearch", _MISSING, "_id"))
 def old_document_not_brought_back(site: Site) -> Plant:
     """One document of the old index is not there after the rollback."""
     name, source, _ = first(old_documents(site), "old document that maps")
@@ -51,7 +51,7 @@ def old_document_in_its_new_form(site: Site) -> Plant:
         yield [name, _INDEX]
 
 
-@after_rollback(_schema("mappings.dynamic"), incident="")
+@after_rollback(_schema("mappings.dynamic"))
 def old_mapping_made_strict(site: Site) -> Plant:
     """The old index refuses fields that its mapping does not have, and its writers write them."""
     with kept_aside(site, _INDEX):
@@ -76,14 +76,14 @@ def old_index_takes_no_writes(site: Site) -> Plant:
         yield [_INDEX]
 
 
-@after_rollback(_schema("settings.index.refresh_interval"), incident="")
+@after_rollback(_schema("settings.index.refresh_interval"))
 def old_index_never_refreshes(site: Site) -> Plant:
     """The old index is back with refreshes turned off, as they were while it was filled."""
     with setting(site, _INDEX, "index.refresh_interval", "-1"):
         yield [_INDEX]
 
 
-@after_rollback(_schema(f"aliases.{new.INDEX.name}"), incident="")
+@after_rollback(_schema(f"aliases.{new.INDEX.name}"))
 def alias_left_behind(site: Site) -> Plant:
     """The old index also answers to the new index's name."""
     client(site).indices.put_alias(index=_INDEX, name=new.INDEX.name)
@@ -91,7 +91,7 @@ def alias_left_behind(site: Site) -> Plant:
     client(site).indices.delete_alias(index=_INDEX, name=new.INDEX.name)
 
 
-@after_rollback(Finds("rollback.elasticsearch-extra", _EXTRA, "index"), incident="")
+@after_rollback(Finds("rollback.elasticsearch-extra", _EXTRA, "index"))
 def new_index_left_behind(site: Site) -> Plant:
     """The new index is still there after the rollback."""
     client(site).indices.create(index=new.INDEX.name, mappings=dict(new.INDEX.mappings), wait_for_active_shards="0")

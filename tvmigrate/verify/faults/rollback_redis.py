@@ -58,7 +58,7 @@ def old_value_rebuilt_from_the_new(site: Site) -> Plant:
         yield [show_bytes(key.key)]
 
 
-@after_rollback(_value(_CHANGED, "type"), incident="")
+@after_rollback(_value(_CHANGED, "type"))
 def old_key_is_still_a_hash(site: Site) -> Plant:
     """An eaos key is back under its old name as the hash that it became."""
     key = first(_old(site, Rule.REDIS_EAOS, "string"), "eaos key")
@@ -128,7 +128,7 @@ def time_to_live_begun_anew(site: Site) -> Plant:
         yield [show_bytes(key)]
 
 
-@after_rollback(Finds("rollback.redis-extra", _EXTRA, "key"), incident="")
+@after_rollback(Finds("rollback.redis-extra", _EXTRA, "key"))
 def new_key_left_behind(site: Site) -> Plant:
     """A hash of the new layout is still there after the rollback."""
     key = new.eaos_key("tvmigrate/nobody").encode()
