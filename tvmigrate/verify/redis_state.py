@@ -29,9 +29,10 @@ _PASSING = frozenset(
 def file_does_not_tell(key: RedisKey) -> bool:
     """Return whether the file leaves open what Redis holds, so that it is read from Redis after the load.
 
-    A DUMP is Redis's own form. A score of -0.0 is one in a large sorted set, and becomes 0 in a small one.
+    A DUMP is Redis's own form. A stream knows more than its entries: the last id that it gave, what it once held. A
+    score of -0.0 is one in a large sorted set, and becomes 0 in a small one.
     """
-    if key.type == DUMP:
+    if key.type in {DUMP, STREAM}:
         return True
     return key.type == ZSET and any(score == 0 and math.copysign(1, score) < 0 for _, score in key.value)
 

@@ -199,6 +199,9 @@ BREAKAGES = {
     "a stream has an entry more": Breakage(
         lambda w: w.clients.redis_db(3).xadd("stream", {"user": "x"}, id="1763618700000-2"),
         "redis.unrelated", UNRELATED, EXTRA, "3:stream", "3:stream", "entries.1763618700000-2"),
+    "a stream had an entry for a while": Breakage(
+        lambda w: w.clients.redis_db(3).xdel("stream", w.clients.redis_db(3).xadd("stream", {"user": "x"})),
+        "redis.unrelated", UNRELATED, CHANGED, "3:stream", "3:stream", "last-generated-id"),
     "a consumer group is lost": Breakage(
         lambda w: [w.clients.redis.xgroup_destroy("queue:comments", group["name"])
                    for group in w.clients.redis.xinfo_groups("queue:comments")],

@@ -69,6 +69,15 @@ def test_a_redis_key_that_differs_is_told_with_field_and_line(
     assert "expected/redis.ndjson:" in findings[0].note
 
 
+def test_a_key_of_another_database_is_named_as_other_checks_name_it(world: World) -> None:
+    client = world.state.clients.redis_db(3)
+    client.rpush("metrics:buzz", "0.7")
+    try:
+        assert only(world.judge("expected.redis"), "expected.redis").new == "3:metrics:buzz"
+    finally:
+        client.rpop("metrics:buzz")
+
+
 def test_events_out_of_order_are_found(world: World) -> None:
     with key_changed(world, EVENTS, "LMOVE", EVENTS, EVENTS, "LEFT", "RIGHT"):
         findings = found(world.judge("expected.redis"), "expected.redis")

@@ -12,6 +12,7 @@ from tvmigrate.contract.outcome import Mapped, Rule
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.verify.faults.redis_victims import lasts
 from tvmigrate.verify.faults.site import Site, first
+from tvmigrate.verify.spool import Spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,9 @@ def sources(site: Site, found: EventList) -> list[int | None]:
 
 def longest_lists(site: Site) -> Iterator[EventList]:
     """Yield the new lists, the longest first."""
-    counts: dict[str, int] = {}
-    for one in events(site):
-        counts[one.event.key] = counts.get(one.event.key, 0) + 1
-    for key in sorted(counts, key=lambda key: (-counts[key], key)):
-        if (found := event_list(site, key)) is not None:
-            yield found
+    with Spool("CREATE TABLE lists (key TEXT PRIMARY KEY, n INT) WITHOUT ROWID") as spool:
+        counted = "INSERT INTO lists VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET n = n + 1"
+        spool.add(counted, ((one.event.key,) for one in events(site)))
+        for (key,) in spool.rows("SELECT key FROM lists ORDER BY n DESC, key"):
+            if (found := event_list(site, key)) is not None:
+                yield found

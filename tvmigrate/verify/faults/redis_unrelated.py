@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tvmigrate.contract import new
 from tvmigrate.contract.outcome import Rule
-from tvmigrate.dataset.model import DUMP, HASH, LIST, SET, STRING, ZSET, RedisKey
+from tvmigrate.dataset.model import DUMP, HASH, LIST, SET, STREAM, STRING, ZSET, RedisKey
+from tvmigrate.verify.faults.clickhouse_tables import NOBODY
 from tvmigrate.verify.faults.model import AnyOf, Finds, Plant, after_migration
 from tvmigrate.verify.faults.redis_victims import kept, untouched
 from tvmigrate.verify.faults.site import Site, first
 from tvmigrate.verify.findings import Direction
 
 _MISSING, _EXTRA, _CHANGED = Direction.MISSING, Direction.EXTRA, Direction.CHANGED
+_FEW = 1000  # keys that are kept in memory while they are gone
 
 
 @after_migration(
@@ -23,12 +26,21 @@ _MISSING, _EXTRA, _CHANGED = Direction.MISSING, Direction.EXTRA, Direction.CHANG
 )
 def other_database_flushed(site: Site) -> Plant:
     """A database that is none of the migration's is empty."""
-    key, _ = first((one for one in untouched(site) if one[0].db != new.REDIS_DB), "key in another database")
-    inside = [(one.key, name) for one, name in untouched(site) if one.db == key.db]
-    with kept(site, *(key for key, _ in inside), db=key.db) as client:
+    db, names = first(_whole_databases(site), "other database of a few keys that all last")
+    with kept(site, *names, db=db) as client:
         client.flushdb()
-        names = frozenset(name for _, name in inside)
-        yield [names, names, AnyOf.KEY]
+        gone = frozenset(names.values())
+        yield [gone, gone, AnyOf.KEY]
+
+
+def _whole_databases(site: Site) -> Iterator[tuple[int, dict[bytes, str]]]:
+    """Yield small databases of others, all of whose keys last: each with its keys, and how findings name them."""
+    for db in sorted({key.db for key in site.reference.dataset.redis_keys()} - {new.REDIS_DB}):
+        client: Any = site.clients.redis_db(db)
+        if client.dbsize() <= _FEW:
+            names = {key.key: name for key, name in untouched(site) if key.db == db}
+            if names and set(client.scan_iter(count=_FEW)) == names.keys():
+                yield db, names
 
 
 @after_migration(
@@ -96,6 +108,21 @@ def unrelated_set_as_a_list(site: Site) -> Plant:
         if left > 0:
             client.pexpire(key.key, left)
         yield [name]
+
+
+@after_migration(
+    Finds("redis.unrelated", _CHANGED, "last-generated-id"),
+    Finds("redis.unrelated", _CHANGED, "entries-added"),
+    Finds("redis.unrelated", _CHANGED, "max-deleted-entry-id"),
+    incident="A message sent to see whether the way is open, and deleted again, leaves a stream with another last id.",
+)
+def unrelated_stream_tried_out(site: Site) -> Plant:
+    """A stream that is none of the migration's had an entry for a while, and goes on from another id."""
+    key, name = first(untouched(site, STREAM), "unrelated stream")
+    with kept(site, key.key, db=key.db) as client:
+        client.xdel(key.key, client.xadd(key.key, {"ping": "1"}))
+        counted = name if "entries-added" in client.xinfo_stream(key.key) else NOBODY  # Redis 7 and newer
+        yield [name, counted, counted]
 
 
 @after_migration(
