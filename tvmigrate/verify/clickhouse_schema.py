@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from clickhouse_connect.driver.client import Client as ClickHouse
@@ -173,12 +174,9 @@ def _said(value: Any) -> str:
 def _unwrapped(key: str) -> str:
     """Return a key without parentheses around the whole of it: `(toYYYYMM(timestamp))` is `toYYYYMM(timestamp)`."""
     while key.startswith("("):
-        depth = 0
-        for at, letter in enumerate(key):
-            depth += {"(": 1, ")": -1}.get(letter, 0)
-            if depth == 0:
-                break
-        if at < len(key) - 1 or "," in key:
+        depths = accumulate({"(": 1, ")": -1}.get(letter, 0) for letter in key)
+        closed_at = next((at for at, depth in enumerate(depths) if depth == 0), None)
+        if closed_at != len(key) - 1 or "," in key:
             return key
         key = key[1:-1]
     return key

@@ -23,6 +23,7 @@ from tvmigrate.verify import (
     elasticsearch,
     elasticsearch_schema,
     expected,
+    unrelated,
 )
 from tvmigrate.verify.check import REGISTRY, examine
 from tvmigrate.verify.context import Context, Reference
@@ -35,7 +36,16 @@ from .migrated import FIXTURES, Migrated
 
 OURS = tuple(
     module.__name__
-    for module in (clickhouse, clickhouse_schema, cross, cross_programs, elasticsearch, elasticsearch_schema, expected)
+    for module in (
+        clickhouse,
+        clickhouse_schema,
+        cross,
+        cross_programs,
+        elasticsearch,
+        elasticsearch_schema,
+        expected,
+        unrelated,
+    )
 )
 
 

@@ -163,14 +163,14 @@ def test_a_kept_copy_that_lost_a_row_or_changed_one_is_found(world: World) -> No
 
 def test_a_table_of_others_that_was_dropped_or_redefined_is_found(world: World) -> None:
     reference = world.context.reference
-    others = {"reports": {"create_table_query": "CREATE TABLE tv_analytics.reports (a String)"}}
-    baseline = replace(reference.baseline, tables={**reference.baseline.tables, **others})
+    others = {"tv_analytics.reports": {"create_table_query": "CREATE TABLE tv_analytics.reports (a String)"}}
+    baseline = replace(reference.baseline, all_tables={**reference.baseline.all_tables, **others})
     changed = {"reference": replace(reference, baseline=baseline)}
-    gone = only(world.judge("clickhouse.old-tables", **changed), "clickhouse.old-tables")
+    gone = only(world.judge("clickhouse.unrelated", **changed), "clickhouse.unrelated")
     world.state.sql("CREATE TABLE tv_analytics.reports (b String) ENGINE = MergeTree ORDER BY b")
     try:
-        redefined = only(world.judge("clickhouse.old-tables", **changed), "clickhouse.old-tables")
+        redefined = only(world.judge("clickhouse.unrelated", **changed), "clickhouse.unrelated")
     finally:
         world.state.sql("DROP TABLE tv_analytics.reports SYNC")
     assert (gone.direction, gone.old) == ("missing", "tv_analytics.reports")
-    assert (redefined.direction, redefined.field) == ("changed", "create_table_query")
+    assert (redefined.direction, redefined.field) == ("schema", "create_table_query")
