@@ -28,10 +28,10 @@ def command(place: Place, words: Sequence[str], via: Via, *, many: bool = False,
 
 def read_redis(text: Text, via: Via = "client", *, many: bool = False) -> Iterator[Statement]:
     """Yield the commands of a text, one a line; `#` starts a comment line."""
-    start = 0
+    start, locate = 0, text.locate()
     for line in text.value.splitlines(keepends=True):
         bare = line.strip()
-        place = text.place(start + len(line) - len(line.lstrip()))
+        place = locate(start + len(line) - len(line.lstrip()))
         start += len(line)
         if not bare or bare.startswith("#"):
             continue

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import ClassVar
 
 from sqlglot.dialects.clickhouse import ClickHouse
@@ -13,7 +14,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from tvmigrate.lint.read.text import Text
-from tvmigrate.lint.statement import Sql, Statement, Unread, Via, Word, word_set
+from tvmigrate.lint.statement import Place, Sql, Statement, Unread, Via, Word, word_set
 
 VERBS = word_set(
     "SELECT WITH INSERT CREATE DROP ALTER RENAME EXCHANGE TRUNCATE OPTIMIZE DELETE UPDATE ATTACH DETACH BACKUP RESTORE "
@@ -25,6 +26,7 @@ _BY_TOKENS = word_set(
     "EXISTS SHOW USE SET EXPLAIN REPLACE TRUNCATE DESCRIBE DESC"
 )
 MADE_UP = "Ω"  # marks a name, or the part of one, that is known only at run time
+_NOWHERE = Place("", 0, 0)
 _PLACEHOLDER = re.compile(r"\$\{?(\w+)[^}\s'\"`,;().]*\}?|\{(\w+):\s*Identifier\}|\{(\w*)\}")
 
 
@@ -48,32 +50,43 @@ def read_sql(text: Text, via: Via, settings: frozenset[str] = frozenset(), saved
     except TokenError as error:
         yield Unread(text.place(), f"SQL that is no sequence of words: {_first_line(error)}")
         return
+    locate = filled.locate()
     statement: list[Token] = []
     for token in [*tokens, None]:
         if token is not None and token.token_type is not TokenType.SEMICOLON:
             statement.append(token)
         elif statement:
-            yield from _one(filled, tuple(statement), via, settings, saved)
+            text_of_it = filled.value[statement[0].start : statement[-1].end + 1]
+            words = tuple(_word(token, locate(token.start)) for token in _without_data(statement))
+            yield from _one(text_of_it, words, locate(statement[0].start), Sql(_NOWHERE, "", (), via, settings, saved))
             statement = []
 
 
-def _one(text: Text, tokens: tuple[Token, ...], via: Via, settings: frozenset[str], saved: bool) -> Iterator[Statement]:
-    part = text.part(tokens[0].start, tokens[-1].end + 1)
-    verb = tokens[0].text.upper()
-    place = part.place()
-    if verb not in VERBS and tokens[0].token_type is not TokenType.L_PAREN:
-        yield Unread(place, f"SQL that starts with {tokens[0].text!r}, which is no ClickHouse statement")
+def _one(text: str, words: tuple[Word, ...], place: Place, given: Sql) -> Iterator[Statement]:
+    """Yield one statement; `given` has what is said of it from outside."""
+    verb = words[0].text.upper()
+    if verb not in VERBS and verb != "(":
+        yield Unread(place, f"SQL that starts with {words[0].text!r}, which is no ClickHouse statement")
         return
-    unread = None if verb in _BY_TOKENS else _why_not(part.value)
-    shifted = tuple(_word(token, tokens[0].start, part) for token in tokens)
-    yield Sql(place, part.value, shifted, via, settings, saved or "OUTFILE" in {token.text.upper() for token in tokens})
+    unread = None if verb in _BY_TOKENS else _why_not(text)
+    saved = given.saved or "OUTFILE" in {word.text.upper() for word in words}
+    yield replace(given, place=place, text=text, tokens=words, saved=saved)
     if unread:
         yield Unread(place, f"the whole of this {verb}, only its words: {unread}")
 
 
-def _word(token: Token, start: int, part: Text) -> Word:
-    """Return the token as a word with its place in the file."""
-    place = part.place(token.start - start)
+def _without_data(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Return the tokens of a statement without the rows after its VALUES."""
+    if tokens[0].text.upper() == "INSERT":
+        for index, token in enumerate(tokens):
+            if token.text.upper() == "SELECT":
+                break
+            if token.text.upper() == "VALUES":
+                return tokens[: index + 1]
+    return tokens
+
+
+def _word(token: Token, place: Place) -> Word:
     is_text, is_quoted = token.token_type is TokenType.STRING, token.token_type is TokenType.IDENTIFIER
     return Word(token.text, place.line, place.column, is_text, is_quoted)
 
@@ -83,6 +96,7 @@ _LACKING = (
     (re.compile(r"\bINTO\s+OUTFILE\s+'[^']*'(\s+(TRUNCATE|APPEND))?(\s+COMPRESSION\s+'[^']*')?", re.IGNORECASE), ""),
     (re.compile(r"\bCLONE\s+AS\b", re.IGNORECASE), "AS"),
     (re.compile(r"(\bINSERT\s+INTO\b.*?)\bFORMAT\s+\w+.*\Z", re.IGNORECASE | re.DOTALL), r"\1 VALUES (1)"),
+    (re.compile(r"\A(INSERT\s+INTO\s[^;']{0,500}?\bVALUES)\b.*\Z", re.IGNORECASE | re.DOTALL), r"\1 (1)"),
     (re.compile(r"\bFORMAT\s+\w+\s*\Z", re.IGNORECASE), ""),
     (re.compile(r"\bFROM\s+INFILE\s+'[^']*'", re.IGNORECASE), "VALUES (1)"),
     (re.compile(r"\A(ALTER\s+TABLE\s+\S+).*\Z", re.IGNORECASE | re.DOTALL), r"\1 ADD COLUMN x Int8"),

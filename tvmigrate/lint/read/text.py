@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -42,6 +44,18 @@ class Text:
         rows = before.count("\n")
         column = self.column + offset if rows == 0 else offset - before.rfind("\n")
         return Place(self.around.path, self.line + rows, column, self.around.rollback)
+
+    def locate(self) -> Callable[[int], Place]:
+        """Return what `place` does, made for many offsets of one long text."""
+        starts = [0, *(found.end() for found in re.finditer("\n", self.value))]
+        around = self.around
+
+        def place(offset: int) -> Place:
+            row = bisect_right(starts, offset) - 1
+            column = offset - starts[row] + (self.column if row == 0 else 1)
+            return Place(around.path, self.line + row, column, around.rollback)
+
+        return place
 
     def part(self, start: int, end: int) -> Text:
         """Return the text from `start` to before `end`."""
