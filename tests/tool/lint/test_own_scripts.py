@@ -8,6 +8,7 @@ from tvmigrate.lint.hazards import HAZARDS
 from tvmigrate.lint.page import MARK, with_codes
 from tvmigrate.lint.read.files import read_file
 from tvmigrate.lint.run import lint
+from tvmigrate.lint.tell import as_text
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = sorted(path for path in (ROOT / "scripts").rglob("*.*") if "__pycache__" not in path.parts)
@@ -35,3 +36,14 @@ def test_the_page_of_codes_is_the_one_that_is_generated():
 def test_every_code_stands_on_the_page(hazard):
     page = (ROOT / "docs" / "lint.md").read_text(encoding="utf-8")
     assert f"\n### {hazard.code} {hazard.name}\n" in page[page.index(MARK) :]
+
+
+def test_the_readme_shows_what_the_command_says_of_the_guide():
+    """Assert that each paragraph shown is one that the command prints, the last line too."""
+    guide = "tests/tool/lint/literal_guide.md"
+    printed = as_text(lint([read_file(ROOT / guide, guide, (ROOT,))])).split("\n\n")
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Before anything runs")[2]
+    shown = [part for part in section.split("```text\n")[1].split("\n```")[0].split("\n\n") if part != "[…]"]
+    assert len(shown) > 3
+    assert [part for part in shown if part not in printed] == []
+    assert shown[-1] == printed[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tvmigrate.lint.read import http, redis, sql
@@ -180,8 +180,3 @@ def _bare(line: Line, name: str) -> Said:
 
 def _is_at_run_time(text: str) -> bool:
     return text.startswith(("$", "`")) and len(text.split()) == 1
-
-
-def in_client(store: Store, text: Text) -> Iterator[Statement]:
-    """Yield what is typed at a store's prompt."""
-    return redis.read_redis(text) if store == "redis" else sql.read_sql(text, "client")

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from tvmigrate.lint.read import commands
+from tvmigrate.lint.read import commands, feeds
+from tvmigrate.lint.read.feeds import written_by
 from tvmigrate.lint.read.options import unwrap
+from tvmigrate.lint.read.prompt import at_prompt
 from tvmigrate.lint.read.python import read_python
 from tvmigrate.lint.read.text import Text
 from tvmigrate.lint.read.words import Words
@@ -22,7 +24,6 @@ _PYTHONS = re.compile(r"python[\d.]*$")
 _NOTHING = frozenset({"true", ":", "echo"})
 _DEEPEST = 4  # functions that call functions
 _MOST_TURNS = 20  # of a loop that is read once for each of its words
-_LEAVES_PROMPT = re.compile(r"(?m)^(?:exit|quit|\\q)\b.*$|^(?=\s*(?:docker|redis-cli|clickhouse-client|curl|sudo)\b)")
 _PROMPT = re.compile(r"(?m)^(\s*)\$ ")
 
 
@@ -64,35 +65,13 @@ def read_shell(text: Text) -> Iterator[Statement]:
     yield from reader.found
     if reader.prompt is not None and not text.around.script:
         store, byte = reader.prompt
-        yield from _typed(replace(text, value=value), store, len(source[:byte].decode()))
+        typed, after = at_prompt(replace(text, value=value), store, len(source[:byte].decode()))
+        yield from typed
+        yield from () if after is None else read_shell(after)
 
 
 def _parsed(source: bytes) -> Node:
     return Parser(Language(tree_sitter_bash.language())).parse(source).root_node
-
-
-def _typed(text: Text, store: Store, start: int) -> Iterator[Statement]:
-    """Yield what a guide's reader types at a store's prompt, and then, after leaving it, at the shell's."""
-    left = _LEAVES_PROMPT.search(text.value, start + 1)
-    end = len(text.value) if left is None else left.start()
-    typed = text.part(start, end)
-    if typed.value.strip():
-        commented = re.sub(r"(?m)^(\s*)#(?!\s*tvmigrate)", r"\1--" if store == "clickhouse" else r"\1#", typed.value)
-        if store == "clickhouse":
-            yield from _statements_of_lines(replace(typed, value=commented))
-        else:
-            yield from commands.in_client(store, typed)
-    if left is not None:
-        yield from read_shell(text.part(left.end(), len(text.value)))
-
-
-def _statements_of_lines(text: Text) -> Iterator[Statement]:
-    """Yield SQL as typed at a prompt, where a line without a semicolon may be a statement of its own."""
-    if ";" in text.value:
-        yield from commands.in_client("clickhouse", text)
-        return
-    for found in re.finditer(r"(?m)^(?!\s*--)\s*(\S.*(?:\n[ \t]+\S.*)*)", text.value):
-        yield from commands.in_client("clickhouse", text.part(found.start(1), found.end(1)))
 
 
 def _visit(reader: _Reader, node: Node, where: _Where) -> None:
@@ -186,7 +165,7 @@ def _redirected(reader: _Reader, node: Node, where: _Where) -> None:
         elif redirect.type == "file_redirect" and redirect.named_children:
             file = reader.words.word(redirect.named_children[-1])
             if redirect.children[0].type == "<" or reader.words.text(redirect).startswith("<"):
-                stdin, fed = _file(reader, file, where), True
+                stdin, fed = feeds.file(file, reader.text.around), True
             elif file.value != "/dev/null" and "file_descriptor" not in inner:
                 saved = True
     if body is None:
@@ -207,40 +186,7 @@ def _pipeline(reader: _Reader, parts: Sequence[Node], where: _Where) -> None:
         last = part is parts[-1]
         here = replace(where, stdin=stdin, fed=fed, piped_on=not last or where.piped_on, saved=where.saved and last)
         _visit(reader, part, here)
-        stdin, fed = _output(reader, part, here), True
-
-
-def _output(reader: _Reader, node: Node, where: _Where) -> Text | None:
-    """Return what a part of a pipe writes, where that is plain to see: echo, printf, cat of a file or of its input."""
-    if node.type == "redirected_statement":
-        redirect = node.children_by_field_name("redirect")
-        body = node.child_by_field_name("body")
-        heredocs = [child for one in redirect for child in one.named_children if child.type == "heredoc_body"]
-        if body is not None and heredocs and reader.words.text(body).strip() == "cat":
-            return reader.words.heredoc(heredocs[0])
-        return None if body is None else _output(reader, body, where)
-    if node.type != "command":
-        return None
-    words = reader.words.of(node)
-    if not words:
-        return None
-    name, rest = words[0].value, [word for word in words[1:] if not re.fullmatch(r"-[a-zA-Z]+", word.value)]
-    if name == "echo" and rest:
-        joined = " ".join(word.value for word in rest)
-        return replace(rest[0], value=joined if len(rest) > 1 else rest[0].value)
-    if name == "printf" and rest:
-        shown = rest[1] if len(rest) == 2 and re.fullmatch(r"%s(\\n)?", rest[0].value) else rest[0]
-        return replace(shown, value=shown.value.replace("\\n", "\n"))
-    if name == "cat" and len(rest) == 1:
-        return _file(reader, rest[0], where)
-    return where.stdin if name == "cat" else None
-
-
-def _file(reader: _Reader, name: Text, where: _Where) -> Text | None:
-    opened = reader.text.around.opener(name.value)
-    if opened is None:
-        return None
-    return Text(opened[0], 1, 1, replace(reader.text.around, path=opened[1]))
+        stdin, fed = written_by(reader.words, part, here.stdin, reader.text.around), True
 
 
 def _command(reader: _Reader, node: Node, where: _Where) -> None:
