@@ -29,7 +29,9 @@ POLICIES = [
     Policy(keep_entities=True, entity_map=ENTITY_MAP, timezone="Pacific/Apia"),
 ]
 SYSTEMS = st.sampled_from(POLICIES).flatmap(lambda policy: st.tuples(st.just(policy), old_systems(policy)))
-FORMS = st.just([]) | st.lists(st.sampled_from(list(VARIATIONS)), min_size=1, max_size=3, unique=True)
+# What is called like a kept copy may be somebody else's in a random system.
+ANEW = [name for name in VARIATIONS if not name.startswith("kept")]
+FORMS = st.just([]) | st.lists(st.sampled_from(ANEW), min_size=1, max_size=3, unique=True)
 # Parts of a long run, each with a seed of its own: what is over of one that is stopped stays.
 PARTS, WHOLE, SHORT = 12, 60, 3
 
