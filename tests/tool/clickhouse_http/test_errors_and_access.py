@@ -23,6 +23,8 @@ from .serving import Server, eventually, start, stop
         ("SELECT * FROM nosuch", 404, 60, "UNKNOWN_TABLE"),
         ("SELECT nosuch", 404, 47, "UNKNOWN_IDENTIFIER"),
         ("SELECT nosuch(1)", 404, 46, "UNKNOWN_FUNCTION"),
+        (r"SELECT nosuch('\xA0\xFF')", 404, 46, "UNKNOWN_FUNCTION"),
+        (r"CREATE VIEW default.v AS SELECT nosuch('\xA0\xFF')", 404, 46, "UNKNOWN_FUNCTION"),
         ("SELECT * FROM nosuch.t", 404, 81, "UNKNOWN_DATABASE"),
         ("INSERT INTO nosuch VALUES (1)", 404, 60, "UNKNOWN_TABLE"),
         ("SELECT 1 FORMAT NoSuch", 404, 73, "UNKNOWN_FORMAT"),

@@ -17,6 +17,9 @@ from tvmigrate.engines.embedded.clickhouse_server.errors import QueryError
 # chdb, like clickhouse-local, takes a bare expression for a SELECT; a server does not.
 _AS_A_SERVER: Final = {"implicit_select": "0"}
 
+# chdb reads its engine's message as UTF-8, which it is not where it quotes text that is not.
+_REFUSALS = (chdb.ChdbError, RuntimeError, UnicodeDecodeError)
+
 
 class Kind(Enum):
     """What chdb says a statement would do."""
@@ -98,7 +101,7 @@ class Handle:
         self._progress = Figures()
         try:
             result = self._connection.query(_as_text(text), format_name, params=dict(params or {}))
-        except (chdb.ChdbError, RuntimeError) as error:
+        except _REFUSALS as error:
             raise QueryError.from_engine(error) from error
         figures = Figures(
             read_rows=result.storage_rows_read(),
@@ -124,7 +127,7 @@ class Handle:
                 for piece in pieces:
                     stream.append(piece)
                 result = stream.finish()
-        except (chdb.ChdbError, RuntimeError) as error:
+        except _REFUSALS as error:
             raise QueryError.from_engine(error) from error
         rows, size = int(result.rows_written), int(result.bytes_written)
         return Finished(
@@ -185,7 +188,7 @@ class Engine:
         """Return a new handle (about 0.3 ms), with nothing of any other."""
         try:
             return Handle(chdb.connect(self._path))  # type: ignore[no-untyped-call]
-        except (chdb.ChdbError, RuntimeError) as error:
+        except _REFUSALS as error:
             raise QueryError.from_engine(error) from error
 
     def cancel(self, mark: str) -> None:

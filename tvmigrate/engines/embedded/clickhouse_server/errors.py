@@ -64,9 +64,10 @@ class QueryError(TvmigrateError):
     @classmethod
     def from_engine(cls, error: Exception) -> QueryError:
         """Read code and message out of an exception of chdb, which may repeat and wrap them."""
-        found = _ENGINE_TEXT.search(str(error))
+        said = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+        found = _ENGINE_TEXT.search(said)
         if found is None:
-            return cls.own(Code.UNKNOWN_EXCEPTION, str(error))
+            return cls.own(Code.UNKNOWN_EXCEPTION, said)
         code, text = int(found[1]), found[2]
         while again := _ENGINE_TEXT.match(text):
             code, text = int(again[1]), again[2]
