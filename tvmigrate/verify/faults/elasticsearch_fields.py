@@ -129,8 +129,9 @@ def _seven_hours_late(text: str) -> str | None:
 def score_rounded(site: Site) -> Plant:
     """The sentiment score of one document is rounded to one decimal, as a report shows it."""
     victim, score = _victim(
-        site, "sentiment_score", "score of more than one decimal",
-        lambda score: round(score, 1) if isinstance(score, float) else None,
+        site, "sentiment_score", "score of two decimals",
+        # More than what a Float32 leaves away.
+        lambda score: round(score, 1) if abs(score - round(score, 1)) > 0.005 else None,
     )  # fmt: skip
     alike = told_alike(site, victim, "sentiment_score")
     with changed(site, victim, sentiment_score=score) as name:
