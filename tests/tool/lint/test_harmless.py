@@ -1,7 +1,7 @@
 """What only speaks of a hazard is none: comments, messages, prose, other people's methods of the same name."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.tool.lint.samples import judged
@@ -109,6 +109,9 @@ PIECES = sorted(
     st.one_of(st.text(max_size=100), st.lists(st.sampled_from(PIECES), max_size=25).map(" ".join)),
     st.sampled_from(["a.sh", "a.sql", "a.redis", "a.http", "a.py", "a.md", "a.json"]),
 )
+@example("", "a.http")
+@example("", "a.md")
+@example("``` Solution: ` ` ``` if", "a.md")
 def test_no_text_makes_the_linter_fail(text, name):
     """Assert that whatever a file holds is judged, or told as not readable: never an exception."""
     judged({name: text})

@@ -112,7 +112,7 @@ def _advice(paragraph: Text) -> Iterator[Statement]:
 
 
 def _advised(code: Text) -> Iterator[Statement]:
-    words = code.value.split()
+    words = code.value.split() or [""]
     if words[0] in VERBS and len(words) > 1:
         yield from (one for one in read_sql(code, "client") if not isinstance(one, Unread))
     elif words[0] in COMMANDS:
