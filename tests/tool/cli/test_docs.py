@@ -72,7 +72,7 @@ def test_pages_name_no_option_that_is_not_there(page):
     """Assert that what a page says to paste exists, wherever it follows `tvmigrate`."""
     known = {option for _, option in OPTIONS} | {"--debug", "--version", "--help"}
     text = page.read_text(encoding="utf-8")
-    for line in re.findall(r"tvmigrate (?:rehearse|load|plan|apply|status|rollback|finish|lint|engines)\b[^`\n|]*", text):
+    for line in re.findall(rf"tvmigrate (?:{'|'.join(cli.COMMANDS)})\b[^`\n|]*", text):
         assert set(re.findall(r"--[a-z][a-z-]+", line)) <= known, line
 
 
