@@ -131,7 +131,9 @@ def unrelated_stream_tried_out(site: Site) -> Plant:
 )
 def unrelated_hash_fields_made_permanent(site: Site) -> Plant:
     """The fields of a hash that is none of the migration's do not expire any more."""
-    key, name = first((one for one in untouched(site, HASH) if _has_fields_that_expire(site, one[0])), "such a hash")
+    key, name = first(
+        (one for one in untouched(site, HASH) if _has_fields_that_expire(site, one[0])), "hash with fields that expire"
+    )
     with kept(site, key.key, db=key.db) as client:
         fields: Any = client.hkeys(key.key)
         client.hpersist(key.key, *fields)
