@@ -103,6 +103,8 @@ def kept(site: Site, table: str) -> Iterator[Kept]:
         attach = [f"ATTACH PARTITION ID {literal(name)} FROM {found.live}" for name in partitions(site, table)]
         for at in range(0, len(attach), _ATTACHED_AT_ONCE):
             do(site, f"ALTER TABLE {found.twin} {', '.join(attach[at : at + _ATTACHED_AT_ONCE])}")
+        # The copy is what is broken: a migration may know its tables by their uuid, and so roll back by it.
+        do(site, f"EXCHANGE TABLES {found.live} AND {found.twin}")
         try:
             yield found
         finally:
