@@ -79,6 +79,8 @@ BREAKAGES = {
         "rollback.clickhouse-schema", MISSING, COMMENTS, "table"),
     "the rows of a table that is not back are missing": Breakage(
         lambda w: w.sql(f"DROP TABLE {COMMENTS} SYNC"), "rollback.clickhouse", MISSING, COMMENTS, None),
+    "a table is back without a row": Breakage(
+        lambda w: w.sql(f"TRUNCATE TABLE {COMMENTS} SYNC"), "rollback.clickhouse", MISSING, COMMENTS, "rows"),
     "a new table is left": Breakage(
         lambda w: w.sql("CREATE TABLE tv_analytics.raw_comments (x String) ENGINE = MergeTree ORDER BY x"),
         "rollback.clickhouse-extra", EXTRA, "tv_analytics.raw_comments", "table"),
