@@ -18,14 +18,14 @@ from tvmigrate.verify.faults.judge import Caught
 ROOT = Path(__file__).parents[2]
 RUN = ("faults", "planted faults")
 PARTS = 1 if profiles.is_nightly() else 4  # a short run plants one in so many, others with each commit
-PLAIN = ROOT / "examples" / "plain_python"
+PLAIN = f"{sys.executable} {ROOT}/examples/plain_python"
 # Dataset, and what else is asked for; a short run takes the first.
 BASES = {
     "standard": ("--dataset", "fixtures/standard", "--show", "the_voice"),
     "clean-keep-entities": ("--dataset", "fixtures/clean", "--keep-entities", "--timezone", "Asia/Ho_Chi_Minh"),
     "standard-plain-python": (
         "--dataset", "fixtures/standard", "--show", "the_voice", "--quarantine", "none",
-        "--migration", f"{sys.executable} {PLAIN / 'migrate.py'}", "--rollback", f"{sys.executable} {PLAIN / 'rollback.py'}",
+        "--migration", f"{PLAIN}/migrate.py", "--rollback", f"{PLAIN}/rollback.py",
     ),
 }  # fmt: skip
 
