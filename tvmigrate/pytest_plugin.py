@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,13 +21,13 @@ from tvmigrate.errors import TvmigrateError
 
 if TYPE_CHECKING:
     from tvmigrate.events import Listener
-    from tvmigrate.verify.findings import CheckResult, Verdict  # noqa: F401 - named in a stash key
+    from tvmigrate.verify.findings import CheckResult
     from tvmigrate.verify.rehearsal import Rehearsal
 
 DEFAULT_DATASET = Path("fixtures/standard")  # below the project's root
 _ASKED = pytest.StashKey[settings.Asked]()
-_VERDICT = pytest.StashKey["Verdict"]()
-_REPORTS = pytest.StashKey[list[Path]]()
+_TOLD = pytest.StashKey[list[str]]()
+_SUITE = "tvmigrate"  # the group of the suite's tests under pytest-xdist, and what a worker calls what it has to tell
 _SHOWN = 5  # findings of a check in a failure's text; verdict.json has the others
 _CHOICES = {
     "engines": ("embedded", "live"),
@@ -139,7 +139,7 @@ def _versions(asked: settings.Asked) -> str:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the suite's tests together: first those of the migration, then those of its way back."""
 
     def phase(item: pytest.Item) -> int:
@@ -150,6 +150,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     suite = sorted((item for item in items if phase(item)), key=phase)
     if suite:
+        if config.pluginmanager.hasplugin("xdist"):
+            for item in suite:
+                # One process for all of them, as one rehearsal answers all of them.
+                item.add_marker(pytest.mark.xdist_group(_SUITE))
         first = next(index for index, item in enumerate(items) if phase(item))
         others = [item for item in items if not phase(item)]
         items[:] = others[:first] + suite + others[first:]
@@ -202,6 +206,7 @@ class Outcome:
 @pytest.fixture(scope="session")
 def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
     """Start the engines with the dataset loaded; on leaving, write the verdict on what has run, and stop them."""
+    from tvmigrate.report.console import verdict_lines  # noqa: PLC0415
     from tvmigrate.report.files import require_writable  # noqa: PLC0415
     from tvmigrate.report.outcome import write_reports  # noqa: PLC0415 - not in every pytest run
     from tvmigrate.verify.errors import NotReady  # noqa: PLC0415
@@ -220,8 +225,11 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
             verdict = running.verdict()
         except NotReady:
             return
-        config.stash[_VERDICT] = verdict
-        config.stash[_REPORTS] = write_reports(verdict, asked.report, asked.repeat)
+        paths = write_reports(verdict, asked.report, asked.repeat)
+        told = [*(f"report: {path}" for path in paths), *(line.plain for line in verdict_lines(verdict))]
+        # A worker of pytest-xdist has no terminal: what it has to tell goes to the process that started it.
+        getattr(config, "workeroutput", {})[_SUITE] = told
+        config.stash[_TOLD] = told
 
 
 @pytest.fixture(scope="session")
@@ -242,17 +250,20 @@ def outcome(migrated: Outcome, rolled_back: Outcome) -> Callable[[str], CheckRes
     return Outcome(rolled_back.rehearsal, [*migrated.results, *rolled_back.results], rolled_back.repeat).result
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker of pytest-xdist has to tell."""
+    told = getattr(node, "workeroutput", {}).get(_SUITE)
+    if told:
+        node.config.stash[_TOLD] = told
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say the verdict and where its report lies."""
-    if _VERDICT not in config.stash:
-        return
-    from tvmigrate.report.console import verdict_lines  # noqa: PLC0415 - not in every pytest run
-
-    terminalreporter.section("tvmigrate")
-    for path in config.stash[_REPORTS]:
-        terminalreporter.write_line(f"report: {path}")
-    for line in verdict_lines(config.stash[_VERDICT]):
-        terminalreporter.write_line(line.plain)
+    if told := config.stash.get(_TOLD, None):
+        terminalreporter.section("tvmigrate")
+        for line in told:
+            terminalreporter.write_line(line)
 
 
 def _listener(config: pytest.Config) -> Listener:
