@@ -13,6 +13,7 @@ from tvmigrate.verify.clickhouse_canonical import Kind, expression, show
 from tvmigrate.verify.clickhouse_rows import live_types, reference_has, reference_table
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, now_ms
 from tvmigrate.verify.spool import Spool
 
 PROGRAMS = Check(
@@ -27,6 +28,7 @@ PROGRAMS = Check(
 # Which programs are spoken of, in Redis or in ClickHouse.
 REDIS, CLICKHOUSE = 0, 1
 _KNOWN = "CREATE TABLE known (side INT, program TEXT, PRIMARY KEY (side, program)) WITHOUT ROWID"
+_LIVES = "CREATE TABLE lives (program TEXT, deadline INT)"  # until when a program of Redis is there at least, in ms
 _INSERT = "INSERT OR IGNORE INTO known VALUES (?, ?)"
 _UNKNOWN = f"""
     SELECT program FROM {{known}} WHERE side = {REDIS} EXCEPT SELECT program FROM {{known}} WHERE side = {CLICKHOUSE}"""
@@ -39,7 +41,10 @@ def programs(context: Context, sheets: Mapping[str, Sheet]) -> None:
     with Spool(_KNOWN, kept=_kept_programs(context)) as spool:
         spool.add(_INSERT, ((REDIS, program) for program in _redis_live(context)))
         spool.add(_INSERT, ((CLICKHOUSE, program) for program in _known_live(context)))
-        sheet.old_side_has(spool.number(f"SELECT count(*) FROM kept.known WHERE side = {REDIS}"))
+        # A program all of whose keys have run out by now is none that must be there.
+        now_and_a_bit = now_ms(context.clients) + TTL_TOLERANCE_MS
+        there = "SELECT count(DISTINCT program) FROM kept.lives WHERE deadline IS NULL OR deadline > ?"
+        sheet.old_side_has(spool.number(there, (now_and_a_bit,)))
         sheet.saw(spool.number(f"SELECT count(*) FROM main.known WHERE side = {REDIS}"))
         before = _UNKNOWN.format(known="kept.known")
         for (program,) in spool.rows(f"SELECT program FROM ({before}) ORDER BY program"):
@@ -60,27 +65,32 @@ def _kept_programs(context: Context) -> Path:
     """Return the spool with what would be `known` after a right migration."""
 
     def fill(spool: Spool) -> None:
-        spool.add(_INSERT, ((REDIS, program) for program in _redis_expected(context)))
+        spool.add("INSERT INTO lives VALUES (?, ?)", _redis_expected(context))
+        spool.run(f"INSERT OR IGNORE INTO known SELECT DISTINCT {REDIS}, program FROM lives")
         spool.add(_INSERT, ((CLICKHOUSE, program) for program in _known_expected(context)))
 
-    return context.reference.kept.spool("programs", context.policy, _KNOWN, fill)
+    return context.reference.kept.spool("programs", context.policy, f"{_KNOWN}; {_LIVES}", fill)
 
 
-def _redis_expected(context: Context) -> Iterator[str]:
-    """Yield the programs of Redis after a right migration: of mapped records, and of new keys from before."""
+def _redis_expected(context: Context) -> Iterator[tuple[str, int | None]]:
+    """Yield the programs of Redis after a right migration: of mapped records, and of new keys from before.
+
+    Each with the instant that its source expires at, in ms since the epoch.
+    """
     for key in context.reference.dataset.redis_keys():
+        deadline = None if key.ttl_ms is None else context.reference.redis_epoch_ms + key.ttl_ms
         kind = keys.classify(key.db, key.key, key.type)
         if isinstance(kind, keys.NewKey) and kind.rule in _PROGRAM_KEYS:
-            yield _program_of(key.key, kind.rule)
+            yield _program_of(key.key, kind.rule), deadline
         elif isinstance(kind, keys.OldKey) and kind.rule is Rule.REDIS_EAOS:
             outcome = rules.redis_eaos(kind.name, key.value, context.policy, context.began_ns)
             if isinstance(outcome, Mapped):
-                yield _program_of(outcome.value.key.encode(), kind.rule)
+                yield _program_of(outcome.value.key.encode(), kind.rule), deadline
         elif isinstance(kind, keys.OldKey) and kind.rule is Rule.REDIS_METRIC:
             for position, item in enumerate(key.value):
                 event = rules.redis_metric(kind.name, position, item, context.policy)
                 if isinstance(event, Mapped):
-                    yield _program_of(event.value.key.encode(), kind.rule)
+                    yield _program_of(event.value.key.encode(), kind.rule), deadline
 
 
 # Quarantined keys keep their old names and types, and are none of these.

@@ -43,7 +43,7 @@ def redis(context: Context, sheets: Mapping[str, Sheet]) -> None:
         for check in (VALUES, TTLS):
             sheets[check.id].old_side_has(spool.number("SELECT count(*) FROM kept.keys"))
         _look_at_live_keys(context, sheets, spool)
-        _look_at_missing_keys(context, sheets[VALUES.id], spool)
+        _look_at_missing_keys(context, sheets, spool)
 
 
 def _row(context: Context, key: RedisKey) -> tuple[int, bytes, str, int | None]:
@@ -74,13 +74,15 @@ def _look_at_live_keys(context: Context, sheets: Mapping[str, Sheet], spool: Spo
             sheets[TTLS.id].find(late)
 
 
-def _look_at_missing_keys(context: Context, sheet: Sheet, spool: Spool) -> None:
+def _look_at_missing_keys(context: Context, sheets: Mapping[str, Sheet], spool: Spool) -> None:
+    sheet = sheets[VALUES.id]
     now = now_ms(context.clients) + TTL_TOLERANCE_MS
     for db, key, state, deadline in spool.rows(
         "SELECT db, key, state, deadline FROM kept.keys WHERE (db, key) NOT IN (SELECT db, key FROM seen) ORDER BY 1, 2"
     ):
         sheet.saw()
         if deadline is not None and deadline <= now:
+            sheets[TTLS.id].saw()  # it expired when it would have
             continue
         expected = _expected(db, key, state, deadline)
         note = f"{expected.name} is not there. {_BACK} `redis-cli --rdb` writes a dump and never reads one."
