@@ -13,7 +13,8 @@ _ROW_CHECK = (
     "dataset was taken."
 )
 _SET_ASIDE = (
-    "The words of `detail`, the run's id and the time a row was set aside at. With `--quarantine none` it does not run."
+    "What is kept of the record itself (`record`), the words of `detail`, the run's id and the time of a row. With "
+    "`--quarantine none` it does not run."
 )
 _ARCHIVE = "How the archived JSON is written: its values are compared. With `--quarantine none` it does not run."
 _BY_HAND = "Whatever nobody wrote down: it looks at the records of the expectations alone, which only one dataset has."
