@@ -117,8 +117,22 @@ def archive_of_what_is_mapped(site: Site) -> Plant:
     """The archive holds fields of a comment that have their place in the new layout."""
     site.needs_quarantine_tables()
     key = str(first(victims(site, new.RAW_COMMENTS), "comment whose id is its own").values["comment_id"])
+    yield from _archived(site, old.COMMENTS, key, '{"username":"lan"}')
+
+
+@after_migration(
+    Finds("clickhouse.archive.eaos_metrics", _EXTRA),
+    incident="An archive that an earlier trial run had filled is kept, and read as if it were of this one.",
+)
+def archive_of_another_run(site: Site) -> Plant:
+    """The archive holds fields of a row of eaos_metrics that these old data never had."""
+    site.needs_quarantine_tables()
+    yield from _archived(site, old.EAOS_METRICS, "rehearsal@2001-01-01T00:00:00Z", '{"channel":"trial"}')
+
+
+def _archived(site: Site, source: Table, key: str, fields: str) -> Plant:
     with kept(site, _ARCHIVE.name) as table:
-        values = ", ".join(map(literal, ("", Store.CLICKHOUSE, old.COMMENTS.name, key, '{"username":"lan"}')))
+        values = ", ".join(map(literal, ("", Store.CLICKHOUSE, source.name, key, fields)))
         columns = "run_id, store, source, record_key, fields, archived_at"
         do(site, f"INSERT INTO {table.live} ({columns}) VALUES ({values}, now())")
         yield [key]
