@@ -1,7 +1,7 @@
 """The page `docs/checks.md`: what each check claims, the faults that prove it, what it says, and what it cannot see.
 
 `python -m tvmigrate.report.check_page FAULTS_JSON` takes samples from a report of `tvmigrate faults` into
-`docs/samples.json` and writes the page; without an argument it keeps the samples it has.
+`docs/samples.json`, beside those of other checks that are there, and writes the page.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def samples_of(report: Mapping[str, Any]) -> dict[str, Any]:
     samples: dict[str, Any] = {}
     for told in report["faults"]:
         if told["outcome"] == "caught" and told["sample"] is not None:
-            samples.setdefault(CATALOGUE.faults[told["id"]].finds[0].check, told["sample"])
-    return dict(sorted(samples.items()))
+            samples.setdefault(CATALOGUE.faults[told["id"]].finds[0].asked.id, told["sample"])
+    return samples
 
 
 def _lists(samples: Samples) -> Iterator[str]:
@@ -105,6 +105,7 @@ def _finding(sample: Mapping[str, Any]) -> Finding:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        taken = samples_of(json.loads(Path(sys.argv[1]).read_bytes()))
-        SAMPLES.write_text(json.dumps(taken, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        kept = json.loads(SAMPLES.read_bytes()) if SAMPLES.exists() else {}
+        kept |= samples_of(json.loads(Path(sys.argv[1]).read_bytes()))
+        SAMPLES.write_text(json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
     PAGE.write_text(page(json.loads(SAMPLES.read_bytes())), encoding="utf-8")
