@@ -17,7 +17,7 @@ from tvmigrate.verify.faults.judge import Caught
 
 ROOT = Path(__file__).parents[2]
 RUN = ("faults", "planted faults")
-PARTS = 1 if profiles.is_nightly() else 4  # a short run plants one in so many, others with each commit
+PARTS = 1 if profiles.is_nightly() else 12  # a short run plants one in so many, others with each commit
 PLAIN = f"{sys.executable} {ROOT}/examples/plain_python"
 # Dataset, and what else is asked for; a short run takes the first.
 BASES = {
