@@ -1,13 +1,14 @@
 """What all tests share: the Hypothesis profile. The suite's fixtures come from `tvmigrate.pytest_plugin`."""
 
 import os
-from pathlib import Path
+from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
 
 from tests.profiles import register
 
-TESTS = Path(__file__).parent / "tests"
+SUITE = {"schema", "integrity", "rollback"}  # one rehearsal answers them, and their order counts
 
 pytest_plugins = ("pytester",)  # for the tests of our own plugin
 
@@ -16,12 +17,14 @@ if os.environ.get("CI"):
 register()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Let a folder's tests run in one process each under `pytest -n`: they share engines, and their order."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        folder = item.path.parent.relative_to(TESTS)
-        if "rehearsal" not in getattr(item, "fixturenames", ()):  # those of the suite are the plugin's to place
-            item.add_marker(pytest.mark.xdist_group(str(folder)))
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where it is asked for
+
+    class ByFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            _, *folders = PurePosixPath(nodeid.partition("::")[0]).parent.parts
+            return "suite" if folders[:1] and folders[0] in SUITE else "/".join(folders)
+
+    return ByFolder(config, log)

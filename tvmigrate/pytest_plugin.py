@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_DATASET = Path("fixtures/standard")  # below the project's root
 _ASKED = pytest.StashKey[settings.Asked]()
 _TOLD = pytest.StashKey[list[str]]()
-_SUITE = "tvmigrate"  # the group of the suite's tests under pytest-xdist, and what a worker calls what it has to tell
+_SUITE = "tvmigrate"  # what a worker of pytest-xdist calls what it has to tell
 _SHOWN = 5  # findings of a check in a failure's text; verdict.json has the others
 _CHOICES = {
     "engines": ("embedded", "live"),
@@ -139,7 +139,7 @@ def _versions(asked: settings.Asked) -> str:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the suite's tests together: first those of the migration, then those of its way back."""
 
     def phase(item: pytest.Item) -> int:
@@ -150,10 +150,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     suite = sorted((item for item in items if phase(item)), key=phase)
     if suite:
-        if config.pluginmanager.hasplugin("xdist"):
-            for item in suite:
-                # One process for all of them, as one rehearsal answers all of them.
-                item.add_marker(pytest.mark.xdist_group(_SUITE))
         first = next(index for index, item in enumerate(items) if phase(item))
         others = [item for item in items if not phase(item)]
         items[:] = others[:first] + suite + others[first:]

@@ -70,7 +70,7 @@ OF_THE_MIGRATION = [
     Expected("dropped-quarantine-row", "redis.quarantine", R, Rule.REDIS_EAOS, MISSING, "eaos:broken", "reason"),
     Expected("dropped-row", "clickhouse.comments", C, Rule.CLICKHOUSE_COMMENTS, MISSING, "k001", None),
     Expected("changed-row", "clickhouse.comments", C, Rule.CLICKHOUSE_COMMENTS, CHANGED, "k001", "sentiment_score"),
-    Expected("doubled-row", "clickhouse.comments", C, Rule.CLICKHOUSE_COMMENTS, EXTRA, "k001", None),
+    Expected("doubled-row", "clickhouse.comments", C, Rule.CLICKHOUSE_COMMENTS, EXTRA, "k001", "copies"),
     Expected(
         "changed-column-type", "clickhouse.schema.raw_comments", C, Rule.CLICKHOUSE_SCHEMA, SCHEMA, "raw_comments",
         "engagement_score",

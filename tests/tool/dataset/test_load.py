@@ -102,7 +102,7 @@ def test_every_row_and_document_of_standard_is_there_as_its_line_has_it(
     assert {hit["_id"]: hit["_source"] for hit in answers} == {
         found.id: json.loads(found.source) for found in opened.documents()
     }
-    assert report.documents == {"tv_comments": len(answers)}
+    assert report.documents == {"tv_comments": len(answers), "tv_schedule": 2}
 
 
 def row_key(line: bytes) -> str:

@@ -14,7 +14,7 @@ from tvmigrate.errors import ExitCode
 from tvmigrate.verify.faults.all import CATALOGUE
 
 ROOT = Path(__file__).parents[3]
-ONE, OTHER = "hash-count-off-by-one", "old-key-not-brought-back"
+ONE, OTHER = "hash-count-off-by-one", "new-key-left-behind"
 
 
 def test_faults_are_shared_out_and_judged_side_by_side(tmp_path: Path) -> None:
