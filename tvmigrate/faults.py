@@ -10,7 +10,7 @@ import click
 
 from tvmigrate import settings
 from tvmigrate.errors import ExitCode, UsageError
-from tvmigrate.options import command_options, dataset_option, policy_options
+from tvmigrate.options import command_options, dataset_option, policy_options, report_option
 
 if TYPE_CHECKING:
     from tvmigrate.verify.faults.model import Fault
@@ -39,14 +39,7 @@ def _list(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
     metavar="N",
     help="Processes that share the faults out, each with three engines of its own (about 2 GB).",
 )
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=settings.DEFAULT_REPORT,
-    show_default=True,
-    metavar="DIR",
-    help="Where faults.json goes.",
-)
+@report_option("faults.json goes")
 @click.option(
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Tell all faults, and do no more."
 )

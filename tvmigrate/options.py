@@ -78,3 +78,15 @@ def command_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def report_option(holds: str) -> Callable[[Command], Command]:
+    """Return the decorator that adds --report; `holds` says what goes there, as in `verdict.json goes`."""
+    return click.option(
+        "--report",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=settings.DEFAULT_REPORT,
+        show_default=True,
+        metavar="DIR",
+        help=f"Where {holds}.",
+    )

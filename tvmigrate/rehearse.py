@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from tvmigrate import settings
 from tvmigrate.errors import ExitCode
-from tvmigrate.options import command_options, dataset_option, policy_options
+from tvmigrate.options import command_options, dataset_option, policy_options, report_option
 
 
 @click.command()
@@ -44,14 +43,7 @@ from tvmigrate.options import command_options, dataset_option, policy_options
     help=f"How long the verification waits for an answer of a store, else {settings.TIMEOUT}.",
 )
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; may be given again.")
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=settings.DEFAULT_REPORT,
-    show_default=True,
-    metavar="DIR",
-    help="Where verdict.json and junit.xml go.",
-)
+@report_option("verdict.json and junit.xml go")
 @click.pass_context
 def rehearse(ctx: click.Context, /, **options: Any) -> None:
     """Load a dataset, migrate, verify, roll back, verify.

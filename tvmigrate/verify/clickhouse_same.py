@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from tvmigrate.contract.layout import literal, quoted
-from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.dataset.model import TableFiles
 from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.clickhouse_canonical import Kind, decode, expression, kind_of
 from tvmigrate.verify.clickhouse_compare import Comparison, Difference, Row, Shape, Side
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
+from tvmigrate.verify.law import Law
 
 _DATETIME = re.compile(r"(?:Nullable\()?DateTime(?:64\((?P<scale>\d+))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """Why a table has to hold what it held: the rule that findings name, and the sentence that they end in."""
-
-    rule: Rule
-    says: str
-
-    def finding(self, direction: Direction, note: str, **where: Any) -> Finding:
-        """Return a finding by this rule."""
-        return Finding(Store.CLICKHOUSE, self.rule, direction, note, **where)
 
 
 def compare_rows(context: Context, sheet: Sheet, table: TableFiles, law: Law) -> None:

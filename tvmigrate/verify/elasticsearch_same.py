@@ -5,36 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tvmigrate.contract import exact_json
-from tvmigrate.contract.outcome import Rule, Store, Unmappable
+from tvmigrate.contract.outcome import Unmappable
 from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.compare import ABSENT, differences, plain_number, shown
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_live import by_ids, scan
 from tvmigrate.verify.elasticsearch_whole import refresh
 from tvmigrate.verify.findings import Direction, Finding
+from tvmigrate.verify.law import Law
 from tvmigrate.verify.spool import Spool
 
 # What Elasticsearch gives an index itself (contract §3, Rollback).
 _OWN_SETTINGS = ("index.uuid", "index.creation_date", "index.provided_name", "index.routing_partition_size")
 _OWN_PREFIXES = ("index.version.", "index.resize.")
 _BLOCK = "index.blocks."
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """Why an index has to hold what it held: the rule that findings name, and the sentence that they end in."""
-
-    rule: Rule
-    says: str
-
-    def finding(self, direction: Direction, note: str, **where: Any) -> Finding:
-        """Return a finding by this rule."""
-        return Finding(Store.ELASTICSEARCH, self.rule, direction, note, **where)
 
 
 def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> None:

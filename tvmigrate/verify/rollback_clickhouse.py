@@ -7,14 +7,15 @@ from typing import Any
 
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
-from tvmigrate.verify.clickhouse_same import Law, compare_rows
+from tvmigrate.verify.clickhouse_same import compare_rows
 from tvmigrate.verify.compare import ABSENT, differences, shown
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.law import Law
 from tvmigrate.verify.reference import live_databases, live_tables
 
 _RULE = Rule.ROLLBACK_CLICKHOUSE
-_BACK = Law(_RULE, "A rollback brings every old row back, once.")
+_BACK = Law(Store.CLICKHOUSE, _RULE, "A rollback brings every old row back, once.")
 
 
 def _check(name: str, claim: str) -> Check:

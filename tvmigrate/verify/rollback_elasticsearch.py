@@ -8,13 +8,15 @@ from typing import Any
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.context import Context
-from tvmigrate.verify.elasticsearch_same import Law, compare_documents, definition_findings
+from tvmigrate.verify.elasticsearch_same import compare_documents, definition_findings
 from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.law import Law
 from tvmigrate.verify.reference import live_indices
 
 _RULE = Rule.ROLLBACK_ELASTICSEARCH
-_BACK = Law(_RULE, "A rollback brings every document back.")
+_BACK = Law(Store.ELASTICSEARCH, _RULE, "A rollback brings every document back.")
 _INDEX_BACK = Law(
+    Store.ELASTICSEARCH,
     _RULE,
     "A rollback brings the old index back under its own name; what it brings it back from is counted before the index "
     "is deleted.",

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 from tvmigrate.contract import new, old
 from tvmigrate.contract.outcome import Rule, Store
-from tvmigrate.verify import clickhouse_same, elasticsearch_same
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.clickhouse_same import compare_rows
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_same import compare_documents, definition_findings
 from tvmigrate.verify.findings import Direction, Phase
+from tvmigrate.verify.law import Law
 from tvmigrate.verify.reference import live_indices, live_tables
 
 _STAYS = "It belongs to nothing that the migration maps, so it has to stay as it was."
-_TABLE = clickhouse_same.Law(Rule.CLICKHOUSE_SCHEMA, _STAYS)
-_INDEX = elasticsearch_same.Law(Rule.ELASTICSEARCH_SCHEMA, _STAYS)
+_TABLE = Law(Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, _STAYS)
+_INDEX = Law(Store.ELASTICSEARCH, Rule.ELASTICSEARCH_SCHEMA, _STAYS)
 
 TABLES = Check(
     "clickhouse.unrelated",
