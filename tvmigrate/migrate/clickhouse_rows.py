@@ -54,7 +54,8 @@ def unmapped(client: Client, rule: TableRule, policy: Policy) -> Iterator[Quaran
     table = rule.source.name
     known = rule.source.column_names
     extra = [name for name in columns(client, table) if name not in known]
-    # An extra column may be of any type: the server writes it as JSON, which no Python value comes between.
+    # An extra column may be of any type: the server writes it as JSON, which no Python value comes between. Of a NULL
+    # toJSONString gives NULL.
     chosen = [*map(quoted, known), *(f"toJSONString({quoted(name)}) AS e{n}" for n, name in enumerate(extra))]
     query = f"SELECT {', '.join(chosen)} FROM {place(table)} WHERE NOT ({rule.mapped})"
     formats = {"String": "bytes", "FixedString": "bytes", "DateTime": "int"}
@@ -81,11 +82,11 @@ def _record_key(table: str, row: Mapping[str, Any]) -> str:
     return f"{show_bytes(row['entity'])}@{rfc3339(row['recorded_at'] * NS_PER_S)}"
 
 
-def _record(row: Mapping[str, Any], instant: str, others: Mapping[str, bytes]) -> str:
+def _record(row: Mapping[str, Any], instant: str, others: Mapping[str, bytes | None]) -> str:
     """Return a row as JSON: bytes that are not UTF-8 as `{"b64": …}`, NaN and infinities as text (contract §7.20)."""
     moment = datetime.fromtimestamp(row[instant], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     told = {name: _json(value) for name, value in {**row, instant: moment}.items()}
-    return exact_json.dump(told | {name: _written(raw) for name, raw in others.items()})
+    return exact_json.dump(told | {name: None if raw is None else _written(raw) for name, raw in others.items()})
 
 
 def _json(value: Any) -> Any:

@@ -145,9 +145,11 @@ def _read(form: str, text: str) -> Any:
         return value
     kinds = json.loads(form)
     for name in kinds["instants"]:
-        value[name] = _instant(value.get(name))
+        if name in value:
+            value[name] = _instant(value[name])
     for name in kinds["floats"]:
-        value[name] = _float32(value.get(name))
+        if name in value:
+            value[name] = _float32(value[name])
     return value
 
 
@@ -242,7 +244,13 @@ def _canonical(value: Any) -> Any:
 
 def _told(value: Any) -> Any:
     """Return a value as a finding can hold it: half a surrogate pair stands as its escape."""
-    return json.loads(_writable(json.dumps(shown(value), ensure_ascii=False)))
+    if isinstance(value, str):
+        return _writable(value)
+    if isinstance(value, dict):
+        return {_writable(name): _told(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_told(inner) for inner in value]
+    return shown(value)
 
 
 def _writable(text: str) -> str:
