@@ -102,6 +102,8 @@ def _written(raw: bytes) -> Any:
 
 
 def _integer(digits: str) -> int | Decimal:
+    if digits == "-0":  # a double: ClickHouse writes its -0.0 so
+        return Decimal("-0.0")
     number = int(digits)
     return number if -(2**63) <= number < 2**64 else Decimal(digits)
 

@@ -187,17 +187,24 @@ def _kept_refused(context: Context, rule: sql.TableRule) -> Path:
 
 
 def _refused(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str, str]]:
-    columns, there = rule.source.columns, _old_columns(context, rule.source)
-    shown = [f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS k{n}" for n, c in enumerate(columns)]
+    there = _old_columns(context, rule.source)
+    known = rule.source.columns
+    # JSON has no minus zero among its whole numbers, as which ClickHouse writes -0.0: doubles are asked for bit by bit.
+    exact = [*known, *(c for c in there if c.name not in rule.source.column_names and kind_of(c.type) is Kind.NUMBER)]
+    shown = [f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS k{n}" for n, c in enumerate(exact)]
     shown += [f"{quoted(c.name)} AS e{n}" for n, c in enumerate(there)]
     query = f"SELECT {', '.join(shown)} FROM {reference_table(rule.source)} WHERE NOT ({rule.mapped})"
     for found in context.reference.tables.rows(query):
-        row = {c.name: _old_value(kind_of(c.type), bytes.fromhex(found[f"k{n}"])) for n, c in enumerate(columns)}
+        told = {c.name: _old_value(kind_of(c.type), bytes.fromhex(found[f"k{n}"])) for n, c in enumerate(exact)}
+        row = {c.name: told[c.name] for c in known}
         outcome = _BY_ROW[rule.source.name](row, context.policy)
         key = _record_key(rule.source, row)
         if not isinstance(outcome, Quarantined):
             raise RulesDisagree(f"{rule.source.name} {key} maps by the rules in Python, and not by those in SQL.")
-        yield key, str(outcome.reason), of_row({c.name: found[f"e{n}"] for n, c in enumerate(there)})
+        record = {
+            c.name: told[c.name] if kind_of(c.type) is Kind.NUMBER else found[f"e{n}"] for n, c in enumerate(there)
+        }
+        yield key, str(outcome.reason), of_row(record)
 
 
 def _old_columns(context: Context, table: Table) -> list[Column]:

@@ -8,7 +8,7 @@ import math
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -90,6 +90,8 @@ def of_row(row: dict[str, Any]) -> str:
 
 
 def _text_or_bytes(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, str):
         return redis_form.from_bytes(value.encode("utf-8", "surrogateescape"))
     if isinstance(value, list):
@@ -136,11 +138,12 @@ def compared(form: str, wanted: str, found: str) -> Iterator[tuple[str, Any, Any
 
 
 def _read(form: str, text: str) -> Any:
-    value = _parse(text)
     if form == EXACT:
-        return value
+        return _parse(text)
     if form == ANY_ORDER:
+        value = _parse(text)
         return Counter(map(_canonical_text, value)) if isinstance(value, list) else value
+    value = _parse(text, _column_integer)
     if not isinstance(value, dict):
         return value
     kinds = json.loads(form)
@@ -175,11 +178,15 @@ def _float32(value: Any) -> Any:
     return narrow
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str, parse_int: Callable[[str], Any] | None = None) -> Any:
     """Parse any JSON that a store may have held: what the rules refuse to read is kept as well."""
     try:
         value = json.loads(
-            text, parse_float=_fraction, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
+            text,
+            parse_float=_fraction,
+            parse_int=parse_int or _integer,
+            parse_constant=_constant,
+            object_pairs_hook=_object,
         )
     except (json.JSONDecodeError, RecursionError):
         raise Unreadable(text) from None
@@ -194,6 +201,11 @@ def _fraction(digits: str) -> Any:
 
 def _integer(digits: str) -> Any:
     return int(digits) if len(digits) < _MAX_INTEGER_DIGITS else _Literal(digits)
+
+
+def _column_integer(digits: str) -> Any:
+    """ClickHouse writes the double -0.0 without a fraction."""
+    return -0.0 if digits == "-0" else _integer(digits)
 
 
 def _constant(name: str) -> Any:

@@ -19,6 +19,7 @@ DEEP = "[" * 300 + "]" * 300
         (EXACT, DEEP, DEEP),
         (ANY_ORDER, '["a","b","b"]', '["b","a","b"]'),
         (ROW, '{"at":"2026-01-01T00:00:00Z","score":0.1}', '{"score":0.10000000149011612,"at":"2026-01-01 00:00:00"}'),
+        (ROW, '{"at":null,"score":-0.0}', '{"at":null,"score":-0}'),
         (ROW, '{"at":null,"score":"nan"}', '{"at":null,"score":"NaN"}'),
     ],
 )
