@@ -101,14 +101,14 @@ class Migrated:
             found["elasticsearch.comments", document.id].append(document.source)
         for name in ("comments", "eaos_metrics"):
             for line in self.dataset.tables[name].rows.read_bytes().splitlines():
-                row = json.loads(line.decode("utf-8", "surrogateescape"))
+                row = json.loads(line)
                 plain = {
-                    field: redis_form.from_bytes(value.encode("utf-8", "surrogateescape"))
+                    field: redis_form.from_bytes(value.encode("utf-8", "surrogatepass"))
                     if isinstance(value, str)
                     else value
                     for field, value in row.items()
                 }
-                raw = row["comment_id" if name == "comments" else "entity"].encode("utf-8", "surrogateescape")
+                raw = row["comment_id" if name == "comments" else "entity"].encode("utf-8", "surrogatepass")
                 when = "" if name == "comments" else f"@{row['recorded_at'].replace(' ', 'T')}Z"
                 found[f"clickhouse.{name}", show_bytes(raw) + when].append(json.dumps(plain))
         return found
