@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tvmigrate.contract import new, old
 from tvmigrate.contract.layout import Table, literal, quoted
 
@@ -142,24 +145,32 @@ def means_of_aggregates_of_another_order_of_adding(state: State) -> None:
 
 @varies("clickhouse")
 def quarantine_told_in_other_words(state: State) -> None:
-    if state.keeps_tables:
-        table = new.QUARANTINE
-        other = "'another run', store, source, record_key, reason, '', '', now64(3)"
-        _anew(state, table, f"SELECT {other} FROM {_place(table)}")
+    """Contract §7.20: a record's values count, not how its JSON is spaced, ordered and escaped."""
+
+    def told(row: dict[str, Any]) -> dict[str, Any]:
+        return row | {"run_id": "another run", "detail": "", "record": _respelled(row["record"])}
+
+    _rewritten(state, new.QUARANTINE, told)
 
 
 @varies("clickhouse")
 def archived_fields_spelled_otherwise(state: State) -> None:
+    _rewritten(state, new.ARCHIVE, lambda row: row | {"fields": _respelled(row["fields"])})
+
+
+def _respelled(text: str) -> str:
+    return spelled(parsed(text), number=with_exponent, backwards=True, blanks=" ", escapes=True)
+
+
+def _rewritten(state: State, table: Table, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     if not state.keeps_tables:
         return
-    table = new.ARCHIVE
-    rows = [list(row) for row in state.rows(f"SELECT {_columns(table)} FROM {_place(table)}")]
-    at = table.column_names.index("fields")
-    for row in rows:
-        row[at] = spelled(parsed(row[at]), number=with_exponent, backwards=True, blanks=" ", escapes=True)
+    names = table.column_names
+    found = state.rows(f"SELECT {_columns(table)} FROM {_place(table)}")
+    rows = [list(change(dict(zip(names, row, strict=True))).values()) for row in found]
     _run(state, f"TRUNCATE TABLE {_place(table)} SYNC")
     if rows:
-        state.clients.clickhouse.insert(table.name, rows, list(table.column_names), database=new.DATABASE)
+        state.clients.clickhouse.insert(table.name, rows, list(names), database=new.DATABASE)
 
 
 @varies("clickhouse")

@@ -67,6 +67,21 @@ def dump(key: RedisKey) -> bytes:
     return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def dump_value(key: RedisKey) -> str:
+    """Write the value of `key` alone, as it stands in its line; raises ValueError as `dump` does."""
+    return orjson.dumps(_WRITE[key.type](key.value)).decode()
+
+
+def dump_member(member: bytes, score: float) -> str:
+    """Write one member of a sorted set, as it stands in its line."""
+    return orjson.dumps((from_bytes(member), _write_score(score))).decode()
+
+
+def dump_item(item: bytes) -> str:
+    """Write one item of a list, as it stands in its line."""
+    return orjson.dumps(from_bytes(item)).decode()
+
+
 def to_bytes(value: Any, what: str) -> bytes:
     """Return the bytes that text or `{"b64": …}` stands for; raises BadForm."""
     if isinstance(value, str):

@@ -9,6 +9,7 @@ from tvmigrate.contract.layout import Table, literal, quoted
 from tvmigrate.contract.outcome import Fate, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.sql import TableRule
+from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.migrate.clickhouse_old import drop
 from tvmigrate.migrate.clickhouse_rows import RULES, record_key_sql, unmapped
 from tvmigrate.migrate.clickhouse_tables import (
@@ -102,7 +103,8 @@ def archive_columns(work: Work) -> None:
         )
         client.command(
             f"INSERT INTO {place(staging(new.ARCHIVE, work.run.id))} SELECT {', '.join(values)}"
-            f" FROM {place(rule.source.name)} WHERE {rule.mapped}"
+            f" FROM {place(rule.source.name)} WHERE {rule.mapped}",
+            settings=dict(ROWS_OUTPUT_SETTINGS),
         )
 
 

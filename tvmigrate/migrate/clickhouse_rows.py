@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from tvmigrate.contract import old
+from tvmigrate.contract import exact_json, old
+from tvmigrate.contract.layout import quoted
 from tvmigrate.contract.outcome import Mapped, Quarantined, Rule, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.rules import Row, clickhouse_comment, clickhouse_eaos_metric
 from tvmigrate.contract.sql import TableRule
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.contract.values import NS_PER_S, rfc3339
-from tvmigrate.migrate.clickhouse_tables import place
+from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
+from tvmigrate.dataset.redis_form import from_bytes
+from tvmigrate.migrate.clickhouse_tables import columns, place
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.spool import QuarantineRow
 
@@ -49,12 +52,18 @@ def unmapped(client: Client, rule: TableRule, policy: Policy) -> Iterator[Quaran
         NotEqual: the rules in Python map a row that the same rules in SQL do not.
     """
     table = rule.source.name
+    known = rule.source.column_names
+    extra = [name for name in columns(client, table) if name not in known]
+    # An extra column may be of any type: the server writes it as JSON, which no Python value comes between. Of a NULL
+    # toJSONString gives NULL.
+    chosen = [*map(quoted, known), *(f"toJSONString({quoted(name)}) AS e{n}" for n, name in enumerate(extra))]
+    query = f"SELECT {', '.join(chosen)} FROM {place(table)} WHERE NOT ({rule.mapped})"
     formats = {"String": "bytes", "FixedString": "bytes", "DateTime": "int"}
-    with client.query_row_block_stream(rule.unmapped(place(table)), query_formats=formats) as blocks:
-        names = blocks.source.column_names
+    settings = dict(ROWS_OUTPUT_SETTINGS)
+    with client.query_row_block_stream(query, query_formats=formats, settings=settings) as blocks:
         for block in blocks:
             for values in block:
-                row = dict(zip(names, values, strict=True))
+                row = dict(zip(known, values[: len(known)], strict=True))
                 key = _record_key(table, row)
                 instant = INSTANT[table]
                 outcome = _MAPS[table](row | {instant: row[instant] * NS_PER_S}, policy)
@@ -63,7 +72,8 @@ def unmapped(client: Client, rule: TableRule, policy: Policy) -> Iterator[Quaran
                         f"The row {key} of {table} maps by the rules in Python and does not by the same rules in SQL. "
                         "Nothing was switched. This is a fault in tvmigrate: please report the row."
                     )
-                yield QuarantineRow(Store.CLICKHOUSE, table, key, outcome, _shown(row, instant))
+                others = dict(zip(extra, values[len(known) :], strict=True))
+                yield QuarantineRow(Store.CLICKHOUSE, table, key, outcome, _record(row, instant, others))
 
 
 def _record_key(table: str, row: Mapping[str, Any]) -> str:
@@ -72,26 +82,40 @@ def _record_key(table: str, row: Mapping[str, Any]) -> str:
     return f"{show_bytes(row['entity'])}@{rfc3339(row['recorded_at'] * NS_PER_S)}"
 
 
-def _shown(row: Mapping[str, Any], instant: str) -> str:
-    """Return a row as JSON: bytes that are not UTF-8 as `{"b64": …}`, NaN and infinities as text (contract §6)."""
+def _record(row: Mapping[str, Any], instant: str, others: Mapping[str, bytes | None]) -> str:
+    """Return a row as JSON: bytes that are not UTF-8 as `{"b64": …}`, NaN and infinities as text (contract §7.20)."""
     moment = datetime.fromtimestamp(row[instant], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return json.dumps({k: _json(v) for k, v in {**row, instant: moment}.items()}, ensure_ascii=False)
+    told = {name: _json(value) for name, value in {**row, instant: moment}.items()}
+    return exact_json.dump(told | {name: None if raw is None else _written(raw) for name, raw in others.items()})
 
 
 def _json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return from_bytes(value)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _written(raw: bytes) -> Any:
+    """Return what the server wrote as JSON, with every digit of its numbers."""
+    text = raw.decode("utf-8", "surrogateescape")
+    return _text_or_bytes(json.loads(text, parse_float=Decimal, parse_int=_integer))
+
+
+def _integer(digits: str) -> int | Decimal:
+    if digits == "-0":  # a double: ClickHouse writes its -0.0 so
+        return Decimal("-0.0")
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else Decimal(digits)
+
+
+def _text_or_bytes(value: Any) -> Any:
     match value:
-        case bytes():
-            try:
-                return value.decode("utf-8")
-            except UnicodeDecodeError:
-                return {"b64": base64.b64encode(value).decode("ascii")}
-        case float() if not math.isfinite(value):
-            return str(value)
-        case None | bool() | int() | float() | str():
-            return value
-        case list() | tuple():
-            return [_json(item) for item in value]
+        case str():
+            return from_bytes(value.encode("utf-8", "surrogateescape"))
+        case list():
+            return [_text_or_bytes(item) for item in value]
         case dict():
-            return {str(name): _json(item) for name, item in value.items()}
+            names = (show_bytes(name.encode("utf-8", "surrogateescape")) for name in value)
+            return dict(zip(names, map(_text_or_bytes, value.values()), strict=True))
         case _:
-            return str(value)
+            return value

@@ -84,8 +84,7 @@ class Assessor:
             self._old_key(live, WHOLE)
             for member, score in members:
                 shown = f"{show_bytes(live.key.key)}#{show_bytes(member)}"
-                one = RedisKey(live.key.db, live.key.key, ZSET, None, [(member, score)])
-                self._quarantine(kind.rule, shown, outcome, json.dumps(_value(one), ensure_ascii=False))
+                self._quarantine(kind.rule, shown, outcome, redis_form.dump_member(member, score))
             self._spool.fate(kind.rule, Store.REDIS, Fate.QUARANTINED, len(members))
             return
         self._old_key(live, None)
@@ -101,7 +100,7 @@ class Assessor:
             if isinstance(outcome, Quarantined):
                 kept.append(position)
                 shown = f"{show_bytes(live.key.key)}#{position}"
-                self._quarantine(kind.rule, shown, outcome, json.dumps(redis_form.from_bytes(item), ensure_ascii=False))
+                self._quarantine(kind.rule, shown, outcome, redis_form.dump_item(item))
                 continue
             event = outcome.value
             moment, metric, _ = event.order
@@ -116,7 +115,7 @@ class Assessor:
 
     def _whole(self, live: Live, rule: Rule, why: Quarantined) -> None:
         self._old_key(live, WRONG_TYPE if why.reason is Reason.WRONG_TYPE else WHOLE)
-        self._quarantine(rule, show_bytes(live.key.key), why, json.dumps(_value(live.key), ensure_ascii=False))
+        self._quarantine(rule, show_bytes(live.key.key), why, redis_form.dump_value(live.key))
         self._spool.fate(rule, Store.REDIS, Fate.QUARANTINED)
 
     def _quarantine(self, rule: Rule, shown: str, why: Quarantined, record: str) -> None:
@@ -158,9 +157,3 @@ def _records(kind: OldKey | WrongTypeKey, key: RedisKey) -> int:
     if isinstance(kind, WrongTypeKey) or kind.rule is Rule.REDIS_EAOS:
         return 1
     return len(key.value)
-
-
-def _value(key: RedisKey) -> object:
-    """Return a key's value in the form of the dataset."""
-    value: object = json.loads(redis_form.dump(key))["value"]
-    return value

@@ -13,8 +13,8 @@ _ROW_CHECK = (
     "dataset was taken."
 )
 _SET_ASIDE = (
-    "What is kept of the record itself (`record`), the words of `detail`, the run's id and the time of a row. With "
-    "`--quarantine none` it does not run."
+    "How the JSON of `record` is written: its values are compared. The words of `detail`, the run's id and the time of "
+    "a row. With `--quarantine none` it does not run."
 )
 _ARCHIVE = "How the archived JSON is written: its values are compared. With `--quarantine none` it does not run."
 _BY_HAND = "Whatever nobody wrote down: it looks at the records of the expectations alone, which only one dataset has."
@@ -36,7 +36,9 @@ BLIND_SPOTS: Mapping[str, str] = {
     "redis.unrelated": (
         "How a value is encoded inside Redis, its idle time, and a change that was undone before the check looked."
     ),
-    "redis.quarantine": _SET_ASIDE,
+    "redis.quarantine": (
+        f"{_SET_ASIDE} Of a key that only a DUMP can hold just that its `record` is not empty: Redis writes it anew."
+    ),
     "redis.archive": _ARCHIVE,
     "redis.extra": "A key that was written and expired again before the check looked.",
     # -------------------------------------------------------------------------------------------------- ClickHouse

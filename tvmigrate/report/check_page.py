@@ -45,7 +45,8 @@ _BLIND = """## What none of them can see
   right before that, nobody can tell.
 - **The moment in between.** What a reader would have seen while the migration ran is not looked at, only what is there
   after it and after its rollback.
-- **`--quarantine none`.** Of a refused record only its absence from the new data is judged, not the reason given.
+- **`--quarantine none`.** Of a refused record only its absence from the new data is judged, not the reason given,
+  nor what is kept of it.
 - **Speed, memory and load** on the stores.
 """
 

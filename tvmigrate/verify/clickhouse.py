@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from tvmigrate.contract import new, old, rules, sql, values
-from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.layout import Column, Table, literal, quoted
 from tvmigrate.contract.outcome import Fate, Quarantined, Rule, Store
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.verify.check import Check, Sheet, examines
@@ -23,6 +24,7 @@ from tvmigrate.verify.clickhouse_schema import keeps_quarantine_tables
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.errors import VerificationError
 from tvmigrate.verify.findings import Phase
+from tvmigrate.verify.old_record import Expected, of_row, row_form
 from tvmigrate.verify.quarantine import compare_archive, compare_quarantine
 from tvmigrate.verify.set_aside import count_set_aside
 from tvmigrate.verify.spool import Spool
@@ -56,7 +58,7 @@ _SET_ASIDE = {
     name: _check(
         f"quarantine.{name}",
         rule,
-        f"Assert that each row of {name} that does not map is in quarantine, with its reason.",
+        f"Assert that each row of {name} that does not map is in quarantine, whole and with its reason.",
     )
     for name, rule in _RULES.items()
 }
@@ -149,7 +151,7 @@ def set_aside(context: Context, sheets: Mapping[str, Sheet]) -> None:
     for rule in (sql.comments(context.policy), sql.eaos_metrics(context.policy)):
         table = rule.source.name
         sheet = sheets[_SET_ASIDE[table].id]
-        compare_quarantine(context, sheet, Store.CLICKHOUSE, _RULES[table], unmapped(context, rule))
+        compare_quarantine(context, sheet, Store.CLICKHOUSE, _RULES[table], _unmapped_records(context, rule))
         sheet = sheets[_ARCHIVED[table].id]
         compare_archive(context, sheet, Store.CLICKHOUSE, _RULES[table], _archived(context, rule))
 
@@ -163,30 +165,53 @@ def unmapped(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]]
     Raises:
         RulesDisagree: SQL says that a row does not map, and Python maps it; their property test excludes that.
     """
-
-    def fill(spool: Spool) -> None:
-        if reference_has(context, rule.source):
-            spool.add("INSERT INTO refused VALUES (?, ?)", _refused(context, rule))
-
-    schema = "CREATE TABLE refused (key TEXT, reason TEXT)"
-    kept = context.reference.kept.spool(f"{rule.source.name} that do not map", context.policy, schema, fill)
-    with Spool(kept=kept) as spool:
+    with Spool(kept=_kept_refused(context, rule)) as spool:
         yield from spool.rows("SELECT key, reason FROM kept.refused")
 
 
-def _refused(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]]:
-    columns = rule.source.columns
-    shown = ", ".join(
-        f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS {quoted(c.name)}" for c in columns
-    )
-    query = f"SELECT {shown} FROM ({rule.unmapped(reference_table(rule.source))})"
+def _unmapped_records(context: Context, rule: sql.TableRule) -> Iterator[Expected]:
+    """Yield each old row that does not map, whole; raises as `unmapped`."""
+    form = row_form(_old_columns(context, rule.source))
+    with Spool(kept=_kept_refused(context, rule)) as spool:
+        for key, reason, record in spool.rows("SELECT key, reason, record FROM kept.refused"):
+            yield Expected(key, reason, form, record)
+
+
+def _kept_refused(context: Context, rule: sql.TableRule) -> Path:
+    def fill(spool: Spool) -> None:
+        if reference_has(context, rule.source):
+            spool.add("INSERT INTO refused VALUES (?, ?, ?)", _refused(context, rule))
+
+    schema = "CREATE TABLE refused (key TEXT, reason TEXT, record TEXT)"
+    return context.reference.kept.spool(f"{rule.source.name} that do not map", context.policy, schema, fill)
+
+
+def _refused(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str, str]]:
+    there = _old_columns(context, rule.source)
+    known = rule.source.columns
+    # JSON has no minus zero among its whole numbers, as which ClickHouse writes -0.0: doubles are asked for bit by bit.
+    exact = [*known, *(c for c in there if c.name not in rule.source.column_names and kind_of(c.type) is Kind.NUMBER)]
+    shown = [f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS k{n}" for n, c in enumerate(exact)]
+    shown += [f"{quoted(c.name)} AS e{n}" for n, c in enumerate(there)]
+    query = f"SELECT {', '.join(shown)} FROM {reference_table(rule.source)} WHERE NOT ({rule.mapped})"
     for found in context.reference.tables.rows(query):
-        row = {c.name: _old_value(kind_of(c.type), bytes.fromhex(found[c.name])) for c in columns}
+        told = {c.name: _old_value(kind_of(c.type), bytes.fromhex(found[f"k{n}"])) for n, c in enumerate(exact)}
+        row = {c.name: told[c.name] for c in known}
         outcome = _BY_ROW[rule.source.name](row, context.policy)
         key = _record_key(rule.source, row)
         if not isinstance(outcome, Quarantined):
             raise RulesDisagree(f"{rule.source.name} {key} maps by the rules in Python, and not by those in SQL.")
-        yield key, str(outcome.reason)
+        record = {
+            c.name: told[c.name] if kind_of(c.type) is Kind.NUMBER else found[f"e{n}"] for n, c in enumerate(there)
+        }
+        yield key, str(outcome.reason), of_row(record)
+
+
+def _old_columns(context: Context, table: Table) -> list[Column]:
+    """Return every column of an old table, also those that the contract does not know."""
+    where = f"database = {literal(old.DATABASE)} AND table = {literal(table.name)}"
+    found = context.reference.tables.query(f"SELECT name, type FROM system.columns WHERE {where} ORDER BY position")
+    return [Column(str(row["name"]), str(row["type"])) for row in found]
 
 
 def _old_value(kind: Kind, canonical: bytes) -> Any:
@@ -211,9 +236,7 @@ def _archived(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, Mapp
     if not reference_has(context, rule.source):
         return
     known = rule.source.column_names
-    where = f"database = {literal(old.DATABASE)} AND table = {literal(rule.source.name)}"
-    found = context.reference.tables.query(f"SELECT name FROM system.columns WHERE {where} ORDER BY position")
-    extra = [str(row["name"]) for row in found if row["name"] not in known]
+    extra = [column.name for column in _old_columns(context, rule.source) if column.name not in known]
     if not extra:
         return
     keys = [column for column in rule.source.columns if column.name in {"comment_id", "entity", "recorded_at"}]

@@ -20,6 +20,7 @@ from tvmigrate.verify.elasticsearch_expected import (
     expected_of,
     kept_documents,
     refused_documents,
+    refused_records,
 )
 from tvmigrate.verify.elasticsearch_indexed import ask_the_index, fields_of
 from tvmigrate.verify.elasticsearch_live import PAGE, by_ids, scan, stored, target
@@ -42,7 +43,9 @@ COMMENTS = _check(
 INDEXED = _check(
     "indexed", "Assert that a search finds every document by its fields: what is indexed is what is stored."
 )
-QUARANTINE = _check("quarantine", "Assert that each old document that does not map is in quarantine, with its reason.")
+QUARANTINE = _check(
+    "quarantine", "Assert that each old document that does not map is in quarantine, whole and with its reason."
+)
 ARCHIVE = _check("archive", "Assert that fields without a place in the new mapping are in the archive.")
 
 _SCHEMA = """
@@ -227,6 +230,6 @@ def _fates(context: Context, spool: Spool) -> None:
 @examines(QUARANTINE, ARCHIVE, applies=keeps_quarantine_tables)
 def set_aside(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Compare quarantine and archive with what the rules set aside of old documents."""
-    refused, archived = refused_documents(context), archived_fields(context)
+    refused, archived = refused_records(context), archived_fields(context)
     compare_quarantine(context, sheets[QUARANTINE.id], Store.ELASTICSEARCH, RULE, refused)
     compare_archive(context, sheets[ARCHIVE.id], Store.ELASTICSEARCH, RULE, archived)

@@ -18,6 +18,7 @@ from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.compare import differences, shown
 from tvmigrate.verify.context import QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding
+from tvmigrate.verify.old_record import Expected, compared, digest
 from tvmigrate.verify.spool import Spool
 
 if TYPE_CHECKING:
@@ -53,45 +54,93 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
     sheet: Sheet,
     store: Store,
     rule: Rule,
-    expected: Iterable[tuple[str, str]],
-    optional: Iterable[tuple[str, str]] = (),
+    expected: Iterable[Expected],
+    optional: Iterable[Expected] = (),
 ) -> None:
-    """Find quarantine rows that are missing, extra, doubled or have another reason.
+    """Find quarantine rows that are missing, extra, doubled, or have another reason or another record.
 
-    `expected` gives (record_key, reason) of each old record of `rule` that does not map, `optional` those whose rows
-    may be there or not, because their TTL ran out during the run. Examines each expected record, and at
+    `expected` gives each old record of `rule` that does not map, `optional` those whose rows may be there or not,
+    because their TTL ran out during the run. Examines each expected record, and at
     least the table. Does nothing where the migration keeps its quarantine elsewhere (`--quarantine none`).
     """
     if context.quarantine is QuarantineKind.NONE:
         return
     schema = """
-        CREATE TABLE expected (key TEXT, reason TEXT, optional INT);
-        CREATE TABLE live (key TEXT, reason TEXT, n INT)"""
+        CREATE TABLE expected (key TEXT, reason TEXT, form TEXT, record TEXT, digest BLOB, optional INT);
+        CREATE TABLE live (key TEXT, reason TEXT, record TEXT, digest BLOB)"""
     with Spool(schema) as spool:
-        spool.add("INSERT INTO expected VALUES (?, ?, 0)", ((key, str(reason)) for key, reason in expected))
-        spool.add("INSERT INTO expected VALUES (?, ?, 1)", ((key, str(reason)) for key, reason in optional))
+        for records, is_optional in ((expected, 0), (optional, 1)):
+            rows = ((*one, digest(one.form, one.record), is_optional) for one in records)
+            spool.add("INSERT INTO expected VALUES (?, ?, ?, ?, ?, ?)", rows)
+        spool.run("CREATE INDEX expected_key ON expected (key)")
         due = spool.number("SELECT count(*) FROM expected WHERE NOT optional")
         sheet.old_side_has(due)
-        live = quarantined_rows(context, store, rule)
+        query = (
+            f"SELECT record_key, toString(reason), record FROM {_QUARANTINE}"
+            f" WHERE store = {literal(store)} AND source = {literal(SOURCES[rule])}"
+        )
+        live = rows_of(context, new.QUARANTINE.name, query)
         if live is None:
             if due:
                 sheet.saw(due)
                 sheet.find(_no_table(store, rule, new.QUARANTINE.name, f"{due} records of {rule} do not map"))
             return
-        spool.add("INSERT INTO live VALUES (?, ?, ?)", live)
+        spool.add("INSERT INTO live VALUES (?, ?, ?, ?)", _live_rows(spool, live))
         sheet.saw(max(1, due))
         spool.run("CREATE INDEX live_key ON live (key)")
-        spool.run("CREATE INDEX expected_key ON expected (key)")
         for finding in _quarantine_findings(spool, store, rule):
+            sheet.find(finding)
+        for finding in _record_findings(spool, store, rule):
             sheet.find(finding)
 
 
+def _live_rows(spool: Spool, live: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yield key, reason, record and digest of live rows; of a key that is not expected, no record."""
+    for key, reason, record in live:
+        form = spool.one("SELECT form FROM expected WHERE key = ? LIMIT 1", (key,))
+        yield (key, reason, "", b"") if form is None else (key, reason, record, digest(form[0], record))
+
+
+def _record_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Finding]:
+    """Yield how the records kept differ from the old ones (contract §7.20).
+
+    Of rows that share a key, those that are equal belong together, and the others in the order of their digests.
+    """
+    # What has no partner is counted by `_quarantine_findings`; here are the pairs of what is left on both sides.
+    left = """
+        CREATE TABLE left_{table} AS SELECT id, key, row_number() OVER (PARTITION BY key ORDER BY {order}) AS n FROM (
+            SELECT rowid AS id, *, row_number() OVER (PARTITION BY key, digest ORDER BY {order}) AS copy FROM {table})
+        LEFT JOIN (SELECT key, digest, count(*) AS copies FROM {other} GROUP BY key, digest) USING (key, digest)
+        WHERE copies IS NULL OR copy > copies"""
+    spool.run(left.format(table="expected", other="live", order="optional, digest"))
+    spool.run(left.format(table="live", other="expected", order="digest"))
+    spool.run("CREATE INDEX left_live_key ON left_live (key, n)")
+    pairs = """
+        SELECT expected.key, form, expected.record, live.record
+        FROM left_expected JOIN left_live USING (key, n)
+        JOIN expected ON expected.rowid = left_expected.id JOIN live ON live.rowid = left_live.id
+        ORDER BY expected.key"""
+    for key, form, wanted, found in spool.rows(pairs):
+        where = f"{_where(store, rule)} {key}"
+        for field, one, other in compared(form, wanted, found):
+            nothing = other is None and field == "record"
+            what = "nothing of the record itself" if nothing else f"another {field} than the old data"
+            note = (
+                f"The quarantine row of {where} holds {what}. A record that cannot be mapped is set aside whole: when "
+                "the old data are gone, its row is all that is left of it."
+            )
+            yield Finding(
+                store, rule, Direction.MISSING if nothing else Direction.CHANGED, note, old=key,
+                new=new.QUARANTINE.name, field=field, expected=one, actual=other,
+            )  # fmt: skip
+
+
 def _quarantine_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Finding]:
-    # Records that share a key (two rows with one comment_id) are counted, not told apart.
+    # Records that share a key (two rows with one comment_id) are counted here, and told apart by their records below.
     query = """
         SELECT key, reason, sum(due), sum(may), sum(found) FROM (
             SELECT key, reason, NOT optional AS due, optional AS may, 0 AS found FROM expected
-            UNION ALL SELECT key, reason, 0, 0, n FROM live)
+            UNION ALL SELECT key, reason, 0, 0, 1 FROM live)
         GROUP BY key, reason HAVING sum(found) < sum(due) OR sum(found) > sum(due) + sum(may) ORDER BY key, reason"""
     for key, reason, due, may, found in spool.rows(query):
         where = f"{_where(store, rule)} {key}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from tvmigrate.contract import exact_json
 from tvmigrate.contract.outcome import Fate, Rule, Store
+from tvmigrate.verify import old_record
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.redis_outcomes import ExpectedKey, expected_key, kept_outcomes, key_name
@@ -82,9 +83,10 @@ class Expected:
         for old, body, deadline, fate in self.spool.rows(query, (key,)):
             yield ExpectedEvent(old, body, deadline, Fate(fate))
 
-    def quarantined(self, rule: Rule, now_ms: int, *, expired: bool) -> Iterator[tuple[str, str]]:
-        """Yield (record_key, reason) of the records of `rule` that do not map and have expired by now, or have not."""
-        return self._late_or_not("quarantine", "reason", rule, now_ms, expired)
+    def quarantined(self, rule: Rule, now_ms: int, *, expired: bool) -> Iterator[old_record.Expected]:
+        """Yield the records of `rule` that do not map and have expired by now, or have not."""
+        found = self._late_or_not("quarantine", "reason, form, record", rule, now_ms, expired)
+        return (old_record.Expected(*row) for row in found)
 
     def archived(self, rule: Rule, now_ms: int, *, expired: bool) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield (record_key, fields) of the mapped records of `rule` with fields that have no new place."""
@@ -96,11 +98,11 @@ class Expected:
         return self.spool.number(query, values)
 
     def _late_or_not(
-        self, table: str, column: str, rule: Rule, now_ms: int, expired: bool
-    ) -> Iterator[tuple[str, str]]:
+        self, table: str, columns: str, rule: Rule, now_ms: int, expired: bool
+    ) -> Iterator[tuple[Any, ...]]:
         late = "deadline <= ?" if expired else "(deadline IS NULL OR deadline > ?)"
-        query = f"SELECT key, {column} FROM kept.{table} WHERE rule = ? AND {late}"
-        return ((key, value) for key, value in self.spool.rows(query, (str(rule), now_ms)))
+        query = f"SELECT key, {columns} FROM kept.{table} WHERE rule = ? AND {late}"
+        return self.spool.rows(query, (str(rule), now_ms))
 
     def __enter__(self) -> Expected:
         return self

@@ -39,7 +39,7 @@ UNRELATED_KEYS = _check(
 QUARANTINE = _check(
     "quarantine",
     Rule.LEDGER_BALANCE,
-    "Assert that each Redis record that does not map is in quarantine once, with its reason, and no other is.",
+    "Assert that each Redis record that does not map is in quarantine once, whole, with its reason, and no other is.",
 )
 ARCHIVE = _check(
     "archive", Rule.REDIS_EAOS, "Assert that every field of an eaos key without a new place is in the archive."

@@ -21,8 +21,9 @@ from tvmigrate.contract import exact_json, new, rules
 from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, WrongTypeKey, classify
 from tvmigrate.contract.outcome import Quarantined, Reason, Rule
 from tvmigrate.contract.unicode import show_bytes
+from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.model import DUMP, RedisKey
-from tvmigrate.verify import redis_state
+from tvmigrate.verify import old_record, redis_state
 from tvmigrate.verify.context import Context, OldEndState, Reference
 from tvmigrate.verify.spool import Spool
 
@@ -37,7 +38,7 @@ _SCHEMA = """
     CREATE TABLE events (
         key BLOB, at TEXT, metric TEXT, position INT, old TEXT, body TEXT, deadline INT, fate TEXT,
         PRIMARY KEY (key, at, metric, position, old)) WITHOUT ROWID;
-    CREATE TABLE quarantine (rule TEXT, key TEXT, reason TEXT, deadline INT);
+    CREATE TABLE quarantine (rule TEXT, key TEXT, reason TEXT, form TEXT, record TEXT, deadline INT);
     CREATE TABLE archive (rule TEXT, key TEXT, fields TEXT, deadline INT);
     CREATE TABLE collisions (rule TEXT, old TEXT, new TEXT, other TEXT);
     CREATE TABLE inconsistent (rule TEXT, old TEXT, note TEXT);
@@ -130,7 +131,8 @@ class _Outcomes:
             self._spool.run("INSERT INTO existing VALUES (?, ?, ?)", (key.key, redis_state.text(state), deadline))
         elif isinstance(kind, WrongTypeKey):
             self._records[kind.rule] += 1
-            self._quarantine(kind.rule, show_bytes(key.key), Reason.WRONG_TYPE, deadline)
+            held = old_record.of_redis_key(key, state)
+            self._quarantine(kind.rule, show_bytes(key.key), Reason.WRONG_TYPE, held, deadline)
             self._add(key, KEPT, kind.rule, state, deadline)
         else:
             {Rule.REDIS_EAOS: self._eaos, Rule.REDIS_TREND: self._trend, Rule.REDIS_METRIC: self._metric}[kind.rule](
@@ -142,7 +144,7 @@ class _Outcomes:
         self._records[kind.rule] += 1
         mapped = rules.redis_eaos(kind.name, key.value, self._policy, self._run_ns)
         if isinstance(mapped, Quarantined):
-            self._quarantine(kind.rule, name, mapped.reason, deadline)
+            self._quarantine(kind.rule, name, mapped.reason, old_record.of_redis_key(key, state), deadline)
             self._add(key, KEPT, kind.rule, state, deadline)
             return
         if mapped.inconsistency:
@@ -161,8 +163,9 @@ class _Outcomes:
         self._records[kind.rule] += len(key.value)
         mapped = rules.redis_trend(kind.name)
         if isinstance(mapped, Quarantined):
-            for member, _ in key.value:
-                self._quarantine(kind.rule, f"{name}#{show_bytes(member)}", mapped.reason, deadline)
+            for member, held in old_record.of_redis_members(key, state):
+                record = f"{name}#{show_bytes(member)}"
+                self._quarantine(kind.rule, record, mapped.reason, (old_record.EXACT, held), deadline)
             self._add(key, KEPT, kind.rule, state, deadline)
             return
         self._add(key, GONE, kind.rule, state, deadline)
@@ -176,7 +179,8 @@ class _Outcomes:
             record = f"{name}#{position}"
             mapped = rules.redis_metric(kind.name, position, raw, self._policy)
             if isinstance(mapped, Quarantined):
-                self._quarantine(kind.rule, record, mapped.reason, deadline)
+                held = (old_record.EXACT, redis_form.dump_item(raw))
+                self._quarantine(kind.rule, record, mapped.reason, held, deadline)
                 rest.append(show_bytes(raw))
                 continue
             event = mapped.value
@@ -238,5 +242,6 @@ class _Outcomes:
     def _collide(self, one: ExpectedKey, other: ExpectedKey) -> None:
         self._spool.run("INSERT INTO collisions VALUES (?, ?, ?, ?)", (str(other.rule), other.old, one.name, one.old))
 
-    def _quarantine(self, rule: Rule, record: str, reason: Reason, deadline: int | None) -> None:
-        self._spool.run("INSERT INTO quarantine VALUES (?, ?, ?, ?)", (str(rule), record, str(reason), deadline))
+    def _quarantine(self, rule: Rule, record: str, reason: Reason, held: tuple[str, str], deadline: int | None) -> None:
+        values = (str(rule), record, str(reason), *held, deadline)
+        self._spool.run("INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", values)

@@ -74,13 +74,14 @@ class _Migration:
         self._began_ns = began_ns
         self._lists: dict[str, list[rules.Event]] = defaultdict(list)
         self._lives: dict[str, list[int]] = defaultdict(list)
-        self.quarantined: list[tuple[Rule, str, str]] = []
+        self.quarantined: list[tuple[Rule, str, str, Any]] = []
         self.archived: list[tuple[Rule, str, str]] = []
 
     def take(self, key: RedisKey) -> None:
         kind, left = classify(key.db, key.key, key.type), self._redis.pttl(key.key)
         if isinstance(kind, WrongTypeKey):
-            self.quarantined.append((kind.rule, show_bytes(key.key), "wrong-type"))
+            items = [item.decode() for item in key.value]
+            self.quarantined.append((kind.rule, show_bytes(key.key), "wrong-type", items))
         elif isinstance(kind, OldKey) and left != -2:
             {Rule.REDIS_EAOS: self._eaos, Rule.REDIS_TREND: self._trend, Rule.REDIS_METRIC: self._metric}[kind.rule](
                 key, kind, left
@@ -90,7 +91,7 @@ class _Migration:
         name = show_bytes(key.key)
         mapped = rules.redis_eaos(kind.name, key.value, POLICY, self._began_ns)
         if isinstance(mapped, Quarantined):
-            self.quarantined.append((kind.rule, name, mapped.reason))
+            self.quarantined.append((kind.rule, name, mapped.reason, key.value.decode()))
             return
         if mapped.archived:
             self.archived.append((kind.rule, name, exact_json.dump(dict(mapped.archived))))
@@ -105,13 +106,17 @@ class _Migration:
             self._redis.rename(key.key, mapped.value)
             return
         name = show_bytes(key.key)
-        self.quarantined += [(kind.rule, f"{name}#{show_bytes(member)}", mapped.reason) for member, _ in key.value]
+        self.quarantined += [
+            (kind.rule, f"{name}#{show_bytes(member)}", mapped.reason, [member.decode(), score])
+            for member, score in key.value
+        ]
 
     def _metric(self, key: RedisKey, kind: OldKey, left: int) -> None:
         for position, raw in enumerate(key.value):
             mapped = rules.redis_metric(kind.name, position, raw, POLICY)
             if isinstance(mapped, Quarantined):
-                self.quarantined.append((kind.rule, f"{show_bytes(key.key)}#{position}", mapped.reason))
+                name = f"{show_bytes(key.key)}#{position}"
+                self.quarantined.append((kind.rule, name, mapped.reason, raw.decode()))
                 continue
             self._lists[mapped.value.key].append(mapped.value)
             self._lives[mapped.value.key].append(left)
@@ -141,14 +146,17 @@ def drop_aside(clients: Clients) -> None:
 
 
 def _set_aside(
-    clients: Clients, quarantined: list[tuple[Rule, str, str]], archived: list[tuple[Rule, str, str]]
+    clients: Clients, quarantined: list[tuple[Rule, str, str, Any]], archived: list[tuple[Rule, str, str]]
 ) -> None:
     client, now = clients.clickhouse, datetime(2026, 1, 1, tzinfo=UTC)
     for table in new.OWN_TABLES:
         client.command(table.create(new.DATABASE))
     client.insert(
         f"{new.DATABASE}.{new.QUARANTINE.name}",
-        [("r1", "redis", SOURCES[rule], key, str(reason), "", "", now) for rule, key, reason in quarantined],
+        [
+            ("r1", "redis", SOURCES[rule], key, str(reason), "", json.dumps(record), now)
+            for rule, key, reason, record in quarantined
+        ],
     )
     client.insert(
         f"{new.DATABASE}.{new.ARCHIVE.name}",

@@ -226,6 +226,17 @@ BREAKAGES = {
     "a record is quarantined twice": Breakage(
         lambda w: w.sql(f"INSERT INTO {QUARANTINE} SELECT * FROM {QUARANTINE} WHERE record_key = 'trend:30m#song'"),
         "redis.quarantine", TREND, EXTRA, "trend:30m#song", "migration_quarantine", "reason"),
+    "a quarantined record is emptied": Breakage(
+        lambda w: w.sql(f"ALTER TABLE {QUARANTINE} UPDATE record = '' WHERE record_key = 'metrics:buzz#1'"),
+        "redis.quarantine", METRIC, MISSING, "metrics:buzz#1", "migration_quarantine", "record"),
+    "a quarantined member has another score": Breakage(
+        lambda w: w.sql(
+            f"ALTER TABLE {QUARANTINE} UPDATE record = '[\"song\",2.5]' WHERE record_key = 'trend:30m#song'"),
+        "redis.quarantine", TREND, CHANGED, "trend:30m#song", "migration_quarantine", "record[1]"),
+    "a quarantined value is cut short": Breakage(
+        lambda w: w.sql(
+            f"ALTER TABLE {QUARANTINE} UPDATE record = substring(record, 1, 20) WHERE record_key = 'eaos:unread'"),
+        "redis.quarantine", EAOS, CHANGED, "eaos:unread", "migration_quarantine", "record"),
     "there is no quarantine": Breakage(
         lambda w: w.sql(f"DROP TABLE {QUARANTINE} SYNC"), "redis.quarantine", EAOS, SCHEMA, None,
         "tv_analytics.migration_quarantine", None),

@@ -15,6 +15,8 @@ from tvmigrate.contract import exact_json, keys, new, old, rules, sql
 from tvmigrate.contract.layout import Table
 from tvmigrate.contract.outcome import Mapped, Rule, Unmappable
 from tvmigrate.contract.policy import Policy
+from tvmigrate.contract.unicode import show_bytes
+from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.model import RedisKey
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
@@ -60,12 +62,22 @@ class Migrated:
             self.sql(f"INSERT INTO tv_analytics.{rule.target.name} {rule.query(source)}")
         comments = f"tv_analytics.{new.kept_table('comments', RUN)}"
         self.sql(f"INSERT INTO tv_analytics.comment_aggregates {sql.aggregates(self.policy, comments)}")
+        records = self._records()
         source_of = {str(rule): source for rule, source in SOURCES.items()}
         now = "2026-01-01 00:00:00"
         self.clients.clickhouse.insert(
             "tv_analytics.migration_quarantine",
             [
-                (RUN, line["store"], source_of[line["rule"]], line["record_key"], line["reason"], "", "", _when(now))
+                (
+                    RUN,
+                    line["store"],
+                    source_of[line["rule"]],
+                    line["record_key"],
+                    line["reason"],
+                    "",
+                    (records.get((line["rule"], line["record_key"])) or [""]).pop(),
+                    _when(now),
+                )
                 for line in lines("quarantine.ndjson")
             ],
         )
@@ -81,6 +93,25 @@ class Migrated:
         for table in (*new.TABLES, *new.OWN_TABLES):
             self.sql(table.create(PRISTINE))
             self.sql(f"INSERT INTO {PRISTINE}.{table.name} SELECT * FROM tv_analytics.{table.name}")
+
+    def _records(self) -> dict[tuple[str, str], list[str]]:
+        """Return by rule and name the old rows and documents as the files of the dataset have them."""
+        found = defaultdict(list)
+        for document in self.dataset.documents():
+            found["elasticsearch.comments", document.id].append(document.source)
+        for name in ("comments", "eaos_metrics"):
+            for line in self.dataset.tables[name].rows.read_bytes().splitlines():
+                row = json.loads(line)
+                plain = {
+                    field: redis_form.from_bytes(value.encode("utf-8", "surrogatepass"))
+                    if isinstance(value, str)
+                    else value
+                    for field, value in row.items()
+                }
+                raw = row["comment_id" if name == "comments" else "entity"].encode("utf-8", "surrogatepass")
+                when = "" if name == "comments" else f"@{row['recorded_at'].replace(' ', 'T')}Z"
+                found[f"clickhouse.{name}", show_bytes(raw) + when].append(json.dumps(plain))
+        return found
 
     def _archived(self) -> dict[tuple[str, str, str], str]:
         """Return the archived fields of documents by the rules, and over them those that were written by hand."""

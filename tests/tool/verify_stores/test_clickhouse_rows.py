@@ -17,6 +17,7 @@ from tvmigrate.verify.findings import State
 
 from .conftest import World
 from .looking import facts, failed, found, only
+from .migrated import PRISTINE
 
 RAW, METRICS, AGGREGATES = new.RAW_COMMENTS, new.EAOS_METRICS, new.COMMENT_AGGREGATES
 ONE_TOPIC = "program_id = 'the_voice/segment_intro' AND topic = '🔥'"
@@ -292,6 +293,17 @@ def test_a_row_that_is_neither_mapped_nor_quarantined_has_no_fate(world: World) 
     finding = only(results, "clickhouse.quarantine.eaos_metrics")
     assert (finding.direction, finding.old) == ("missing", "q-score-nan@2025-11-20T06:05:00Z")
     assert [lost.old for lost in world.book.lost(Rule.CLICKHOUSE_EAOS_METRICS)] == ["q-score-nan@2025-11-20T06:05:00Z"]
+
+
+def test_of_two_quarantined_rows_of_one_name_the_changed_one_is_found(world: World) -> None:
+    latest = "record_key = '' AND source = 'comments' AND record = (SELECT max(record) FROM {} WHERE record_key = '')"
+    where = latest.format(f"{PRISTINE}.{new.QUARANTINE.name}")
+    renamed = r"""replaceOne(record, '"username"', '"user"')"""
+    with remade(world, new.QUARANTINE, columns=replacing("record", renamed, where)):
+        findings = world.judge("clickhouse.quarantine")["clickhouse.quarantine.comments"].findings
+    assert {(f.direction, f.old, f.field) for f in findings} == {
+        ("changed", "", "record.username"), ("changed", "", "record.user"),
+    }  # fmt: skip
 
 
 def test_with_quarantine_none_the_tables_of_the_migration_are_not_judged(world: World) -> None:

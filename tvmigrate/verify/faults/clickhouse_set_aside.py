@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tvmigrate.contract import new, old
 from tvmigrate.contract.layout import Table, literal
 from tvmigrate.contract.outcome import Reason, Rule, Store
@@ -53,6 +55,21 @@ def refused_comment_with_another_reason(site: Site) -> Plant:
     wrong = next(other for other in (Reason.BAD_JSON, Reason.TOO_LARGE) if other != reason)
     with kept(site, _QUARANTINE.name) as table:
         table.change(where, reason=literal(wrong))
+        yield [key]
+
+
+@after_migration(
+    Finds("clickhouse.quarantine.comments", _CHANGED, "record.username"),
+    incident="A row is mended before it is found that it cannot be, and what is set aside is the mended one.",
+)
+def refused_comment_with_another_user(site: Site) -> Plant:
+    """A comment is in quarantine with a user name in lower case and in brackets, which the old row does not have."""
+    key, _, where = _refused(site, old.COMMENTS)
+    (record,) = first(ask(site, f"SELECT record FROM {place(_QUARANTINE.name)} WHERE {where}"), "record")
+    row = json.loads(record)
+    changed = json.dumps({**row, "username": f"[{str(row['username']).lower()}]"}, ensure_ascii=False)
+    with kept(site, _QUARANTINE.name) as table:
+        table.change(where, record=literal(changed))
         yield [key]
 
 

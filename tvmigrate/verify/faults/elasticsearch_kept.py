@@ -96,6 +96,18 @@ def refused_document_with_another_reason(site: Site) -> Plant:
 
 
 @after_migration(
+    Finds("elasticsearch.quarantine", _CHANGED, "record"),
+    incident="MySQL outside of strict mode cuts a text to the length of its column, with a warning.",
+)
+def refused_document_cut_short(site: Site) -> Plant:
+    """A document is in quarantine with the first half of its source alone, which is no JSON any more."""
+    key, _ = _quarantined(site)
+    with kept(site, new.QUARANTINE.name) as quarantine:
+        quarantine.change(_is(key), record="substringUTF8(record, 1, intDiv(lengthUTF8(record), 2))")
+        yield [key]
+
+
+@after_migration(
     _quarantine(_EXTRA), incident="A plain MergeTree takes the same row again: a retried insert doubles it."
 )
 def refused_document_twice_in_quarantine(site: Site) -> Plant:

@@ -58,6 +58,19 @@ def redis_quarantine_reason_wrong(site: Site) -> Plant:
 
 
 @after_migration(
+    Finds("redis.quarantine", _MISSING, "record", rule=Rule.REDIS_EAOS),
+    incident="A column that nobody reads until it is needed is where a script's default stays unseen.",
+)
+def redis_quarantine_record_emptied(site: Site) -> Plant:
+    """An eaos key is in quarantine with its reason, and nothing of its value."""
+    site.needs_quarantine_tables()
+    key = first(_keys_in(site, _QUARANTINE), "eaos key in quarantine")
+    with kept(site, _QUARANTINE) as table:
+        table.change(_row(key), record="''")
+        yield [key]
+
+
+@after_migration(
     Finds("redis.quarantine", _EXTRA, "reason", rule=Rule.REDIS_EAOS),
     incident="A second try that succeeds does not take back what the first one wrote down.",
 )
