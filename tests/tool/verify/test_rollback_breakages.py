@@ -11,6 +11,7 @@ import pytest
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify import elasticsearch_same
 from tvmigrate.verify.findings import Direction, State
+from tvmigrate.verify.law import Law
 
 from .conftest import World
 
@@ -150,5 +151,5 @@ def test_a_setting_that_is_null_is_none() -> None:
     """Assert that `"index.blocks.write": null`, which a clone keeps as it is told, is no block left behind."""
     before = {"aliases": {}, "mappings": {}, "settings": {}}
     cloned = {**before, "settings": {"index.blocks.write": None}}
-    law = elasticsearch_same.Law(Rule.ROLLBACK_ELASTICSEARCH, "It is as it was.")
+    law = Law(Store.ELASTICSEARCH, Rule.ROLLBACK_ELASTICSEARCH, "It is as it was.")
     assert list(elasticsearch_same.definition_findings("one", before, {"one": cloned}, law)) == []
