@@ -9,6 +9,8 @@ import pytest
 from tests.profiles import register
 
 SUITE = {"schema", "integrity", "rollback"}  # one rehearsal answers them, and their order counts
+# What takes minutes begins first, so that no process is left with it when the others are done; the rest in any order.
+LONGEST_FIRST = ("tool/migrate", "suite", "tool/verify", "false_alarms", "faults", "tool/verify_stores", "tool/faults")
 
 pytest_plugins = ("pytester",)  # for the tests of our own plugin
 
@@ -26,5 +28,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             _, *folders = PurePosixPath(nodeid.partition("::")[0]).parent.parts
             return "suite" if folders[:1] and folders[0] in SUITE else "/".join(folders)
+
+        def _assign_work_unit(self, node: Any) -> None:
+            for scope in reversed(LONGEST_FIRST):
+                if scope in self.workqueue:
+                    self.workqueue.move_to_end(scope, last=False)
+            super()._assign_work_unit(node)
 
     return ByFolder(config, log)

@@ -1,4 +1,4 @@
-"""A migration that kills itself: `python -m tests.tool.migrate.killed apply|rollback WHERE STATE`.
+"""A migration that kills itself, in a process of its own.
 
 WHERE is the name of a step, to die as it begins, or `module.function#n`, to die as that function of
 tvmigrate.migrate is called for the n-th time.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import multiprocessing
 import os
 import signal
 import sys
@@ -39,8 +40,8 @@ def _set_trap(where: str) -> None:
     setattr(module, function_name, trapped)
 
 
-def main() -> None:
-    command, where, state = sys.argv[1:]
+def _run(command: str, where: str, state: Path, endpoints: Endpoints, log: Path) -> None:
+    sys.stderr = log.open("w", encoding="utf-8")  # an exception's traceback goes there
     if "#" in where:
         _set_trap(where)
 
@@ -48,12 +49,21 @@ def main() -> None:
         if event == Started(where):
             _die()
 
-    endpoints = Endpoints.from_environ()
     if command == "apply":
-        run.apply(endpoints, Policy(show="the_voice"), None, Path(state), listen)
+        run.apply(endpoints, Policy(show="the_voice"), None, state, listen)
     else:
-        run.rollback(endpoints, Path(state), listen)
+        run.rollback(endpoints, state, listen)
 
 
-if __name__ == "__main__":
-    main()
+def killed(command: str, where: str, state: Path, endpoints: Endpoints, log: Path) -> int:
+    """Run `apply` or `rollback` until it kills itself at `where`; return how it ended, as `Popen.returncode` has it.
+
+    The processes are forked from one that has imported all they need, which takes longer than what they do.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(target=_run, args=(command, where, state, endpoints, log))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tvmigrate
+from tests.tool.migrate.killed import killed
 from tvmigrate.contract import new, old
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.load import load
@@ -103,10 +101,9 @@ class Stores:
 
     def killed(self, command: str, at: str) -> None:
         """Run `apply` or `rollback` in a process that kills itself; `at` is what `killed.py` calls WHERE."""
-        script = [sys.executable, "-P", "-m", "tests.tool.migrate.killed", command, at, str(self.state)]
-        environ = {**os.environ, **self.endpoints.environ(), "PYTHONPATH": str(ROOT)}
-        ended = subprocess.run(script, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert ended.returncode == -signal.SIGKILL, f"it was not killed: {ended.returncode} {ended.stderr}"
+        log = self.state.with_name("killed.log")
+        ended = killed(command, at, self.state, self.endpoints, log)
+        assert ended == -signal.SIGKILL, f"it was not killed: {ended} {log.read_text('utf-8')}"
 
     def picture(self) -> Picture:
         """Return everything that is in the three stores, but for what has no meaning."""
