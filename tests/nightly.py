@@ -17,18 +17,18 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "nightly"
 PAGE = ROOT / "docs" / "nightly.md"
-KEYS = ("run", "what", "date", "commit", "command", "share", "failed", "counts", "seeds", "seconds")
+KEYS = ("ran", "of", "failed", "seed", "seconds", "date", "commit", "command")
 
 
 @dataclass
 class Run:
-    """One run as it is counted: `counts` maps a kind to its `ran`, `of` and `failed`."""
+    """One run as it is counted, by kind: `counts` has its `ran`, `of` and `failed`, `seconds_of` how long it took."""
 
     name: str
     what: str
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     seeds: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0
+    seconds_of: dict[str, float] = field(default_factory=dict)
 
     def total(self, of: str) -> int:
         return sum(count[of] for count in self.counts.values())
@@ -50,51 +50,34 @@ def counted(told: Iterable[tuple[Mapping[str, Any], bool, float]]) -> list[Run]:
         count["ran"] += share["ran"]
         count["of"] = max(count["of"], share["of"])
         count["failed"] += not passed
-        run.seconds += seconds
+        run.seconds_of[share["kind"]] = run.seconds_of.get(share["kind"], 0.0) + seconds
         if share["seed"] is not None:
             run.seeds[share["kind"]] = share["seed"]
     return list(runs.values())
 
 
 def write(run: Run, command: str) -> Path:
-    """Write the result file of `run`, which `command` repeats; return its path."""
+    """Write what `run`, which `command` repeats, came to into the run's result file; return its path.
+
+    A long run may be run in pieces: each kind stands there as it was run last.
+    """
     commit = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    result = {
-        "run": run.name,
-        "what": run.what,
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "commit": commit.stdout.strip(),
-        "command": command,
-        "share": {"ran": run.total("ran"), "of": run.total("of")},
-        "failed": run.total("failed"),
-        "counts": run.counts,
-        "seeds": run.seeds,
-        "seconds": round(run.seconds),
-    }
+        ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{run.name}.json"
+    kinds = json.loads(path.read_text(encoding="utf-8"))["kinds"] if path.exists() else {}
+    date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for kind, count in run.counts.items():
+        told = {
+            **count, "seed": run.seeds.get(kind), "seconds": round(run.seconds_of.get(kind, 0)), "date": date,
+            "commit": commit, "command": command,
+        }  # fmt: skip
+        kinds[kind] = {key: told[key] for key in KEYS}
+    result = {"run": run.name, "what": run.what, "kinds": kinds}
     path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
-
-
-def merged(parts: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the result of one run that was run in several sessions, each of them a part that no other ran."""
-    counts: dict[str, dict[str, int]] = {}
-    for kind, count in (item for part in parts for item in part["counts"].items()):
-        sums = counts.setdefault(kind, {"ran": 0, "of": count["of"], "failed": 0})
-        sums |= {name: sums[name] + count[name] for name in ("ran", "failed")}
-    together = {"counts": counts, "seeds": {kind: seed for part in parts for kind, seed in part["seeds"].items()}}
-    return {
-        **max(parts, key=lambda part: part["date"]),
-        **together,
-        "commit": ", ".join(dict.fromkeys(part["commit"] for part in parts)),
-        "command": "; ".join(part["command"] for part in parts),
-        "share": {name: sum(count[name] for count in counts.values()) for name in ("ran", "of")},
-        "failed": sum(count["failed"] for count in counts.values()),
-        "seconds": sum(part["seconds"] for part in parts),
-    }
 
 
 def results() -> list[dict[str, Any]]:
@@ -110,22 +93,26 @@ def page(found: Iterable[Mapping[str, Any]]) -> str:
         "What `.ci/run` runs in part, in full: `tox -e nightly`. This page is made by `python -m tests.nightly` from",
         "the files in [nightly/](nightly/), which those runs write.",
         "",
-        "| run | ran | failed | date | commit | minutes |",
-        "|---|---|---|---|---|---|",
+        "| run | ran | failed | dates | minutes |",
+        "|---|---|---|---|---|",
     ]
     found = list(found)
+    if not found:
+        return "\n".join([*lines[:5], "None is kept yet."]) + "\n"
     for result in found:
-        share = result["share"]
-        lines.append(
-            f"| {result['run']} | {share['ran']} of {share['of']} {result['what']} | {result['failed']}"
-            f" | {result['date']} | `{result['commit']}` | {result['seconds'] / 60:.0f} |"
-        )
+        kinds = result["kinds"].values()
+        ran, of, failed, seconds = (sum(kind[key] for kind in kinds) for key in ("ran", "of", "failed", "seconds"))
+        dates = f"{min(kind['date'] for kind in kinds)[:10]} to {max(kind['date'] for kind in kinds)[:10]}"
+        lines.append(f"| {result['run']} | {ran} of {of} {result['what']} | {failed} | {dates} | {seconds / 60:.0f} |")
     for result in found:
-        lines += ["", f"## {result['run']}", "", f"`{result['command']}`", ""]
-        lines += ["| kind | ran | of | failed | seed |", "|---|---|---|---|---|"]
-        for kind, count in result["counts"].items():
-            seed = result["seeds"].get(kind, "")
-            lines.append(f"| {kind} | {count['ran']} | {count['of']} | {count['failed']} | {seed} |")
+        lines += ["", f"## {result['run']}", "", "Each kind as it was run last:", ""]
+        lines += ["| kind | ran | of | failed | seed | date | commit | seconds |", "|---|---|---|---|---|---|---|---|"]
+        for kind, told in result["kinds"].items():
+            seed = "" if told["seed"] is None else told["seed"]
+            shown = [kind, *(told[key] for key in ("ran", "of", "failed")), seed, told["date"], f"`{told['commit']}`"]
+            lines.append("| " + " | ".join(map(str, [*shown, told["seconds"]])) + " |")
+        commands = dict.fromkeys(told["command"] for told in result["kinds"].values())
+        lines += ["", "By", "", "```", *commands, "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import signal
 import sys
 import traceback
@@ -93,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (`arguments`: those of the process unless given) and return its exit code."""
     asked = _Asked()
+    # stamina logs each retry; what is worth a person's attention is told as an event.
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:
         with _signals_interrupt():
             answer = cli.main(arguments, prog_name="tvmigrate", standalone_mode=False, obj=asked)

@@ -99,6 +99,8 @@ class ElasticsearchLoader:
     def _bulk(self, index: IndexFiles, batch: list[StoredDocument]) -> None:
         waiting = batch
         for attempt in stamina.retry_context(on=Busy, attempts=8, timeout=120):
+            if attempt.num > 1:
+                self._progress.warn(f"Elasticsearch was too busy for {len(waiting)} documents: they are sent again.")
             with attempt:
                 waiting = self._bulk_once(index, waiting)
                 if waiting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from threading import Event as Flag
 
-from tvmigrate.events import Advanced, Finished, Listener, Started
+from tvmigrate.events import Advanced, Finished, Listener, Said, Started
 
 SHOWN = 5  # names in a sentence about many
 
@@ -40,6 +40,10 @@ class Progress:
         """Raise Stopped if another part failed."""
         if self._stop.is_set():
             raise Stopped
+
+    def warn(self, text: str) -> None:
+        """Say what a person should know of, in a sentence."""
+        self._listener(Said(text, "warning"))
 
     def finish(self) -> None:
         """Say that the task ended well."""

@@ -15,6 +15,8 @@ from tvmigrate.verify.redis_state import unshown
 
 _UTC = Policy(keep_entities=True)
 _RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
+# HINCRBY, with which V2 counts on, takes neither 478.0 nor 0478 nor "478".
+_COUNT = re.compile(r"0|[1-9][0-9]*")
 _EVENTS_KEY = re.compile(
     re.escape(new.EVENTS_PREFIX) + r"(?P<program>.+):(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})", re.DOTALL
 )
@@ -60,15 +62,14 @@ def _hash(name: str, fields: dict[str, Any]) -> Iterator[Finding]:
 def _wrong_text(field: str, text: str) -> str | None:
     if field == new.UPDATED_AT:
         return None if _is_instant(text) else "an instant as UTC RFC 3339 with Z"
+    if field != new.SCORE:
+        return None if _COUNT.fullmatch(text) else "a whole number from 0, in digits alone"
     try:
         number = exact_json.parse(text)
-        if field == new.SCORE:
-            values.number(number)
-        else:
-            values.count(number)
+        values.number(number)
     except Unmappable:
-        return "a finite number" if field == new.SCORE else "a whole number from 0"
-    return None
+        return "a finite number"
+    return "a number without quotes" if isinstance(number, str) else None
 
 
 def _list(name: str, items: list[str]) -> Iterator[Finding]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from tests import nightly
 
 
@@ -26,7 +24,7 @@ def test_shares_of_one_kind_add_up_and_its_whole_is_counted_once():
         "forms": {"ran": 7, "of": 10, "failed": 1},
         "random": {"ran": 5, "of": 60, "failed": 0},
     }
-    assert (run.seeds, run.seconds) == ({"random": 7}, 103.5)
+    assert (run.seeds, run.seconds_of) == ({"random": 7}, {"forms": 3.5, "random": 100.0})
 
 
 def test_a_short_run_says_its_share_and_what_failed():
@@ -34,22 +32,26 @@ def test_a_short_run_says_its_share_and_what_failed():
     assert run.line == "false alarms: 12 of 70 variations, 1 failed"
 
 
-def test_a_result_is_written_with_every_key(tmp_path, monkeypatch):
+def test_each_kind_stands_in_the_file_as_it_was_run_last(tmp_path, monkeypatch):
     monkeypatch.setattr(nightly, "FOLDER", tmp_path)
-    (run,) = nightly.counted(TOLD)
-    assert nightly.write(run, "pytest tests/false_alarms") == tmp_path / "false-alarms.json"
+    (whole,) = nightly.counted(TOLD)
+    (again,) = nightly.counted([(share("forms", 10, 10), True, 4.0)])
+    assert nightly.write(whole, "all of them") == nightly.write(again, "forms alone") == tmp_path / "false-alarms.json"
     (result,) = nightly.results()
-    assert tuple(result) == nightly.KEYS
-    assert result["share"] == {"ran": 12, "of": 70}
-    assert re.fullmatch(r"[0-9a-f]{12}", result["commit"])
+    forms, random = result["kinds"]["forms"], result["kinds"]["random"]
+    assert tuple(forms) == tuple(random) == nightly.KEYS
+    assert (forms["ran"], forms["failed"], forms["command"]) == (10, 0, "forms alone")
+    assert (random["ran"], random["seed"], random["command"]) == (5, 7, "all of them")
+    assert re.fullmatch(r"[0-9a-f]{12}(-dirty)?", forms["commit"])
 
 
 def test_the_page_is_made_from_the_result_files():
     assert nightly.PAGE.read_text(encoding="utf-8") == nightly.page(nightly.results()), "run `python -m tests.nightly`"
 
 
-@pytest.mark.parametrize("result", nightly.results(), ids=lambda result: result["run"])
-def test_a_result_that_is_kept_has_every_key_and_no_failure(result):
+def test_what_is_kept_was_run_without_a_failure():
     """Assert that what the page shows as run was run clean: a failed run is mended, not kept."""
-    assert set(nightly.KEYS) <= set(result)
-    assert result["failed"] == 0
+    failed = {
+        f"{one['run']}: {kind}": told["failed"] for one in nightly.results() for kind, told in one["kinds"].items()
+    }
+    assert {kind: count for kind, count in failed.items() if count} == {}

@@ -100,6 +100,15 @@ BREAKAGES = {
     "an instant keeps its offset": Breakage(
         lambda w: w.clients.redis.hset(NEW_A, "updated_at", "2025-11-20T13:05:00+07:00"),
         "redis.schema", Rule.REDIS_SCHEMA, SCHEMA, None, NEW_A, "updated_at"),
+    "a count has a decimal point": Breakage(
+        lambda w: w.clients.redis.hset(NEW_A, "negative", f"{w.clients.redis.hget(NEW_A, 'negative').decode()}.0"),
+        "redis.schema", Rule.REDIS_SCHEMA, SCHEMA, None, NEW_A, "negative"),
+    "a count stands in quotes": Breakage(
+        lambda w: w.clients.redis.hset(NEW_A, "neutral", f'"{w.clients.redis.hget(NEW_A, "neutral").decode()}"'),
+        "redis.schema", Rule.REDIS_SCHEMA, SCHEMA, None, NEW_A, "neutral"),
+    "a score stands in quotes": Breakage(
+        lambda w: w.clients.redis.hset(NEW_A, "score", f'"{w.clients.redis.hget(NEW_A, "score").decode()}"'),
+        "redis.schema", Rule.REDIS_SCHEMA, SCHEMA, None, NEW_A, "score"),
     "a field is missing": Breakage(
         lambda w: w.clients.redis.hdel(NEW_A, "total"), "redis.eaos", EAOS, MISSING, A, NEW_A, "total"),
     "a field too many": Breakage(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jgo.maven import MavenContext
 
 CACHE_VARIABLE = "TVMIGRATE_CACHE"
+_ATTEMPTS = 3
 _DOWNLOADS_AT_ONCE = 4
 _HEADER = """\
 # Every jar of the embedded Elasticsearch and its sha256, as jgo resolved the coordinates in versions.toml.
@@ -111,7 +112,7 @@ def _download(missing: Mapping[str, str], directory: Path, listener: Listener, c
 
     def fetch(coordinate: str, expected: str) -> None:
         if not cancelled.is_set():
-            _fetch(context, coordinate, expected, directory)
+            _fetch(context, coordinate, expected, directory, listener)
 
     try:
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
@@ -140,12 +141,14 @@ def _maven(scratch: Path) -> MavenContext:
     return context
 
 
-def _fetch(context: MavenContext, coordinate: str, expected: str, directory: Path) -> None:
+def _fetch(context: MavenContext, coordinate: str, expected: str, directory: Path, listener: Listener) -> None:
     group, artifact, version = coordinate.split(":")
     jar = context.project(group, artifact).at_version(version).artifact()
     part = directory / ".download" / context.project(group, artifact).path_prefix / version / file_name(coordinate)
     try:
-        for attempt in stamina.retry_context(on=(OSError, JarCorrupt), attempts=3, timeout=120):
+        for attempt in stamina.retry_context(on=(OSError, JarCorrupt), attempts=_ATTEMPTS, timeout=120):
+            if attempt.num > 1:
+                listener(Said(f"{coordinate} did not arrive whole: attempt {attempt.num} of {_ATTEMPTS}.", "warning"))
             with attempt:
                 part.unlink(missing_ok=True)
                 jar.resolve()

@@ -52,6 +52,18 @@ def hash_score_with_a_decimal_comma(site: Site) -> Plant:
         yield [found.name, found.old_name]
 
 
+@after_migration(
+    Finds("redis.schema", _SCHEMA, new.POSITIVE),
+    incident="What pandas or JavaScript's toFixed(1) makes of an integer is 478.0, and HINCRBY refuses it.",
+)
+def hash_count_written_as_a_float(site: Site) -> Plant:
+    """A count of one eaos hash is right and written with a decimal point."""
+    found = hash_where(site, lambda one: True, "eaos hash")
+    with kept(site, found.key) as client:
+        client.hset(found.key, new.POSITIVE, f"{found.fields[new.POSITIVE]}.0")
+        yield [found.name]
+
+
 @after_migration(Finds("redis.eaos", _CHANGED, new.NEGATIVE), Finds("redis.eaos", _CHANGED, new.NEUTRAL))
 def hash_counts_exchanged(site: Site) -> Plant:
     """Negative and neutral comments of one eaos hash have changed places."""
