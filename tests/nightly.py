@@ -91,7 +91,7 @@ def page(found: Iterable[Mapping[str, Any]]) -> str:
         "# Long runs",
         "",
         "What `.ci/run` runs in part, in full: `tox -e nightly`. This page is made by `python -m tests.nightly` from",
-        "the files in [nightly/](nightly/), which those runs write.",
+        "the files in `docs/nightly/`, which those runs write.",
         "",
         "| run | ran | failed | dates | minutes |",
         "|---|---|---|---|---|",
