@@ -80,6 +80,16 @@ def write(run: Run, command: str) -> Path:
     return path
 
 
+def failures(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each kind of a kept run in which something failed."""
+    return [
+        f"{one['run']}, {kind}: {told['failed']} of {told['ran']} failed"
+        for one in found
+        for kind, told in one["kinds"].items()
+        if told["failed"]
+    ]
+
+
 def results() -> list[dict[str, Any]]:
     """Return what the result files hold, by the name of the run."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))]

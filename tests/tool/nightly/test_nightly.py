@@ -51,7 +51,11 @@ def test_the_page_is_made_from_the_result_files():
 
 def test_what_is_kept_was_run_without_a_failure():
     """Assert that what the page shows as run was run clean: a failed run is mended, not kept."""
-    failed = {
-        f"{one['run']}: {kind}": told["failed"] for one in nightly.results() for kind, told in one["kinds"].items()
-    }
-    assert {kind: count for kind, count in failed.items() if count} == {}
+    assert nightly.failures(nightly.results()) == []
+
+
+def test_a_kept_run_that_failed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(nightly, "FOLDER", tmp_path)
+    (run,) = nightly.counted(TOLD)
+    nightly.write(run, "pytest tests/false_alarms")
+    assert nightly.failures(nightly.results()) == ["false-alarms, forms: 1 of 7 failed"]
