@@ -52,6 +52,16 @@ def test_help_imports_no_driver_and_no_engine():
     assert [name for name in cli.COMMANDS if f"\n  {name} " not in done.stdout] == []
 
 
+def test_a_librarys_log_of_its_retries_is_not_shown():
+    """Assert it of a process of its own: pytest takes what is logged."""
+    code = (
+        "import logging; from tvmigrate import cli; cli.run(['--version']);"
+        "logging.getLogger('stamina').warning('stamina.retry_scheduled')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_error_is_its_sentence_and_its_exit_code(mounted, capsys):
     mounted(raising(TvmigrateError("Redis is away. Start it.")))
     assert cli.run(["try"]) == 3

@@ -111,8 +111,12 @@ def test_a_corrupt_jar_is_fetched_afresh_once_it_is_removed(cache: Path) -> None
 
 def test_a_repository_that_gives_another_file_is_refused_and_nothing_of_it_kept(cache: Path, repository: Path) -> None:
     next(repository.rglob(file_name(VICTIM))).write_bytes(b"not what was published")
+    events: list[Event] = []
     with pytest.raises(JarCorrupt) as raised:
-        ensure_jars()
+        ensure_jars(events.append)
+    assert [event.text for event in events if isinstance(event, Said)] == [
+        f"{VICTIM} did not arrive whole: attempt {n} of 3." for n in (2, 3)
+    ]
     assert str(raised.value).startswith(f"The download of {VICTIM} has the sha256 ")
     assert not (cache / file_name(VICTIM)).exists()
     assert not (cache / ".download").exists()

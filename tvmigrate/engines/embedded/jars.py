@@ -62,7 +62,8 @@ def jar_files() -> list[Path]:
 def ensure_jars(listener: Listener = ignore, cancelled: threading.Event | None = None) -> None:
     """Return when every jar is in the cache with the checksum of `jars.toml`, downloading what is absent.
 
-    A first start says how many jars are there, as events of the task `Elasticsearch jars`. Any number of
+    A first start says how many jars are there, as events of the task `Elasticsearch jars`, and which one is tried
+    again; several threads call `listener`. Any number of
     processes may call this at once: one downloads, the others wait; a jar appears under its name only whole
     and checked.
 
