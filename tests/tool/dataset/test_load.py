@@ -21,7 +21,7 @@ from tvmigrate.dataset.cli import load as load_command
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
-from tvmigrate.events import Advanced, Event, Finished, Started
+from tvmigrate.events import Advanced, Event, Finished, Said, Started
 
 from .building import dataset, document, key
 from .test_redis_form import keys
@@ -103,6 +103,29 @@ def test_every_row_and_document_of_standard_is_there_as_its_line_has_it(
         found.id: json.loads(found.source) for found in opened.documents()
     }
     assert report.documents == {"tv_comments": len(answers), "tv_schedule": 2}
+
+
+def test_documents_that_elasticsearch_is_too_busy_for_are_sent_again_and_it_is_said(
+    empty_engines: Endpoints, clients: Clients
+) -> None:
+    limit = "network.breaker.inflight_requests.limit"
+    warnings: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Said):
+            warnings.append(event.text)
+            clients.elasticsearch.cluster.put_settings(persistent={limit: None})
+
+    # No batch is as small; what puts the limit back is.
+    clients.elasticsearch.cluster.put_settings(persistent={limit: "10kb"})
+    try:
+        report = load(Dataset.open(STANDARD), empty_engines, listen)
+    finally:
+        clients.elasticsearch.cluster.put_settings(persistent={limit: None})
+    assert warnings[0].startswith("Elasticsearch was too busy for ")
+    assert warnings[0].endswith(" documents: they are sent again.")
+    clients.elasticsearch.indices.refresh(index="tv_comments")
+    assert clients.elasticsearch.count(index="tv_comments")["count"] == report.documents["tv_comments"] > 3000
 
 
 def row_key(line: bytes) -> str:
