@@ -32,6 +32,19 @@ def _row(key: str) -> str:
     return f"{_OF_EAOS} AND record_key = {literal(key)}"
 
 
+def _quarantined(site: Site) -> str:
+    site.needs_quarantine_tables()
+    return first(_keys_in(site, _QUARANTINE), "eaos key in quarantine")
+
+
+def _row_changed(site: Site, **columns: str) -> Plant:
+    """Give columns of a key's row in quarantine other values, as SQL."""
+    key = _quarantined(site)
+    with kept(site, _QUARANTINE) as table:
+        table.change(_row(key), **columns)
+        yield [key]
+
+
 @after_migration(
     Finds("redis.quarantine", _MISSING, "reason", rule=Rule.REDIS_EAOS),
     *lost(Rule.REDIS_EAOS),
@@ -39,8 +52,7 @@ def _row(key: str) -> str:
 )
 def redis_quarantine_row_lost(site: Site) -> Plant:
     """An eaos key that does not map is not in quarantine."""
-    site.needs_quarantine_tables()
-    key = first(_keys_in(site, _QUARANTINE), "eaos key in quarantine")
+    key = _quarantined(site)
     with kept(site, _QUARANTINE) as table:
         table.drop(_row(key))
         yield [key, key, AnyOf.KEY]
@@ -49,12 +61,8 @@ def redis_quarantine_row_lost(site: Site) -> Plant:
 @after_migration(Finds("redis.quarantine", _CHANGED, "reason", rule=Rule.REDIS_EAOS))
 def redis_quarantine_reason_wrong(site: Site) -> Plant:
     """An eaos key is in quarantine for a reason that is not its own."""
-    site.needs_quarantine_tables()
-    key = first(_keys_in(site, _QUARANTINE), "eaos key in quarantine")
-    with kept(site, _QUARANTINE) as table:
-        wrong = f"if(reason = {literal(Reason.TOO_LARGE)}, {literal(Reason.BAD_JSON)}, {literal(Reason.TOO_LARGE)})"
-        table.change(_row(key), reason=wrong)
-        yield [key]
+    wrong = f"if(reason = {literal(Reason.TOO_LARGE)}, {literal(Reason.BAD_JSON)}, {literal(Reason.TOO_LARGE)})"
+    yield from _row_changed(site, reason=wrong)
 
 
 @after_migration(
@@ -63,11 +71,7 @@ def redis_quarantine_reason_wrong(site: Site) -> Plant:
 )
 def redis_quarantine_record_emptied(site: Site) -> Plant:
     """An eaos key is in quarantine with its reason, and nothing of its value."""
-    site.needs_quarantine_tables()
-    key = first(_keys_in(site, _QUARANTINE), "eaos key in quarantine")
-    with kept(site, _QUARANTINE) as table:
-        table.change(_row(key), record="''")
-        yield [key]
+    yield from _row_changed(site, record="''")
 
 
 @after_migration(
@@ -76,8 +80,7 @@ def redis_quarantine_record_emptied(site: Site) -> Plant:
 )
 def good_redis_record_quarantined(site: Site) -> Plant:
     """An eaos key that was mapped is in quarantine too."""
-    site.needs_quarantine_tables()
-    key = first(_keys_in(site, _QUARANTINE), "eaos key in quarantine")
+    key = _quarantined(site)
     good = first(hashes(site), "eaos hash")
     with kept(site, _QUARANTINE) as table:
         table.add(_row(key), record_key=literal(good.old_name))
