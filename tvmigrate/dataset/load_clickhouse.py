@@ -13,7 +13,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from tvmigrate.contract.layout import literal, quoted
 from tvmigrate.dataset.errors import DatasetError, bad_line
 from tvmigrate.dataset.lines import NotJson, numbered, strict
-from tvmigrate.dataset.model import ROWS_INPUT_SETTINGS, TableFiles
+from tvmigrate.dataset.model import ROWS_COLUMNS, ROWS_INPUT_SETTINGS, TableFiles
 from tvmigrate.dataset.progress import Progress
 from tvmigrate.dataset.read import Dataset
 
@@ -90,7 +90,7 @@ class ClickHouseLoader:
         if given is None:
             return
         rows = self._client.query(
-            "SELECT name, type FROM system.columns WHERE default_kind NOT IN ('ALIAS', 'MATERIALIZED', 'EPHEMERAL')"
+            f"SELECT name, type FROM system.columns WHERE {ROWS_COLUMNS}"
             f" AND database = {literal(table.database)} AND table = {literal(table.name)}"
         ).result_rows
         types: dict[str, str] = {name: kind for name, kind in rows}  # noqa: C416 - dict() would lose the types

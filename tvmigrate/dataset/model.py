@@ -61,6 +61,9 @@ class IndexFiles:
     documents: Path
 
 
+# The columns that such rows have, of `system.columns`: what the server reckons itself is no old data.
+ROWS_COLUMNS = "default_kind NOT IN ('ALIAS', 'MATERIALIZED', 'EPHEMERAL')"
+
 # How ClickHouse writes and reads the rows of a dataset: instants as UTC whatever zone the server or a column has, NaN
 # and infinities as text, every double bit for bit, and nothing filled in silently.
 # https://clickhouse.com/docs/operations/settings/formats

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.lines import NotJson, strict
 from tvmigrate.dataset.model import DUMP, HASH, LIST, REDIS_TYPES, SET, STREAM, STRING, ZSET, RedisKey
 
@@ -103,6 +104,23 @@ def from_bytes(raw: bytes) -> str | dict[str, str]:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return {"b64": base64.b64encode(raw).decode("ascii")}
+
+
+def from_surrogates(value: Any) -> Any:
+    """Return JSON whose bytes that are not UTF-8 are lone surrogates in the form of a dataset, at any depth.
+
+    Text becomes what `from_bytes` makes of it; of a name of an object such bytes stand as `\\xNN`.
+    """
+    match value:
+        case str():
+            return from_bytes(value.encode("utf-8", "surrogateescape"))
+        case list():
+            return [from_surrogates(item) for item in value]
+        case dict():
+            names = (show_bytes(name.encode("utf-8", "surrogateescape")) for name in value)
+            return dict(zip(names, map(from_surrogates, value.values()), strict=True))
+        case _:
+            return value
 
 
 def _string(value: Any) -> bytes:

@@ -20,7 +20,7 @@ from tvmigrate.contract.sql import TableRule
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.contract.values import NS_PER_S, rfc3339
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
-from tvmigrate.dataset.redis_form import from_bytes
+from tvmigrate.dataset.redis_form import from_bytes, from_surrogates
 from tvmigrate.migrate.clickhouse_tables import columns, place
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.spool import QuarantineRow
@@ -98,7 +98,7 @@ def _json(value: Any) -> Any:
 def _written(raw: bytes) -> Any:
     """Return what the server wrote as JSON, with every digit of its numbers."""
     text = raw.decode("utf-8", "surrogateescape")
-    return _text_or_bytes(json.loads(text, parse_float=Decimal, parse_int=_integer))
+    return from_surrogates(json.loads(text, parse_float=Decimal, parse_int=_integer))
 
 
 def _integer(digits: str) -> int | Decimal:
@@ -106,16 +106,3 @@ def _integer(digits: str) -> int | Decimal:
         return Decimal("-0.0")
     number = int(digits)
     return number if -(2**63) <= number < 2**64 else Decimal(digits)
-
-
-def _text_or_bytes(value: Any) -> Any:
-    match value:
-        case str():
-            return from_bytes(value.encode("utf-8", "surrogateescape"))
-        case list():
-            return [_text_or_bytes(item) for item in value]
-        case dict():
-            names = (show_bytes(name.encode("utf-8", "surrogateescape")) for name in value)
-            return dict(zip(names, map(_text_or_bytes, value.values()), strict=True))
-        case _:
-            return value

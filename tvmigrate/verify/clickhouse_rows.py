@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client as ClickHouse
 from tvmigrate.contract import new, old
 from tvmigrate.contract.layout import Column, Table, literal, quoted
 from tvmigrate.contract.outcome import Rule, Store
+from tvmigrate.dataset.model import ROWS_COLUMNS
 from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.clickhouse_canonical import Kind, decode, expression, kind_of
 from tvmigrate.verify.clickhouse_compare import Comparison, Difference, Row, Shape, Side
@@ -245,7 +246,7 @@ def compare_old_rows(context: Context, sheet: Sheet, table: Table, live_name: st
         for row in context.reference.tables.query(
             "SELECT name, type FROM system.columns"
             f" WHERE database = {literal(old.DATABASE)} AND table = {literal(table.name)}"
-            f" AND default_kind NOT IN ('ALIAS', 'MATERIALIZED', 'EPHEMERAL') ORDER BY position"
+            f" AND {ROWS_COLUMNS} ORDER BY position"
         )
     ]
     instants = {Kind.INSTANT}

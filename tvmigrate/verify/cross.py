@@ -17,7 +17,7 @@ from tvmigrate.verify.clickhouse_rows import live_types, reference_has, referenc
 from tvmigrate.verify.comment_facts import COLUMNS, FIELDS, as_float32, facts_of_document
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_expected import kept_documents
-from tvmigrate.verify.elasticsearch_live import mappings_of, scan, target
+from tvmigrate.verify.elasticsearch_live import scan, target
 from tvmigrate.verify.findings import Direction, Finding, Phase
 from tvmigrate.verify.spool import Spool
 
@@ -207,10 +207,8 @@ def _clickhouse_live(context: Context) -> Iterator[Said]:
 
 def _elasticsearch_live(context: Context) -> Iterator[Said]:
     client = context.clients.elasticsearch
-    if indices := target(client).indices:
-        # A search for some fields of a document is refused where documents are not kept.
-        kept = all(mappings_of(client, index).get("_source", {}).get("enabled", True) for index in indices)
-        for hit in scan(client, new.ALIAS, FIELDS if kept else None):
+    if target(client).indices:
+        for hit in scan(client, new.ALIAS, FIELDS):
             yield ELASTICSEARCH, hit["_id"], *facts_of_document(hit.get("_source", {}))
 
 

@@ -60,6 +60,8 @@ def scan(client: Elasticsearch, name: str, fields: Sequence[str] | None = None) 
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results
     """
     what = f"The reading of {name}"
+    if fields is not None and not _keeps_sources(client, name):
+        fields = None  # a search for some of them would be refused; there is nothing to cut down either
     opened = client.open_point_in_time(index=name, keep_alive=KEEP_ALIVE, allow_partial_search_results=False)
     require_whole(opened.body, what)
     pit, after, found, total = str(opened["id"]), None, 0, 0
@@ -88,6 +90,11 @@ def scan(client: Elasticsearch, name: str, fields: Sequence[str] | None = None) 
     finally:
         with suppress(TransportError):  # it goes by itself; whoever fails above has said why
             client.options(request_timeout=CONNECT_SECONDS).close_point_in_time(id=pit)
+
+
+def _keeps_sources(client: Elasticsearch, name: str) -> bool:
+    mappings = client.indices.get_mapping(index=name).body.values()
+    return all(one["mappings"].get("_source", {}).get("enabled", True) for one in mappings)
 
 
 def by_ids(client: Elasticsearch, name: str, ids: Iterator[str]) -> Iterator[Mapping[str, Any]]:

@@ -86,20 +86,7 @@ def row_form(columns: Iterable[Column]) -> str:
 
 def of_row(row: dict[str, Any]) -> str:
     """Return the record of a row of the reference, whose bytes that are not UTF-8 are lone surrogates."""
-    return json.dumps({name: _text_or_bytes(value) for name, value in row.items()})
-
-
-def _text_or_bytes(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, str):
-        return redis_form.from_bytes(value.encode("utf-8", "surrogateescape"))
-    if isinstance(value, list):
-        return [_text_or_bytes(item) for item in value]
-    if isinstance(value, dict):
-        names = (show_bytes(name.encode("utf-8", "surrogateescape")) for name in value)
-        return dict(zip(names, map(_text_or_bytes, value.values()), strict=True))
-    return value
+    return json.dumps({name: redis_form.from_surrogates(value) for name, value in row.items()})
 
 
 # ------------------------------------------------------------------------------------------------------------- compared
