@@ -48,7 +48,9 @@ def check(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _unknown(tool: Tool, given: Mapping[str, Any]) -> Iterator[Problem]:
     for name in given:
         if name not in tool.parameters:
-            yield Problem(name, f"no argument of this name, only {', '.join(tool.parameters)}", given[name], hint=_now(name, tool))
+            yield Problem(
+                name, f"no argument of this name, only {', '.join(tool.parameters)}", given[name], hint=_now(name, tool)
+            )
 
 
 def _now(name: str, tool: Tool) -> str:

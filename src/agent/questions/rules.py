@@ -81,7 +81,10 @@ def _arguments(tool: Tool, found: Reading) -> tuple[dict[str, Any], str]:
     if "program_ids" in takes:
         _take_names(found, 20)
         if len(found.programs) < 2:
-            return {}, f"{tool.name} needs two programs or more, such as the_voice/contestant_1 and the_voice/contestant_2."
+            return (
+                {},
+                f"{tool.name} needs two programs or more, such as the_voice/contestant_1 and the_voice/contestant_2.",
+            )
         arguments["program_ids"] = found.programs
     if "time_range" in takes:
         time_range = _RANGE_OF.get(found.last or "")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from src.agent.errors import InvalidArguments, Problem
 from src.agent.stores import CLICKHOUSE, ELASTICSEARCH, Stores
 from src.agent.tools.parameters import MAX_HITS, PERIOD, PROGRAM_ID, SENTIMENT, limit, offset
 from src.agent.tools.period import read_period
 from src.agent.tools.programs import require_known, unknown_program
 from src.agent.tools.tool import Answer, Arguments, Tool
+from src.errors import StoreError
 from tvmigrate.contract.new import MAX_KEYWORD_BYTES
 
 SORTS = ("relevance", "newest", "oldest")
@@ -18,7 +21,9 @@ async def _search(stores: Stores, arguments: Arguments) -> Answer:
     size, first, program = arguments["limit"], arguments["offset"], arguments.get("program_id")
     if first + size > MAX_HITS:
         allowed = f"at most {MAX_HITS - size}, since Elasticsearch gives {MAX_HITS} comments by their position"
-        raise InvalidArguments("search_comments", [Problem("offset", allowed, first, hint="A period gives the others.")])
+        raise InvalidArguments(
+            "search_comments", [Problem("offset", allowed, first, hint="A period gives the others.")]
+        )
     period = read_period("search_comments", arguments)
     query, sentiment, topic = arguments.get("query"), arguments.get("sentiment"), arguments.get("topic")
     found = await stores.elasticsearch(
@@ -40,14 +45,22 @@ async def _search(stores: Stores, arguments: Arguments) -> Answer:
         )
     )
     if not total and program is not None:
-        of_program = await stores.elasticsearch(lambda client: client.count_comments(program))
-        if not of_program:
-            known = await stores.clickhouse(lambda client: client.programs())
-            raise unknown_program(program, ELASTICSEARCH, "comments", [one for one in known if one != program])
+        await _require_comments(stores, program)
     notes = [f"{len(found)} of {total} comments that match." if total else "No comment matches."]
     if total > first + len(found) and first + len(found) < MAX_HITS:
         notes.append(f"There are more: offset={first + len(found)} gives those after these.")
     return Answer([dict(comment) for comment in found], notes)
+
+
+async def _require_comments(stores: Stores, program: str) -> None:
+    """Return if there are comments of the program, or ClickHouse knows it; else raise UnknownProgram."""
+    if await stores.elasticsearch(lambda client: client.count_comments(program)):
+        return
+    known: list[str] | None = None
+    with contextlib.suppress(StoreError):  # it was not asked for: that it is away matters to nobody here
+        known = await stores.clickhouse(lambda client: client.programs())
+    if known is None or program not in known:
+        raise unknown_program(program, ELASTICSEARCH, "comments", known)
 
 
 async def _topics(stores: Stores, arguments: Arguments) -> Answer:

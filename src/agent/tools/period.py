@@ -50,7 +50,9 @@ def read_period(tool: str, arguments: Mapping[str, Any], now: dt.datetime | None
         raise InvalidArguments(tool, problems)
     start, end = read["start"], read["end"]
     if start is not None and end is not None and start > end:
-        raise InvalidArguments(tool, [Problem("start", f"an instant before end, {arguments['end']}", arguments["start"])])
+        raise InvalidArguments(
+            tool, [Problem("start", f"an instant before end, {arguments['end']}", arguments["start"])]
+        )
     return Period(start, end)
 
 

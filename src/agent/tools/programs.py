@@ -62,15 +62,20 @@ async def require_known(stores: Stores, program_id: str, store: str, what: str) 
         raise unknown_program(program_id, store, what, known)
 
 
-def unknown_program(program_id: str, store: str, what: str, known: Collection[str]) -> UnknownProgram:
-    """Return the error that says that `store` has no `what` of the program, and which programs it knows."""
-    alike = nearest(program_id, known)
-    if alike:
+def unknown_program(program_id: str, store: str, what: str, known: Collection[str] | None) -> UnknownProgram:
+    """Return the error that says that `store` has no `what` of the program, and which of the `known` are near.
+
+    `known` is None where the programs that there are could not be learned.
+    """
+    alike = nearest(program_id, known or ())
+    if known is None:
+        hint = "See list_programs for how it is spelled."
+    elif alike:
         hint = f"Nearest: {', '.join(alike)}."
     elif known:
         hint = "list_programs gives the programs that there are."
     else:
-        hint = "It knows no program at all: was anything written to it yet?"
+        hint = "It knows no program at all: nothing was written to it yet."
     return UnknownProgram(f"{store} has no {what} of program {program_id!r}. {hint}")
 
 
