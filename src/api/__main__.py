@@ -18,7 +18,9 @@ def main() -> None:
         description="Serve the API over REDIS_URL, CLICKHOUSE_URL and ELASTICSEARCH_URL.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen at; 0: a free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="port to listen at; 0: a free one (default: %(default)s)"
+    )
     parser.add_argument(
         "--store-seconds",
         type=float,

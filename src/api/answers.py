@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from src.api import problems
+from src.api import cursors, problems
 from src.api.problems import ApiProblem, Kind
 from src.api.scrubbing import Scrubber
 from src.api.stores import StoreTooSlow
@@ -20,13 +20,15 @@ from src.errors import InvalidValue, StoreError, StoreUnavailable, UnknownProgra
 _LOG = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 1
 # What the clients call an argument, where the API calls it otherwise.
-_API_NAMES: Mapping[str, str] = {"size": "limit", "after": "cursor"}
+_API_NAMES: Mapping[str, str] = {"size": "limit"}
 
 
 def handle(app: FastAPI, scrub: Scrubber) -> None:
     """Make `app` answer every exception with a problem, whose detail went through `scrub`."""
 
-    def answer(request: Request, kind: Kind, detail: str, headers: Mapping[str, str] | None = None, **members: Any) -> JSONResponse:
+    def answer(
+        request: Request, kind: Kind, detail: str, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> JSONResponse:
         return JSONResponse(
             problems.body(kind, scrub(detail), request.url.path, **members),
             kind.status,
@@ -42,12 +44,13 @@ def handle(app: FastAPI, scrub: Scrubber) -> None:
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         faults = [_fault(found) for found in error.errors()]
         detail = " ".join(f"{fault['parameter']}: {fault['detail']}." for fault in faults)
-        return answer(
-            request, problems.INVALID_PARAMETER, detail, parameter=faults[0]["parameter"], errors=faults
-        )
+        return answer(request, problems.INVALID_PARAMETER, detail, parameter=faults[0]["parameter"], errors=faults)
 
     @app.exception_handler(InvalidValue)
     async def _refused_by_client(request: Request, error: InvalidValue) -> JSONResponse:
+        if error.field == "after":
+            bad = cursors.bad("cursor is not one that this API gave.")
+            return answer(request, bad.kind, str(bad), **bad.members)
         parameter = _API_NAMES.get(error.field, error.field)
         return answer(request, problems.INVALID_PARAMETER, str(error), parameter=parameter)
 
@@ -71,7 +74,12 @@ def handle(app: FastAPI, scrub: Scrubber) -> None:
             detail = f"There is no {request.url.path}: /openapi.json lists the endpoints."
             return answer(request, problems.NO_SUCH_PATH, detail, error.headers)
         return JSONResponse(
-            {"type": "about:blank", "title": str(error.detail), "status": error.status_code, "detail": str(error.detail)},
+            {
+                "type": "about:blank",
+                "title": str(error.detail),
+                "status": error.status_code,
+                "detail": str(error.detail),
+            },
             error.status_code,
             headers=dict(error.headers or {}),
             media_type=problems.MEDIA_TYPE,

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from src.api import problems
@@ -15,14 +15,14 @@ from src.api.problems import ApiProblem
 _SEARCH, _AFTER = "s", "a"
 
 
-def encode(search: Mapping[str, Any], after: Sequence[Any]) -> str:
-    """Return the cursor for what comes after the sort values `after` in the search with the filters `search`."""
-    text = json.dumps({_SEARCH: _digest(search), _AFTER: list(after)}, separators=(",", ":"))
+def encode(search: Mapping[str, Any], after: str) -> str:
+    """Return the cursor for what comes after the client's place `after` in the search with the filters `search`."""
+    text = json.dumps({_SEARCH: _digest(search), _AFTER: after}, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(search: Mapping[str, Any], cursor: str) -> list[Any]:
-    """Return the sort values in `cursor`.
+def decode(search: Mapping[str, Any], cursor: str) -> str:
+    """Return the client's place that `cursor` holds.
 
     Raises:
         ApiProblem: `bad-cursor`: it is no cursor, or one of another search.
@@ -35,7 +35,7 @@ def decode(search: Mapping[str, Any], cursor: str) -> list[Any]:
         raise bad("cursor is not one that this API gave.") from None
     if digest != _digest(search):
         raise bad("cursor belongs to a search with other filters or another sort.")
-    if not isinstance(after, list) or not after or not all(isinstance(value, str | int | float) for value in after):
+    if not isinstance(after, str):
         raise bad("cursor is not one that this API gave.")
     return after
 

@@ -24,7 +24,12 @@ _Count = Annotated[int, Field(ge=0)]
 # A whole number that was stored as one stays one: as a float it would lose its last digits beyond 2^53.
 _Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 _Score = Annotated[int | float | Literal["inf", "-inf"], BeforeValidator(_json_number)]
-_NARROWER: Mapping[Any, Any] = {int: _Count, float: _Number, float | None: _Number | None, records.JsonObject: dict[str, Any]}
+_NARROWER: Mapping[Any, Any] = {
+    int: _Count,
+    float: _Number,
+    float | None: _Number | None,
+    records.JsonObject: dict[str, Any],
+}
 
 
 def _model(record: type, **others: Any) -> type[BaseModel]:

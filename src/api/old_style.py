@@ -65,9 +65,7 @@ def old_parameter(name: str, value: str, declared: frozenset[str]) -> ApiProblem
         detail += f", so {name}={value} is {parameter}={now}"
     if parameter not in declared:
         detail += f". This endpoint takes no {parameter}"
-    return ApiProblem(
-        problems.OLD_PARAMETER, f"{detail}.", parameter=name, new_parameter=parameter, new_value=now
-    )
+    return ApiProblem(problems.OLD_PARAMETER, f"{detail}.", parameter=name, new_parameter=parameter, new_value=now)
 
 
 def old_value(parameter: str, value: str, now: str) -> ApiProblem:

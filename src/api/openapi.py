@@ -26,7 +26,17 @@ EVENT = _example(records.Event, "metric", "engagement", _PROGRAM, _AT, 0.82, {"s
 EAOS_METRIC = _example(records.EaosMetric, _PROGRAM, _AT, 0.82, 120, 15, 40, 175)
 TOPIC_COUNT = _example(records.TopicCount, "performance", 42, 0.61)
 ANOMALY = _example(records.Anomaly, _PROGRAM, _AT, "score", 0.31, 0.8, -0.49, "high")
-_COMMENT = ("c-1001", _PROGRAM, "Giọng hát tuyệt vời!", "viewer123", _AT, "positive", 0.9, 50.0, ["show", "performance"])
+_COMMENT = (
+    "c-1001",
+    _PROGRAM,
+    "Giọng hát tuyệt vời!",
+    "viewer123",
+    _AT,
+    "positive",
+    0.9,
+    50.0,
+    ["show", "performance"],
+)
 DOCUMENT = _example(records.Document, *_COMMENT)
 # A record that extends another lists the other's fields first.
 FOUND_COMMENT = _example(records.FoundComment, *_COMMENT, 1.37)
@@ -73,8 +83,10 @@ _SAMPLES: dict[Kind, tuple[str, dict[str, Any]]] = {
         {"parameter": "start"},
     ),
     problems.BAD_CURSOR: (
-        "cursor belongs to a search with other filters or another sort. Take it from `next` of the page before, with "
-        "the same parameters, or leave it off to begin anew.",
+        (
+            "cursor belongs to a search with other filters or another sort. Take it from `next` of the page before, "
+            "with the same parameters, or leave it off to begin anew."
+        ),
         {"parameter": "cursor"},
     ),
     problems.INTERNAL: ("The API failed; its log says where. The stores were only read.", {}),

@@ -30,7 +30,9 @@ def instant(text: object) -> dt.datetime:
     """
     shown = str(text)
     if lost := _LOST_PLUS.fullmatch(shown):
-        raise ValueError(f"{shown!r} has a blank where its offset begins: write + as %2B, {lost[1]}%2B{lost[2]}, or use Z")
+        raise ValueError(
+            f"{shown!r} has a blank where its offset begins: write + as %2B, {lost[1]}%2B{lost[2]}, or use Z"
+        )
     if not _RFC_3339.fullmatch(shown):
         raise ValueError(f"{shown!r} is no RFC 3339 time with an offset, such as 2025-11-20T06:00:00Z")
     try:
@@ -163,9 +165,7 @@ def refuse_undeclared(request: Request) -> None:
             raise old_style.old_parameter(name, request.query_params[name], declared)
         else:
             known = f"its parameters are {', '.join(sorted(declared))}" if declared else "it has none"
-            raise ApiProblem(
-                problems.UNKNOWN_PARAMETER, f"{path} has no parameter {name!r}: {known}.", parameter=name
-            )
+            raise ApiProblem(problems.UNKNOWN_PARAMETER, f"{path} has no parameter {name!r}: {known}.", parameter=name)
 
 
 def _declared(openapi: dict[str, Any], path: str) -> frozenset[str]:

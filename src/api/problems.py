@@ -91,7 +91,7 @@ class Problem(BaseModel):
     errors: list[Fault] | None = Field(None, description="All wrong parameters, where there may be several.")
 
 
-class ApiProblem(AppError):
+class ApiProblem(AppError):  # noqa: N818 - as the errors of src.errors, it says what happened
     """Raised by the API's own code to answer with a problem of `kind`."""
 
     def __init__(self, kind: Kind, detail: str, **members: Any) -> None:
@@ -103,7 +103,5 @@ class ApiProblem(AppError):
 
 def body(kind: Kind, detail: str, instance: str | None = None, **members: Any) -> dict[str, Any]:
     """Return the JSON object of a problem, without the members that say nothing."""
-    problem = Problem(
-        type=kind.type, title=kind.title, status=kind.status, detail=detail, instance=instance, **members
-    )
+    problem = Problem(type=kind.type, title=kind.title, status=kind.status, detail=detail, instance=instance, **members)
     return problem.model_dump(exclude_none=True)

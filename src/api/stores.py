@@ -44,7 +44,7 @@ class Limits:
         return self.store_seconds * 1.25
 
 
-class StoreTooSlow(StoreError):
+class StoreTooSlow(StoreError):  # noqa: N818 - as the errors of src.errors, it says what happened
     """A store did not answer within the API's time limit."""
 
     def __init__(self, store: str, seconds: float) -> None:
@@ -57,7 +57,7 @@ class StoreTooSlow(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """What a store said to a ping: the milliseconds until it answered or was given up, and the error if there is one."""
+    """What a store said to a ping: the milliseconds until it answered or was given up, and the error if any."""
 
     store: str
     latency_ms: float
@@ -213,13 +213,17 @@ class Stores:
     def __init__(self, urls: Urls, limits: Limits) -> None:
         seconds = limits.client_seconds
         self.redis = AsyncStore(REDIS, RedisClientV2(urls.redis, timeout=seconds), limits)
-        self.clickhouse = ThreadedStore(CLICKHOUSE, ClickHouseClientV2(urls.clickhouse, timeout=seconds), limits)
+        threads = limits.clickhouse_threads
+        clickhouse = ClickHouseClientV2(urls.clickhouse, timeout=seconds, pool_size=threads)
+        self.clickhouse = ThreadedStore(CLICKHOUSE, clickhouse, limits)
         self.elasticsearch = AsyncStore(
             ELASTICSEARCH, ElasticsearchClientV2(urls.elasticsearch, timeout=seconds), limits
         )
 
     @property
-    def _all(self) -> tuple[AsyncStore[RedisClientV2], ThreadedStore[ClickHouseClientV2], AsyncStore[ElasticsearchClientV2]]:
+    def _all(
+        self,
+    ) -> tuple[AsyncStore[RedisClientV2], ThreadedStore[ClickHouseClientV2], AsyncStore[ElasticsearchClientV2]]:
         return self.redis, self.clickhouse, self.elasticsearch
 
     def begin(self) -> None:

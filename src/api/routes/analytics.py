@@ -28,14 +28,13 @@ _MAX_TOPIC_OFFSET = 8_000
     ),
 )
 async def topics(  # noqa: PLR0913 - an endpoint's arguments are its query parameters
+    *,
     request: Request,
     program_id: ProgramId,
     within: PeriodOf,
     stores: StoresOf,
     limit: Limit = 20,
-    offset: Annotated[
-        int, Query(ge=0, le=_MAX_TOPIC_OFFSET, description="How many topics come before the page.")
-    ] = 0,
+    offset: Annotated[int, Query(ge=0, le=_MAX_TOPIC_OFFSET, description="How many topics come before the page.")] = 0,
 ) -> Page:
     """Return the topics of the program's comments, the most frequent first, with the mean sentiment of each."""
     found = await stores.clickhouse.ask(
@@ -54,6 +53,7 @@ async def topics(  # noqa: PLR0913 - an endpoint's arguments are its query param
     ),
 )
 async def anomalies(  # noqa: PLR0913 - an endpoint's arguments are its query parameters
+    *,
     request: Request,
     within: PeriodOf,
     stores: StoresOf,

@@ -52,7 +52,13 @@ async def latest_eaos(program_id: ProgramId, stores: StoresOf) -> Any:
     ),
 )
 async def eaos_history(  # noqa: PLR0913 - an endpoint's arguments are its query parameters
-    request: Request, program_id: ProgramId, within: PeriodOf, stores: StoresOf, limit: Limit = 100, offset: Offset = 0
+    *,
+    request: Request,
+    program_id: ProgramId,
+    within: PeriodOf,
+    stores: StoresOf,
+    limit: Limit = 100,
+    offset: Offset = 0,
 ) -> Page:
     """Return the program's EAOS over time, oldest first; both ends of the period belong to it."""
     found = await stores.clickhouse.ask(

@@ -41,6 +41,7 @@ async def trends(
     responses=answers(openapi.page(openapi.EVENT), problems.UNKNOWN_PROGRAM, stores=(REDIS,)),
 )
 async def events(  # noqa: PLR0913 - an endpoint's arguments are its query parameters
+    *,
     request: Request,
     program_id: ProgramId,
     date: UtcDate,

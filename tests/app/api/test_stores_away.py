@@ -1,0 +1,173 @@
+"""Fifty clients at once while a store is paused, killed and started again: the others answer, and all recover."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.app.api.data import QUESTIONS, fill, lay_out, urls_of
+from tvmigrate.engines.embedded import NAMES, EmbeddedEngines
+from tvmigrate.engines.embedded.ports import free_ports
+
+ROOT = Path(__file__).parents[3]
+CLIENTS = 50
+AWAY = {503, 504}
+PATIENCE = 60  # seconds, until a store that is back must have been found
+
+
+@pytest.fixture(scope="module")
+async def engines() -> AsyncIterator[EmbeddedEngines]:
+    """Engines of these tests' own, since they are stopped."""
+    with EmbeddedEngines() as engines:
+        lay_out(engines.endpoints)
+        await fill(urls_of(engines.endpoints))
+        yield engines
+
+
+@asynccontextmanager
+async def served(engines: EmbeddedEngines, log: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the API as its command serves it; a store may take a second."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "src.api", "--port", str(port), "--store-seconds", "1"]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command, env=os.environ | engines.endpoints.environ(), cwd=ROOT, stdout=output, stderr=output
+        )
+    limits = httpx.Limits(max_connections=CLIENTS)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, limits=limits) as client:
+            await eventually(client, "/openapi.json", {200}, server)
+            yield client
+    finally:
+        server.terminate()
+        assert server.wait(PATIENCE) in {0, -signal.SIGTERM}, log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """Stop a process as it stands: it keeps its port and its connections, and answers nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def eventually(
+    client: httpx.AsyncClient, path: str, statuses: set[int], server: subprocess.Popen[bytes] | None = None
+) -> httpx.Response:
+    """Return the first answer to `path` with one of `statuses`."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            assert server is None or server.poll() is None, "the API ended"
+            try:
+                answer = await client.get(path)
+                if answer.status_code in statuses:
+                    return answer
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def crowd(client: httpx.AsyncClient) -> dict[str, set[int]]:
+    """Let 50 clients ask every endpoint at once; return the statuses by the stores that the endpoints need.
+
+    A store's name in the problem is held against those that the endpoint needs.
+    """
+    seen: dict[str, set[int]] = defaultdict(set)
+
+    async def one(first: int) -> None:
+        for question in (*QUESTIONS[first:], *QUESTIONS[:first]):
+            answer = await client.get(question.path, params=question.query)
+            seen["+".join(question.stores)].add(answer.status_code)
+            if answer.status_code in AWAY:
+                assert answer.json()["store"] in question.stores
+                assert answer.headers["retry-after"] == "1"
+                assert answer.json()["type"].endswith("too-slow") == (answer.status_code == 504)
+
+    await asyncio.gather(*(one(number % len(QUESTIONS)) for number in range(CLIENTS)))
+    return dict(seen)
+
+
+def expect_only(away: str | None, seen: dict[str, set[int]]) -> None:
+    """Assert that the endpoints which need the store `away` said so, and that all others answered."""
+    for stores, statuses in seen.items():
+        if away in stores.split("+"):
+            assert statuses <= AWAY, (stores, statuses)
+        else:
+            assert statuses == {200}, (stores, statuses)
+
+
+async def expect_recovered(client: httpx.AsyncClient) -> None:
+    await eventually(client, "/health", {200})
+    expect_only(None, await crowd(client))
+
+
+async def expect_health_names(client: httpx.AsyncClient, away: str) -> None:
+    answer = await client.get("/health")
+    assert answer.status_code == 503
+    stores = answer.json()["stores"]
+    assert {name for name, store in stores.items() if store["status"] == "down"} == {away}
+    assert stores[away]["error"].startswith(away)
+    ready = await client.get("/ready")
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "away": [away]})
+
+
+@pytest.fixture(scope="module")
+async def client(
+    engines: EmbeddedEngines, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with served(engines, tmp_path_factory.mktemp("api") / "log") as client:
+        await eventually(client, "/health", {200})
+        yield client
+
+
+@pytest.mark.parametrize("store", NAMES)
+async def test_a_paused_store_is_too_slow_and_the_others_answer_and_it_recovers(engines, client, store):
+    with paused(engines.processes[store]):
+        expect_only(store, await crowd(client))
+        await expect_health_names(client, store)
+    await expect_recovered(client)
+
+
+@pytest.mark.parametrize("store", ["redis", "clickhouse"])
+async def test_a_killed_store_is_away_and_the_others_answer_and_it_recovers(engines, client, store):
+    engines.kill(store)
+    try:
+        seen = await crowd(client)
+        expect_only(store, seen)
+        assert 503 in seen[store]
+        await expect_health_names(client, store)
+    finally:
+        engines.restart(store)
+    await expect_recovered(client)
+
+
+async def test_stores_that_are_away_at_the_start_are_found_when_they_are_back(engines, tmp_path):
+    engines.kill("redis")
+    try:
+        with paused(engines.processes["clickhouse"]), paused(engines.processes["elasticsearch"]):
+            async with served(engines, tmp_path / "log") as client:
+                answer = await client.get("/ready")
+                assert (answer.status_code, answer.json()) == (503, {"ready": False, "away": list(NAMES)})
+                assert (await client.get("/v2/trends?time_range=15min")).json()["store"] == "redis"
+                os.kill(engines.processes["elasticsearch"], signal.SIGCONT)
+                os.kill(engines.processes["clickhouse"], signal.SIGCONT)
+                await eventually(client, "/v2/comments", {200})
+                await eventually(client, "/v2/anomalies", {200})
+                assert (await client.get("/v2/trends?time_range=15min")).status_code == 503
+                engines.restart("redis")
+                await expect_recovered(client)
+    finally:
+        engines.restart("redis")
