@@ -26,7 +26,8 @@ def text(field: str, value: object, limit: int | None = None) -> str:
         size = len(value.encode())
     except UnicodeEncodeError:
         raise InvalidValue(
-            field, f"{field} is {value!r:.200}, which holds half of a surrogate pair: expected is text that UTF-8 can write."
+            field,
+            f"{field} is {value!r:.200}, which holds half of a surrogate pair: expected is text that UTF-8 can write.",
         ) from None
     if limit is not None and size > limit:
         raise InvalidValue(field, f"{field} has {size} bytes, the store takes {limit}: shorten it.")
@@ -52,7 +53,9 @@ def total(field: str, value: object, **parts: int) -> int:
     whole = count(field, value)
     if whole != sum(parts.values()):
         listed = " + ".join(f"{part} {number}" for part, number in parts.items())
-        raise InvalidValue(field, f"The counts do not add up: {listed} is {sum(parts.values())}, and {field} is {whole}.")
+        raise InvalidValue(
+            field, f"The counts do not add up: {listed} is {sum(parts.values())}, and {field} is {whole}."
+        )
     return whole
 
 
@@ -144,18 +147,24 @@ def _float(field: str, value: object) -> float:
 
 
 # By the columns of `raw_comments`; the documents of Elasticsearch have the same but the last.
-COMMENT: Mapping[str, Check] = {
-    "comment_id": lambda field, value: name(field, value, new.MAX_ID_BYTES),
-    "program_id": name,
-    "text": text,
-    "username": lambda field, value: text(field, value, new.MAX_KEYWORD_BYTES),
-    "timestamp": times.utc,
-    "sentiment": sentiment,
-    "sentiment_score": _float,
-    "engagement_score": _float,
-    "topics": topics,
-    "eaos_score": number,
-}
+COMMENT: Mapping[str, Check] = dict(
+    zip(
+        new.RAW_COMMENTS.column_names,
+        (
+            lambda field, value: name(field, value, new.MAX_ID_BYTES),
+            name,
+            text,
+            lambda field, value: text(field, value, new.MAX_KEYWORD_BYTES),
+            times.utc,
+            sentiment,
+            _float,
+            _float,
+            topics,
+            number,
+        ),
+        strict=True,
+    )
+)
 
 
 def comment(given: object) -> dict[str, Any]:

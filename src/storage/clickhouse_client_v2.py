@@ -1,7 +1,7 @@
-"""The application's client of ClickHouse on the new layout. Sync, for any thread; `clickhouse_client_v2` is ready made.
+"""The application's client of ClickHouse on the new layout. Sync, for any thread; `clickhouse_client_v2` is one.
 
-    clickhouse_client_v2.connect()
-    clickhouse_client_v2.get_latest_eaos("the_voice/lan")
+clickhouse_client_v2.connect()
+clickhouse_client_v2.get_latest_eaos("the_voice/lan")
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from types import TracebackType
 from typing import Any, Self, Unpack, cast
 
 from src.storage import checks, clickhouse_rows, times
+from src.storage.batches import batches
 from src.storage.clickhouse_connection import ClickHouseConnection, qualified
+from src.storage.clickhouse_rows import AVG_SENTIMENT, COUNT, PROGRAM_ID, SEVERITY, TIMESTAMP, TOPIC
 from src.storage.records import Aggregate, Anomaly, Comment, EaosMetric, TopicCount
 from tvmigrate.contract import new
 from tvmigrate.contract.layout import Table
@@ -32,9 +34,7 @@ class ClickHouseClientV2:
     aggregates: to the second), finer digits are cut off.
     """
 
-    def __init__(
-        self, url: str | None = None, *, timeout: float = 5.0, attempts: int = 3, pool_size: int = 16
-    ) -> None:
+    def __init__(self, url: str | None = None, *, timeout: float = 5.0, attempts: int = 3, pool_size: int = 16) -> None:
         """Nothing is opened before `connect()`.
 
         Args:
@@ -107,7 +107,7 @@ class ClickHouseClientV2:
         Raises:
             InvalidValue: `program_id` is blank.
         """
-        rows = self._select("get_latest_eaos", new.EAOS_METRICS, {"program_id": program_id}, newest=True, limit=1)
+        rows = self._select("get_latest_eaos", new.EAOS_METRICS, {PROGRAM_ID: program_id}, newest=True, limit=1)
         return cast(EaosMetric, rows[0]) if rows else None
 
     def get_eaos_history(
@@ -130,7 +130,7 @@ class ClickHouseClientV2:
             InvalidValue: an argument is not as said.
         """
         rows = self._select(
-            "get_eaos_history", new.EAOS_METRICS, {"program_id": program_id}, start, end, limit=limit, offset=offset
+            "get_eaos_history", new.EAOS_METRICS, {PROGRAM_ID: program_id}, start, end, limit=limit, offset=offset
         )
         return cast(list[EaosMetric], rows)
 
@@ -173,11 +173,11 @@ class ClickHouseClientV2:
         Raises:
             InvalidValue: an argument is not as said.
         """
-        where, parameters = _where({"program_id": program_id}, start, end)
+        where, parameters = _where({PROGRAM_ID: program_id}, start, end)
         sql = (
-            "SELECT topic, sum(count) AS comments, sumKahan(avg_sentiment * count) / comments AS mean\n"
-            f"FROM {qualified(new.COMMENT_AGGREGATES)}\nWHERE {where}\nGROUP BY topic\nHAVING comments > 0\n"
-            "ORDER BY comments DESC, topic\nLIMIT {limit:UInt64}"
+            f"SELECT {TOPIC}, sum({COUNT}) AS comments, sumKahan({AVG_SENTIMENT} * {COUNT}) / comments AS mean\n"
+            f"FROM {qualified(new.COMMENT_AGGREGATES)}\nWHERE {where}\nGROUP BY {TOPIC}\nHAVING comments > 0\n"
+            f"ORDER BY comments DESC, {TOPIC}\nLIMIT {{limit:UInt64}}"
         )
         rows = self._connection.rows("get_topics", sql, parameters | {"limit": checks.limit("limit", limit)})
         return [TopicCount(topic=topic, count=count, avg_sentiment=mean) for topic, count, mean in rows]
@@ -212,17 +212,15 @@ class ClickHouseClientV2:
         limit: int = 100,
         offset: int = 0,
     ) -> list[Anomaly]:
-        """Return anomalies, newest first, of one program or severity or of all (None); the rest as `get_eaos_history`."""
-        equal = {"program_id": program_id, "severity": severity}
-        rows = self._select(
-            "get_anomalies", new.ANOMALIES, equal, start, end, newest=True, limit=limit, offset=offset
-        )
+        """Return anomalies, newest first, of one program or severity or of all (None); else as `get_eaos_history`."""
+        equal = {PROGRAM_ID: program_id, SEVERITY: severity}
+        rows = self._select("get_anomalies", new.ANOMALIES, equal, start, end, newest=True, limit=limit, offset=offset)
         return cast(list[Anomaly], rows)
 
     def programs(self) -> list[str]:
         """Return the programs that any of the four tables has a row of, sorted."""
-        each = [f"SELECT DISTINCT program_id FROM {qualified(table)}" for table in new.TABLES]
-        sql = f"SELECT DISTINCT program_id FROM ({' UNION ALL '.join(each)}) ORDER BY program_id"
+        each = [f"SELECT DISTINCT {PROGRAM_ID} FROM {qualified(table)}" for table in new.TABLES]
+        sql = f"SELECT DISTINCT {PROGRAM_ID} FROM ({' UNION ALL '.join(each)}) ORDER BY {PROGRAM_ID}"
         return [name for (name,) in self._connection.rows("programs", sql, {})]
 
     # --------------------------------------------------------------------------------------------------- the wire
@@ -231,9 +229,10 @@ class ClickHouseClientV2:
         self._connection.insert(method, table, [clickhouse_rows.row(table, record)])
 
     def _insert_many(self, method: str, what: str, table: Table, given: Iterable[object], check: Any) -> int:
-        self._connection.check_open(method)
+        self._connection.require(method)
         written = 0
-        for rows in clickhouse_rows.batches(what, table, given, check):
+        limits = clickhouse_rows.limits(table)
+        for rows in batches(what, given, lambda one: clickhouse_rows.row(table, check(one)), limits):
             self._connection.insert(method, table, rows, written)
             written += len(rows)
         return written
@@ -252,10 +251,10 @@ class ClickHouseClientV2:
     ) -> list[dict[str, Any]]:
         where, parameters = _where(equal, start, end)
         # All columns, so that pages of rows of one instant neither overlap nor leave one out.
-        rest = ", ".join(name for name in table.column_names if name != "timestamp")
+        rest = ", ".join(name for name in table.column_names if name != TIMESTAMP)
         sql = (
             f"SELECT {', '.join(table.column_names)}\nFROM {qualified(table)}\nWHERE {where}\n"
-            f"ORDER BY timestamp{' DESC' if newest else ''}, {rest}\nLIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}"
+            f"ORDER BY {TIMESTAMP}{' DESC' if newest else ''}, {rest}\nLIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}"
         )
         page = {"limit": checks.limit("limit", limit), "offset": checks.offset("offset", offset)}
         rows = self._connection.rows(method, sql, parameters | page)
@@ -272,7 +271,7 @@ def _where(
     first, last = times.period(start, end)
     for name, moment, sign in (("start", first, ">="), ("end", last, "<=")):
         if moment is not None:
-            conditions.append(f"timestamp {sign} {_MILLISECOND % name}")
+            conditions.append(f"{TIMESTAMP} {sign} {_MILLISECOND % name}")
             parameters[name] = times.milliseconds(moment)
     return " AND ".join(conditions) or "true", parameters
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager_options
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from src.errors import StoreUnavailable
+from src.errors import StoreError, StoreUnavailable
 from src.settings import CLICKHOUSE_URL, Urls
 from src.storage.failures import CLICKHOUSE, INIT, away, is_away, never_sent, not_connected, refused, split_url, waits
 from tvmigrate.contract import new
@@ -42,7 +42,7 @@ class _Once(urllib3.PoolManager):
         super().__init__(**get_pool_manager_options(maxsize=pool_size))
         self._store_url = url
 
-    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> urllib3.BaseHTTPResponse:
         try:
             response = super().request(method, url, *args, **{**kwargs, "retries": False})
         except HTTPError as error:
@@ -118,7 +118,7 @@ class ClickHouseConnection:
 
     def rows(self, method: str, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Return the rows of a SELECT; asked again while the server is away. DateTime64 comes as milliseconds."""
-        client = self._connected(method)
+        client = self.require(method)
 
         def read() -> Sequence[Sequence[Any]]:
             with self._failures(self._url):
@@ -127,9 +127,12 @@ class ClickHouseConnection:
 
         return stamina.RetryingCaller(**self._waits)(is_away, read)
 
-    def insert(self, method: str, table: Table, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert rows, values in the order of the table's columns; sent again only if the server cannot have got it."""
-        client = self._connected(method)
+    def insert(self, method: str, table: Table, rows: Sequence[Sequence[Any]], before: int = 0) -> None:
+        """Insert rows, values in the order of the table's columns; sent again only if the server cannot have got it.
+
+        `before` rows of the same call are written already; an error says so.
+        """
+        client = self.require(method)
 
         def write() -> None:
             with self._failures(self._url):
@@ -142,9 +145,15 @@ class ClickHouseConnection:
                     column_type_names=[column.type for column in table.columns],
                 )
 
-        stamina.RetryingCaller(**self._waits)(never_sent, write)
+        try:
+            stamina.RetryingCaller(**self._waits)(never_sent, write)
+        except StoreError as error:
+            if before:
+                error.args = (f"{error} The {before} rows before these {len(rows)} are written.",)
+            raise
 
-    def _connected(self, method: str) -> Client:
+    def require(self, method: str) -> Client:
+        """Return the open client; raises NotConnected, naming the method."""
         client = self._client
         if client is None:
             raise not_connected("clickhouse_client_v2", method, "clickhouse_client_v2.connect()")
@@ -171,6 +180,3 @@ class ClickHouseConnection:
 def qualified(table: Table) -> str:
     """Return the quoted name of a table of the new layout, with its database."""
     return f"{quoted(new.DATABASE)}.{quoted(table.name)}"
-
-
-Reader = Callable[[Any], Any]

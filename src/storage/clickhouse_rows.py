@@ -3,49 +3,50 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from src.errors import InvalidValue
 from src.storage import checks, times
+from src.storage.batches import Limits
 from src.storage.checks import Check
 from tvmigrate.contract import new
 from tvmigrate.contract.layout import Table
 
 BATCH_ROWS = 10_000
 # A block may touch 100 partitions, which are months: https://clickhouse.com/docs/operations/settings/settings#max_partitions_per_insert_block
-BATCH_MONTHS = 90
+BATCH_PARTS = 50
 _DATETIME64 = "DateTime64"
 _DATETIME = "DateTime("
 # What the types hold: https://clickhouse.com/docs/sql-reference/data-types/datetime64 and …/datetime
 _DATETIME64_YEARS = (1900, 2299)
 _DATETIME_YEARS = (1970, 2105)
 
-METRIC: Mapping[str, Check] = {
-    "program_id": checks.name,
-    "timestamp": times.utc,
-    "score": checks.number,
-    "positive_count": checks.count,
-    "negative_count": checks.count,
-    "neutral_count": checks.count,
-    "total_comments": checks.count,
-}
-AGGREGATE: Mapping[str, Check] = {
-    "program_id": checks.name,
-    "timestamp": times.utc,
-    "topic": checks.name,
-    "count": checks.count,
-    "avg_sentiment": checks.number,
-}
-ANOMALY: Mapping[str, Check] = {
-    "program_id": checks.name,
-    "timestamp": times.utc,
-    "metric": checks.name,
-    "value": checks.number,
-    "expected": checks.number,
-    "deviation": checks.number,
-    "severity": checks.name,
-}
+PROGRAM_ID, TOPIC, TIMESTAMP = new.COMMENT_AGGREGATES.order_by
+*_, COUNT, AVG_SENTIMENT = new.COMMENT_AGGREGATES.column_names
+*_, SEVERITY = new.ANOMALIES.column_names
+
+_METRIC: Mapping[str, Check] = dict(
+    zip(
+        new.EAOS_METRICS.column_names,
+        (checks.name, times.utc, checks.number, checks.count, checks.count, checks.count, checks.count),
+        strict=True,
+    )
+)
+_AGGREGATE: Mapping[str, Check] = dict(
+    zip(
+        new.COMMENT_AGGREGATES.column_names,
+        (checks.name, times.utc, checks.name, checks.count, checks.number),
+        strict=True,
+    )
+)
+_ANOMALY: Mapping[str, Check] = dict(
+    zip(
+        new.ANOMALIES.column_names,
+        (checks.name, times.utc, checks.name, checks.number, checks.number, checks.number, checks.name),
+        strict=True,
+    )
+)
 
 
 def row(table: Table, record: Mapping[str, Any]) -> list[Any]:
@@ -70,9 +71,7 @@ def _written(field: str, kind: str, value: Any) -> Any:
 
 def record(table: Table, values: Sequence[Any]) -> dict[str, Any]:
     """Return a row as a dict by column, instants as datetimes in UTC."""
-    return {
-        column.name: _read(column.type)(value) for column, value in zip(table.columns, values, strict=True)
-    }
+    return {column.name: _read(column.type)(value) for column, value in zip(table.columns, values, strict=True)}
 
 
 def _read(kind: str) -> Callable[[Any], Any]:
@@ -81,41 +80,23 @@ def _read(kind: str) -> Callable[[Any], Any]:
     return times.of_seconds if kind.startswith(_DATETIME) else lambda value: value
 
 
-def batches(what: str, table: Table, given: Iterable[object], check: Callable[[object], Mapping[str, Any]]) -> Iterator[list[list[Any]]]:
-    """Check records one by one and yield them as rows, as many at a time as one insert may hold.
+def limits(table: Table) -> Limits[list[Any]]:
+    """Return what one insert into `table` may hold."""
+    at = table.column_names.index(TIMESTAMP)
+    in_day = 86_400 if table.columns[at].type.startswith(_DATETIME) else 86_400_000
 
-    Raises:
-        InvalidValue: a record cannot be written; it says which, and how many before it were yielded.
-    """
-    rows: list[list[Any]] = []
-    months: set[tuple[int, int]] = set()
-    yielded = 0
-    for position, one in enumerate(given):
-        try:
-            checked = check(one)
-            rows.append(row(table, checked))
-        except InvalidValue as error:
-            raise InvalidValue(
-                error.field,
-                f"The {what} at position {position} (from 0) cannot be written; the {yielded} first are. {error}",
-            ) from error
-        months.add((checked["timestamp"].year, checked["timestamp"].month))
-        if len(rows) == BATCH_ROWS or len(months) == BATCH_MONTHS:
-            yield rows
-            yielded += len(rows)
-            rows, months = [], set()
-    if rows:
-        yield rows
+    # Of 28 days or more is every month, so that no more months than these are touched.
+    return Limits(records=BATCH_ROWS, parts=BATCH_PARTS, part=lambda values: values[at] // (28 * in_day))
 
 
 def aggregate(given: object) -> dict[str, Any]:
     """Check a row of `comment_aggregates`."""
-    return checks.record("aggregate", given, AGGREGATE)
+    return checks.record("aggregate", given, _AGGREGATE)
 
 
 def metric(given: object) -> dict[str, Any]:
     """Check a row of `eaos_metrics`, and that its counts add up."""
-    known = checks.record("EAOS metric", given, METRIC)
+    known = checks.record("EAOS metric", given, _METRIC)
     names = new.EAOS_METRICS.column_names
     *parts, total = names[-4:]
     checks.total(total, known[total], **{part: known[part] for part in parts})
@@ -124,4 +105,4 @@ def metric(given: object) -> dict[str, Any]:
 
 def anomaly(given: object) -> dict[str, Any]:
     """Check a row of `anomalies`."""
-    return checks.record("anomaly", given, ANOMALY)
+    return checks.record("anomaly", given, _ANOMALY)

@@ -91,6 +91,7 @@ def after(order: str, token: object) -> list[Any]:
     expected = f"expected is the next_after of a page sorted by {order}"
     try:
         padded = str(token).encode() + b"=" * (-len(str(token)) % 4)
+        values: list[Any]
         named, *values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, TypeError) as error:
         raise InvalidValue("after", f"after is {token!r:.100}: {expected}.") from error

@@ -1,31 +1,33 @@
-"""The application's client of Elasticsearch on the new layout: comments. Async; `elasticsearch_client_v2` is ready made.
+"""The application's client of Elasticsearch on the new layout: comments. Async; `elasticsearch_client_v2` is one.
 
-    await elasticsearch_client_v2.connect()
-    await elasticsearch_client_v2.search_comments(program_id="the_voice/lan", query="great")
+await elasticsearch_client_v2.connect()
+await elasticsearch_client_v2.search_comments(program_id="the_voice/lan", query="great")
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from itertools import islice
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack, cast
 
-from elasticsearch import NotFoundError
+from elasticsearch import AsyncElasticsearch, NotFoundError
 
-from src.errors import InvalidValue, StoreRefused, StoreUnavailable, UnreadableRecord
+from src.errors import UnreadableRecord
 from src.settings import masked
 from src.storage import checks, comment_search
-from src.storage.comment_search import COMMENT_ID, RELEVANCE, Filters
+from src.storage.batches import Limits, batches
+from src.storage.comment_search import COMMENT_ID, RELEVANCE, TEXT, Filters
 from src.storage.elasticsearch_connection import AWAY, ElasticsearchConnection, said
-from src.storage.failures import ELASTICSEARCH
+from src.storage.failures import ELASTICSEARCH, away, refused
 from src.storage.records import Comment, Document, FoundComment
 from tvmigrate.contract import new
 
 Refresh = Literal["wait_for"] | bool
 Sort = Literal["relevance", "newest", "oldest"]
-_BATCH = 500  # documents of one bulk request
+_LISTED = 10  # refused documents that an error names
+# Of one bulk request; Elasticsearch takes 100 MB. https://www.elastic.co/docs/reference/elasticsearch/configuration-reference/networking-settings
+_LIMITS = Limits[dict[str, Any]](records=500, size=10_000_000, weigh=lambda one: len(one[TEXT]))
 
 
 class SearchFilters(TypedDict, total=False):
@@ -51,9 +53,7 @@ class ElasticsearchClientV2:
     microsecond; of migrated ones, finer digits are cut off when they are read.
     """
 
-    def __init__(
-        self, url: str | None = None, *, timeout: float = 5.0, attempts: int = 3, pool_size: int = 16
-    ) -> None:
+    def __init__(self, url: str | None = None, *, timeout: float = 5.0, attempts: int = 3, pool_size: int = 16) -> None:
         """Nothing is opened before `connect()`.
 
         Args:
@@ -145,10 +145,9 @@ class ElasticsearchClientV2:
             StoreRefused: Elasticsearch refused documents: their ids and the reasons are named, and how many others
                 were written.
         """
-        await self._connection.ask("bulk_index", lambda client: client.info())
-        documents = self._documents(comments)
+        self._connection.require("bulk_index")
         written = 0
-        while batch := [*islice(documents, _BATCH)]:
+        for batch in batches("comment", comments, lambda one: comment_search.source(checks.comment(one)), _LIMITS):
             written += await self._bulk(batch, refresh, written)
         return written
 
@@ -161,7 +160,19 @@ class ElasticsearchClientV2:
             InvalidValue: `comment_id` is blank.
             UnreadableRecord: the document is not of the contract's form.
         """
-        ...
+        identity = checks.name(COMMENT_ID, comment_id, new.MAX_ID_BYTES)
+
+        async def get(client: AsyncElasticsearch) -> Mapping[str, Any] | None:
+            try:
+                answer = await client.get(index=new.ALIAS, id=identity)
+            except NotFoundError as error:
+                if isinstance(error.body, Mapping) and error.body.get("found") is False:
+                    return None
+                raise  # the index is missing
+            return cast(Mapping[str, Any], answer.body)
+
+        found = await self._connection.ask("get_comment", get)
+        return None if found is None else cast(Document, self._document(found))
 
     async def search_comments(
         self,
@@ -208,7 +219,13 @@ class ElasticsearchClientV2:
             InvalidValue: as `search_comments`; `after` is none, or of another sort.
             UnreadableRecord: a document is not of the contract's form.
         """
-        ...
+        more = min(checks.limit("size", size) + 1, checks.MAX_LIMIT)  # one more tells whether there is another page
+        passed = None if after is None else comment_search.after(sort, after)
+        asked = Filters(program_id, query, **filters)
+        hits = await self._search("search_page", asked, sort, more, after=passed)
+        page = hits[:size]
+        last = len(hits) < more or not page
+        return [self._found(hit) for hit in page], None if last else comment_search.next_after(sort, page[-1]["sort"])
 
     async def count_comments(
         self, program_id: str | None = None, query: str | None = None, **filters: Unpack[SearchFilters]
@@ -218,7 +235,77 @@ class ElasticsearchClientV2:
         Raises:
             InvalidValue: an argument is not as said.
         """
-        ...
+        body = Filters(program_id, query, **filters).body()
+        answer = await self._connection.ask("count_comments", lambda client: client.count(index=new.ALIAS, query=body))
+        return int(answer["count"])
+
+    # ---------------------------------------------------------------------------------------------------- the wire
+
+    async def _search(
+        self, method: str, filters: Filters, sort: str, size: int, offset: int = 0, after: list[Any] | None = None
+    ) -> list[dict[str, Any]]:
+        query, order = filters.body(), comment_search.sort(sort)
+        answer = await self._connection.ask(
+            method,
+            lambda client: client.search(
+                index=new.ALIAS,
+                query=query,
+                sort=order,
+                size=size,
+                from_=offset,
+                search_after=after,
+                track_scores=True,
+                track_total_hits=False,
+                allow_partial_search_results=False,  # a shard that is away is an error, not fewer comments
+            ),
+        )
+        return list(answer["hits"]["hits"])
+
+    async def _bulk(self, batch: list[dict[str, Any]], refresh: Refresh, before: int) -> int:
+        """Write documents and return how many; those that Elasticsearch is too busy for are sent again."""
+        pending = batch
+        refusals: list[str] = []
+
+        async def send(client: AsyncElasticsearch) -> None:
+            nonlocal pending
+            operations = [part for one in pending for part in ({"index": {"_id": one[COMMENT_ID]}}, one)]
+            answer = await client.bulk(index=new.ALIAS, operations=operations, refresh=refresh, require_alias=True)
+            busy = []
+            for one, item in zip(pending, answer["items"], strict=True):
+                result = item["index"]
+                if "error" not in result:
+                    continue
+                if result["status"] in AWAY:
+                    busy.append(one)
+                else:
+                    refusals.append(f"{one[COMMENT_ID]}: {said(result)}")
+            pending = busy
+            if busy:
+                raise away(ELASTICSEARCH, self._connection.url, f"it was too busy for {len(busy)} documents")
+
+        await self._connection.ask("bulk_index", send)
+        if refusals:
+            listed = "; ".join(refusals[:_LISTED]) + ("; …" if len(refusals) > _LISTED else "")
+            others = before + len(batch) - len(refusals)
+            raise refused(
+                ELASTICSEARCH,
+                self._connection.url,
+                f"{len(refusals)} documents ({others} others are written), {listed}",
+            )
+        return len(batch)
+
+    def _found(self, hit: Mapping[str, Any]) -> FoundComment:
+        return cast(FoundComment, {**self._document(hit), RELEVANCE: hit["_score"] or 0.0})
+
+    def _document(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return comment_search.document(found["_source"])
+        except ValueError as error:
+            raise UnreadableRecord(
+                ELASTICSEARCH,
+                f"{found['_id']} of {new.ALIAS} in elasticsearch at {masked(self._connection.url)} has not the form "
+                f"of the new layout: {error}.",
+            ) from error
 
 
 elasticsearch_client_v2 = ElasticsearchClientV2()

@@ -19,7 +19,7 @@ AWAY = frozenset({429, 502, 503, 504})  # too busy, or a proxy's word that nobod
 
 
 class ElasticsearchConnection:
-    """Opens, closes and asks. Everything asked comes to the same when it is done twice: documents have their own ids."""
+    """Opens, closes and asks. All that is asked may be done twice: documents have ids of their own."""
 
     def __init__(self, url: str | None, timeout: float, attempts: int, pool_size: int) -> None:
         self._given_url = url
@@ -59,15 +59,19 @@ class ElasticsearchConnection:
 
     async def ask(self, method: str, question: Callable[[AsyncElasticsearch], Awaitable[T]]) -> T:
         """Ask, and ask again while Elasticsearch is away."""
-        if self._client is None:
-            raise not_connected("elasticsearch_client_v2", method, "await elasticsearch_client_v2.connect()")
-        client = self._client
+        client = self.require(method)
 
         async def once() -> T:
             with self._failures():
                 return await question(client)
 
         return await stamina.AsyncRetryingCaller(**self._waits)(is_away, once)
+
+    def require(self, method: str) -> AsyncElasticsearch:
+        """Return the open client; raises NotConnected, naming the method."""
+        if self._client is None:
+            raise not_connected("elasticsearch_client_v2", method, "await elasticsearch_client_v2.connect()")
+        return self._client
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

@@ -61,7 +61,8 @@ def reason(error: object, url: str) -> str:
 
 def not_connected(client: str, method: str, connect: str) -> NotConnected:
     """Return the error of a method that was called before `connect()`; `connect` is the call that helps."""
-    return NotConnected(f"{client}.{method}() was called before connect() or after disconnect(): call `{connect}` first.")
+    said = "was called before connect() or after disconnect()"
+    return NotConnected(f"{client}.{method}() {said}: call `{connect}` first.")
 
 
 def split_url(variable: str, url: str, schemes: Collection[str]) -> SplitResult:

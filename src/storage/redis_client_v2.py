@@ -1,28 +1,25 @@
-"""The application's client of Redis on the new layout: EAOS now, trends, events. Async; `redis_client_v2` is ready made.
+"""The application's client of Redis on the new layout: EAOS now, trends, events. Async; `redis_client_v2` is one.
 
-    await redis_client_v2.connect()
-    await redis_client_v2.set_current_eaos("the_voice/lan", 0.85, positive=100, negative=20, neutral=30, total=150)
+await redis_client_v2.connect()
+await redis_client_v2.set_current_eaos("the_voice/lan", 0.85, positive=100, negative=20, neutral=30, total=150)
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 import redis.asyncio as redis
-import stamina
-from redis import exceptions
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from src.errors import InvalidValue, UnreadableRecord
-from src.settings import REDIS_URL, Urls, masked
+from src.settings import masked
 from src.storage import checks, redis_forms, times
-from src.storage.failures import REDIS, away, is_away, never_sent, not_connected, refused, split_url, waits
+from src.storage.failures import REDIS
 from src.storage.records import EaosState, Event, Trend
+from src.storage.redis_connection import RedisConnection
 from tvmigrate.contract import new
 
 T = TypeVar("T")
@@ -40,9 +37,7 @@ class RedisClientV2:
     Redis is away, and `StoreRefused` where it answers with an error.
     """
 
-    def __init__(
-        self, url: str | None = None, *, timeout: float = 5.0, attempts: int = 3, pool_size: int = 32
-    ) -> None:
+    def __init__(self, url: str | None = None, *, timeout: float = 5.0, attempts: int = 3, pool_size: int = 32) -> None:
         """Nothing is opened before `connect()`.
 
         Args:
@@ -51,12 +46,7 @@ class RedisClientV2:
             attempts: how often at most what is safe to repeat is tried.
             pool_size: connections at most.
         """
-        self._given_url = url
-        self._url = ""
-        self._timeout = timeout
-        self._waits = waits(attempts, timeout)
-        self._pool_size = pool_size
-        self._client: redis.Redis | None = None
+        self._connection = RedisConnection(url, timeout, attempts, pool_size)
 
     async def connect(self) -> None:
         """Open the pool and ask Redis for an answer; a second call opens it anew.
@@ -66,30 +56,11 @@ class RedisClientV2:
             StoreUnavailable: Redis does not answer; nothing is left open.
             StoreRefused: Redis refuses the user or the database.
         """
-        await self.disconnect()
-        url = self._given_url or Urls.from_environ().redis
-        split_url(REDIS_URL, url, ("redis", "rediss", "unix"))
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=self._pool_size,
-            timeout=self._timeout,
-            socket_timeout=self._timeout,
-            socket_connect_timeout=self._timeout,
-            # redis-py would repeat any command after a lost connection, increments too.
-            retry=Retry(NoBackoff(), 0),
-        )
-        self._url, self._client = url, redis.Redis.from_pool(pool)
-        try:
-            await self.ping()
-        except BaseException:
-            await self.disconnect()
-            raise
+        await self._connection.open()
 
     async def disconnect(self) -> None:
         """Close the pool; a second call does nothing."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._connection.close()
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -102,7 +73,7 @@ class RedisClientV2:
 
     async def ping(self) -> None:
         """Return when Redis has answered."""
-        await self._repeat("ping", lambda client: client.ping())
+        await self._connection.repeat("ping", lambda client: client.ping())
 
     # ------------------------------------------------------------------------------------------------------- EAOS
 
@@ -146,7 +117,8 @@ class RedisClientV2:
         )
         if ttl_seconds is not None and checks.count("ttl_seconds", ttl_seconds) == 0:
             raise InvalidValue("ttl_seconds", "ttl_seconds is 0: expected is a whole number from 1, or None.")
-        key, fields = new.eaos_key(program_id), redis_forms.hash_fields(state)
+        key = new.eaos_key(program_id)
+        fields: dict[Any, Any] = {**redis_forms.hash_fields(state)}  # redis-py's dict takes no narrower type
 
         async def write(client: redis.Redis) -> None:
             async with client.pipeline(transaction=True) as together:
@@ -156,7 +128,7 @@ class RedisClientV2:
                     together.expire(key, ttl_seconds)
                 await together.execute()
 
-        await self._repeat("set_current_eaos", write)
+        await self._connection.repeat("set_current_eaos", write)
 
     async def get_current_eaos(self, program_id: str) -> EaosState | None:
         """Return the current EAOS of a program, None if there is none.
@@ -182,16 +154,16 @@ class RedisClientV2:
                     found += await together.execute()
             return found
 
-        found = await self._repeat("get_current_eaos_many", read)
+        found = await self._connection.repeat("get_current_eaos_many", read)
         return {
-            name: self._readable(new.eaos_key(name), lambda n=name, f=fields: redis_forms.state_of(n, f))  # type: ignore[misc]
+            name: self._readable(new.eaos_key(name), partial(redis_forms.state_of, name, fields))
             for name, fields in zip(names, found, strict=True)
         }
 
     async def programs(self) -> list[str]:
         """Return the programs that have a current EAOS or events, sorted; walks the keys of the whole database."""
-        states = await self._names("programs", new.EAOS_PREFIX + "*", "HASH")
-        lists = await self._names("programs", new.EVENTS_PREFIX + "*", "LIST")
+        states = await self._connection.names("programs", new.EAOS_PREFIX + "*", "HASH")
+        lists = await self._connection.names("programs", new.EVENTS_PREFIX + "*", "LIST")
         found = {name.removeprefix(new.EAOS_PREFIX) for name in states}
         found |= {name.removeprefix(new.EVENTS_PREFIX).rpartition(":")[0] for name in lists}
         return sorted(found - {""})
@@ -215,8 +187,11 @@ class RedisClientV2:
         key = new.trend_key(checks.time_range("time_range", time_range))
         member, amount = checks.name("topic", topic), checks.number("score", score)
         if checks.one_of("how", how, ("add", "set")) == "add":
-            return float(await self._once("add_trending_topic", lambda client: client.zincrby(key, amount, member)))
-        await self._repeat("add_trending_topic", lambda client: client.zadd(key, {member: amount}))
+            after = await self._connection.once(
+                "add_trending_topic", lambda client: client.zincrby(key, amount, member)
+            )
+            return float(after or 0.0)
+        await self._connection.repeat("add_trending_topic", lambda client: client.zadd(key, {member: amount}))
         return float(amount)
 
     async def get_top_trends(self, time_range: str, limit: int = 10, offset: int = 0) -> list[Trend]:
@@ -230,9 +205,9 @@ class RedisClientV2:
         key = new.trend_key(checks.time_range("time_range", time_range))
         first = checks.offset("offset", offset)
         last = first + checks.limit("limit", limit) - 1
-        pairs = await self._repeat(
+        pairs = await self._connection.repeat(
             "get_top_trends",
-            lambda client: client.eval(redis_forms.PAGE_OF_TRENDS, 1, key, first, last),  # type: ignore[arg-type]
+            lambda client: client.eval(redis_forms.PAGE_OF_TRENDS, 1, key, first, last),
         )
         return redis_forms.trends_of(pairs)
 
@@ -270,13 +245,15 @@ class RedisClientV2:
             data=redis_forms.checked_data(new.EVENT_DATA, data),
         )
         key, item = new.events_key(program_id, times.date_of(event["timestamp"])), redis_forms.event_text(event)
-        await self._once("append_event", lambda client: client.rpush(key, item))
+        await self._connection.once("append_event", lambda client: client.rpush(key, item))
         return event
 
     async def get_events(
         self, program_id: str, date: dt.date | str, *, limit: int = 100, offset: int = 0, event_type: str | None = None
     ) -> list[Event]:
-        """Return events of a program and a UTC date in their order; `offset` events (of the type asked for) are passed over.
+        """Return events of a program and a UTC date in their order.
+
+        `offset` events are passed over, of the type asked for if there is one.
 
         Raises:
             InvalidValue: a blank program, no date, a limit outside 1 to 10,000, a negative offset.
@@ -285,89 +262,39 @@ class RedisClientV2:
         key = new.events_key(checks.name(new.EVENT_PROGRAM_ID, program_id), times.utc_day("date", date))
         wanted, passed = checks.limit("limit", limit), checks.offset("offset", offset)
         found: list[Event] = []
-        at = passed if event_type is None else 0
-        while len(found) < wanted:
-            size = _MANY if event_type is not None else min(_MANY, wanted - len(found))
-            items = await self._repeat("get_events", lambda client: client.lrange(key, at, at + size - 1))  # noqa: B023
+        # Without a type to look for, Redis passes over the first itself.
+        at, end = (passed, wanted) if event_type is None else (0, passed + wanted)
+        while len(found) < end:
+            size = min(_MANY, end - len(found)) if event_type is None else _MANY
+            items = await self._connection.repeat("get_events", _range(key, at, at + size - 1))
             for position, item in enumerate(items, at):
-                event = self._readable(f"{key}#{position}", lambda raw=item: redis_forms.event_of(raw))  # type: ignore[misc]
+                event = self._readable(f"{key}#{position}", partial(redis_forms.event_of, item))
                 if event_type is None or event["type"] == event_type:
                     found.append(event)
-            at += size
             if len(items) < size:
                 break
-        return found[passed:][:wanted] if event_type is not None else found
+            at += size
+        return found[end - wanted : end]
 
     async def event_dates(self, program_id: str) -> list[str]:
         """Return the UTC dates (YYYY-MM-DD) on which a program has events, sorted; walks the keys of the database."""
         prefix = new.events_key(checks.name(new.EVENT_PROGRAM_ID, program_id), "")
         pattern = "".join(f"\\{char}" if char in "*?[]\\" else char for char in prefix) + "*"
-        names = await self._names("event_dates", pattern, "LIST")
+        names = await self._connection.names("event_dates", pattern, "LIST")
         return sorted(date for name in names if ":" not in (date := name.removeprefix(prefix)))
-
-    # --------------------------------------------------------------------------------------------------- the wire
-
-    async def _names(self, method: str, pattern: str, kind: str) -> set[str]:
-        """Return the keys that match; one that is not UTF-8 is of no program of ours."""
-
-        async def walk(client: redis.Redis) -> set[str]:
-            found = set()
-            async for key in client.scan_iter(match=pattern, count=1000, _type=kind):
-                try:
-                    found.add(key.decode())
-                except UnicodeDecodeError:
-                    continue
-            return found
-
-        return await self._repeat(method, walk)
 
     def _readable(self, where: str, read: Callable[[], T]) -> T:
         try:
             return read()
         except (ValueError, TypeError) as error:
             raise UnreadableRecord(
-                REDIS, f"{where} in redis at {masked(self._url)} has not the form of the new layout: {error}."
+                REDIS,
+                f"{where} in redis at {masked(self._connection.url)} has not the form of the new layout: {error}.",
             ) from error
 
-    async def _repeat(self, method: str, ask: Callable[[redis.Redis], Awaitable[T]]) -> T:
-        """Ask, and ask again while Redis is away."""
-        client = self._connected(method)
 
-        async def once() -> T:
-            async with self._failures():
-                return await ask(client)
-
-        return await stamina.AsyncRetryingCaller(**self._waits)(is_away, once)
-
-    async def _once(self, method: str, ask: Callable[[redis.Redis], Awaitable[T]]) -> T:
-        """Ask once: only the way to a connection is tried again."""
-        client = self._connected(method)
-        async with AsyncExitStack() as held:
-
-            async def reach() -> redis.Redis:
-                async with self._failures():
-                    return await held.enter_async_context(client.client())
-
-            single = await stamina.AsyncRetryingCaller(**self._waits)(never_sent, reach)
-            async with self._failures(maybe_done=True):
-                return await ask(single)
-
-    def _connected(self, method: str) -> redis.Redis:
-        if self._client is None:
-            raise not_connected("redis_client_v2", method, "await redis_client_v2.connect()")
-        return self._client
-
-    @asynccontextmanager
-    async def _failures(self, *, maybe_done: bool = False) -> AsyncIterator[None]:
-        """Raise what the driver raises as the application's errors."""
-        try:
-            yield
-        except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
-            raise refused(REDIS, self._url, error, f"correct user and password in {REDIS_URL}") from error
-        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
-            raise away(REDIS, self._url, error, maybe_done=maybe_done) from error
-        except exceptions.RedisError as error:
-            raise refused(REDIS, self._url, error) from error
+def _range(key: str, first: int, last: int) -> Callable[[redis.Redis], Awaitable[list[Any]]]:
+    return lambda client: client.lrange(key, first, last)
 
 
 redis_client_v2 = RedisClientV2()

@@ -89,7 +89,8 @@ def period(start: dt.datetime | None, end: dt.datetime | None) -> tuple[dt.datet
     last = None if end is None else utc("end", end)
     if first is not None and last is not None and first > last:
         raise InvalidValue(
-            "end", f"end is {text_of(last)}, before start, which is {text_of(first)}: give start ≤ end, or leave one out."
+            "end",
+            f"end is {text_of(last)}, before start, which is {text_of(first)}: give start ≤ end, or leave one out.",
         )
     return first, last
 
