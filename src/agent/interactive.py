@@ -40,12 +40,16 @@ class Session:
 
     async def greet(self) -> None:
         """Say where the stores are and which of them are away; learn the programs."""
-        self._screen.say("TV analytics agent. Type a question or a call; `help` says which, Tab completes, `quit` ends.")
+        self._screen.say("TV analytics agent. Type a question or a call. help says which, Tab completes, quit ends.")
         for store, error in (await self._agent.health()).items():
             if error is None:
                 self._screen.note(f"  {store:<14}{masked(str(getattr(self._agent.stores.urls, store)))}")
             else:
                 self._screen.say(f"  {store:<14}away: {error}", "yellow")
+        await self.learn()
+
+    async def learn(self) -> None:
+        """Learn the programs that there are, as far as the stores answer."""
         self.programs |= set(await self._agent.programs())
 
     async def handle(self, line: str) -> bool:
@@ -107,7 +111,7 @@ async def at_pipe(session: Session, lines: TextIO, screen: Screen) -> int:
     # While a line is waited for, Ctrl-C has to end the program: asyncio's own handler would wait for the line.
     with contextlib.suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    session.programs |= set()
+    await session.learn()
     for line in lines:
         screen.say(f"{PROMPT}{line.rstrip()}")
         if not await _guarded(session.handle(line), screen):

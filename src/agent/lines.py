@@ -99,7 +99,7 @@ def _of_json(value: Any) -> Call:
         raise UnreadableCall(
             'The JSON names no tool: expected is {"name": "current_eaos", "arguments": {"program_id": "…"}}.'
         )
-    arguments = next((value[key] for key in ("arguments", "input") if key in value), {})
+    arguments: Any = next((value[key] for key in ("arguments", "input") if key in value), {})
     if isinstance(arguments, str):
         return Call(name, read_arguments(arguments))
     if not isinstance(arguments, Mapping):

@@ -38,7 +38,7 @@ class Screen:
     @staticmethod
     def _console(file: TextIO, width: int | None) -> Console:
         console = Console(file=file, width=width, highlight=False, emoji=False, markup=False)
-        if width is None and not console.is_terminal and "COLUMNS" not in console._environ:  # noqa: SLF001 - rich's copy
+        if width is None and not console.is_terminal and "COLUMNS" not in console._environ:
             console.width = _PLAIN_WIDTH
         return console
 

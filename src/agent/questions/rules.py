@@ -10,10 +10,12 @@ from src.agent.calls import Call
 from src.agent.names import RANGES
 from src.agent.planner import Plan
 from src.agent.questions.reading import Reading, read
+from src.agent.questions.scan import Word
 from src.agent.questions.words import EXAMPLES
 from src.agent.tools import Tool
+from tvmigrate.contract.values import TIME_RANGES
 
-_RANGE_OF = {"5min": "5min", "15min": "15min", "60min": "1hour", "1h": "1hour"}
+_RANGE_OF = {f"{minutes}min": name for minutes, name in TIME_RANGES.items()} | {"1h": TIME_RANGES["60"]}
 _CAN_ASK = "What can be asked, for example: " + "; ".join(EXAMPLES)
 
 
@@ -54,73 +56,76 @@ class RulePlanner:
         return _planned(names[name], found)
 
 
+class _LacksError(Exception):
+    """What a call needs and the question does not say, as a sentence."""
+
+
 def _planned(tool: Tool, found: Reading) -> Plan:
-    arguments, problem = _arguments(tool, found)
-    if problem:
-        return _not_understood(problem)
-    per_program = "program_id" in tool.parameters and len(found.programs) > 1
-    calls = (
-        [Call(tool.name, {"program_id": program} | arguments) for program in found.programs]
-        if per_program
-        else [Call(tool.name, arguments)]
-    )
-    return Plan(tuple(calls), tuple(_passed_over(tool, found, calls[0])))
+    try:
+        arguments = _arguments(tool, found)
+    except _LacksError as lack:
+        return _not_understood(str(lack))
+    calls: tuple[Call, ...] = (Call(tool.name, arguments),)
+    if "program_id" in tool.parameters and len(found.programs) > 1:
+        calls = tuple(Call(tool.name, {"program_id": program} | arguments) for program in found.programs)
+    return Plan(calls, tuple(_passed_over(tool, found, calls[0])))
 
 
-def _arguments(tool: Tool, found: Reading) -> tuple[dict[str, Any], str]:
-    """Return the arguments that the question gives `tool`, and what it lacks, as a sentence."""
+def _arguments(tool: Tool, found: Reading) -> dict[str, Any]:
+    """Return the arguments that the question gives `tool`; raises _LacksError."""
     takes = tool.parameters
-    arguments: dict[str, Any] = {}
-    if "program_id" in takes:
-        if not found.programs and ("program_id" in tool.required or "query" not in takes):
-            _take_names(found, 1)
-        if len(found.programs) == 1:
-            arguments["program_id"] = found.programs[0]
-        elif not found.programs and "program_id" in tool.required:
-            return {}, f"{tool.name} needs a program, such as the_voice/contestant_1."
-    if "program_ids" in takes:
-        _take_names(found, 20)
-        if len(found.programs) < 2:
-            return (
-                {},
-                f"{tool.name} needs two programs or more, such as the_voice/contestant_1 and the_voice/contestant_2.",
-            )
-        arguments["program_ids"] = found.programs
+    arguments = _programs(tool, found)
     if "time_range" in takes:
-        time_range = _RANGE_OF.get(found.last or "")
-        if time_range is None:
-            asked = f" There is none of {found.last}." if found.last else ""
-            return {}, f"{tool.name} needs a time range, one of {', '.join(RANGES)}.{asked}"
-        arguments["time_range"] = time_range
+        arguments["time_range"] = _time_range(tool, found)
     if "query" in takes and (query := found.query()):
         arguments["query"] = query
-        _use(found)
-    if "contains" in takes:
-        part = found.programs[:1] or [word.text for word in found.left()[:1]]
-        if part:
-            arguments["contains"] = part[0]
-            for word in found.left()[:1] if not found.programs else []:
-                word.used = True
+        _use(found.left())
+    if "contains" in takes and (names := found.programs[:1] or [word.text for word in found.left()[:1]]):
+        arguments["contains"] = names[0]
+        if not found.programs:
+            _use(found.left()[:1])
     if "start" in takes:
         arguments |= found.period
     for name in ("sentiment", "topic", "severity", "limit", "sort"):
         if name in takes and getattr(found, name) is not None:
             arguments[name] = getattr(found, name)
-    return arguments, ""
+    return arguments
+
+
+def _programs(tool: Tool, found: Reading) -> dict[str, Any]:
+    if "program_ids" in tool.parameters:
+        _take_names(found, 20)
+        if len(found.programs) < 2:
+            raise _LacksError(
+                f"{tool.name} needs two programs or more, such as the_voice/contestant_1 and the_voice/contestant_2."
+            )
+        return {"program_ids": found.programs}
+    if "program_id" not in tool.parameters:
+        return {}
+    if not found.programs and "query" not in tool.parameters:  # what a search has left is its query
+        _take_names(found, 1)
+    if not found.programs and "program_id" in tool.required:
+        raise _LacksError(f"{tool.name} needs a program, such as the_voice/contestant_1.")
+    return {"program_id": found.programs[0]} if len(found.programs) == 1 else {}
+
+
+def _time_range(tool: Tool, found: Reading) -> str:
+    if found.last not in _RANGE_OF:
+        asked = f" There is none of {found.last}." if found.last else ""
+        raise _LacksError(f"{tool.name} needs a time range, one of {', '.join(RANGES)}.{asked}")
+    return _RANGE_OF[found.last]
 
 
 def _take_names(found: Reading, most: int) -> None:
-    """Take what is left of the question for names of programs, if it can be: the store will say whether it knows them."""
+    """Take what is left for names of programs, if they are `most` or fewer: the store will say if it knows them."""
     names = found.names()
     if len(names) <= most:
-        for word in names:
-            word.used = True
-            if word.text not in found.programs:
-                found.programs.append(word.text)
+        _use(names)
+        found.programs += [name for name in dict.fromkeys(word.text for word in names) if name not in found.programs]
 
 
-def _use(found: Reading) -> None:
-    for word in found.left():
+def _use(words: Sequence[Word]) -> None:
+    for word in words:
         word.used = True
 
 

@@ -43,8 +43,9 @@ WEAKER = ("list_programs", "current_eaos")
 
 SENTIMENT_WORDS = {fold(label): meaning.value for label, meaning in SENTIMENTS.items()}
 SORT_WORDS = {
-    "newest": "newest", "latest": "newest", "last": "newest", "most recent": "newest", "recent": "newest", "moi nhat": "newest",
-    "gan day nhat": "newest", "oldest": "oldest", "cu nhat": "oldest", "most relevant": "relevance",
+    "newest": "newest", "latest": "newest", "last": "newest", "most recent": "newest", "recent": "newest",
+    "moi nhat": "newest", "gan day nhat": "newest", "oldest": "oldest", "cu nhat": "oldest",
+    "most relevant": "relevance",
 }  # fmt: skip
 NOW_WORDS = ("current", "currently", "right now", "now", "latest", "hien tai", "hien nay", "bay gio", "luc nay")
 
