@@ -27,7 +27,7 @@ Refresh = Literal["wait_for"] | bool
 Sort = Literal["relevance", "newest", "oldest"]
 _LISTED = 10  # refused documents that an error names
 # Of one bulk request; Elasticsearch takes 100 MB. https://www.elastic.co/docs/reference/elasticsearch/configuration-reference/networking-settings
-_LIMITS = Limits[dict[str, Any]](records=500, size=10_000_000, weigh=lambda one: len(one[TEXT]))
+_LIMITS: Limits[dict[str, Any]] = Limits(records=500, size=10_000_000, weigh=lambda one: len(one[TEXT]))
 
 
 class SearchFilters(TypedDict, total=False):
