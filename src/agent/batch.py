@@ -47,7 +47,7 @@ async def _run(agent: Agent, line: str, number: int, name: str, screen: Screen) 
     screen.call(call, f"{number}:")
     result = await agent.call(call.tool, call.arguments)
     if result.error is not None:
-        screen.complain(f"{name}:{number}: {screen.told(result)}")
+        screen.complain(f"{name}:{number}: {result.error}")
     for store in result.missing:
         screen.complain(f"{name}:{number}: {store} was away; what it alone knows is missing.")
     if result.error is None or screen.as_json:

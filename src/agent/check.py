@@ -12,7 +12,7 @@ from src.agent.names import RANGES
 from src.agent.results import ToolResult
 from src.agent.screen import Screen
 from src.agent.stores import CLICKHOUSE, REDIS
-from src.errors import StoreError
+from src.errors import StoreUnavailable
 
 _FEW = 5
 
@@ -58,8 +58,8 @@ async def _call(agent: Agent, screen: Screen, call: Call) -> ToolResult:
     if screen.as_json:
         screen.result(result)
     elif result.error is not None:
-        word = "away" if isinstance(result.error, StoreError) else "failed"
-        screen.say(f"{word:<10}{call.typed()}: {screen.told(result)}", "red")
+        word = "away" if isinstance(result.error, StoreUnavailable) else "failed"
+        screen.say(f"{word:<10}{call.typed()}: {result.error}", "red")
     else:
         rows = f"{len(result.rows)} row{'' if len(result.rows) == 1 else 's'}"
         screen.say(f"{'partly' if result.missing else 'ok':<10}{call.typed()}: {rows}")

@@ -14,7 +14,6 @@ from rich.text import Text
 from src.agent.calls import Call
 from src.agent.formats import as_text
 from src.agent.results import Table, ToolResult, printable
-from src.errors import StoreError
 
 _PLAIN_WIDTH = 160  # columns where the output is no terminal, and nobody says COLUMNS
 _WRAPS_FROM = 40  # a text longer than this may be wrapped within its column
@@ -53,17 +52,12 @@ class Screen:
             self.json({**about, **json.loads(as_text(result))})
             return
         if result.error is not None:
-            self.error(self.told(result))
+            self.error(str(result.error))
             return
         if result.rows:
             self._out.print(_shown(result.table(), self._out.width))
         for note in result.notes:
             self.note(note)
-
-    def told(self, result: ToolResult) -> str:
-        """Return a failed result's error in words, with the store that is to blame."""
-        store = f"{result.error.store}: " if isinstance(result.error, StoreError) else ""
-        return f"{store}{result.error}"
 
     def json(self, value: Mapping[str, Any]) -> None:
         """Write an object as one line of JSON."""
