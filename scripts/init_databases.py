@@ -3,9 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(
-    0, str(Path(__file__).resolve().parents[1])
-)  # run from a clone, nothing has to be installed but its needs
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone is run as it lies there
 
 from src.setup.initialise import init_databases
 

@@ -38,7 +38,7 @@ def unequal(aspect: str, expected: object, found: object) -> str | None:
     """Return the line that says how an aspect differs; None where it does not."""
     if expected == found:
         return None
-    return f"{aspect}: expected {_said(expected)}, found {_said(found)}"
+    return f"{aspect}: expected {_said(expected)}; found {_said(found)}"
 
 
 def _said(value: object) -> str:

@@ -1,6 +1,5 @@
 """How a script ends: its exit codes, which are the tool's (docs/operations.md), and how an error becomes one."""
 
-# ruff: noqa: N818 - these names say what happened; "Error" would add nothing to them
 from __future__ import annotations
 
 import logging

@@ -1,6 +1,5 @@
 """The three stores as drivers, opened when they answer: creating a layout is no matter of the V2 clients."""
 
-# ruff: noqa: N818 - these names say what happened; "Error" would add nothing to them
 from __future__ import annotations
 
 import time
