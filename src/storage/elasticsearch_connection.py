@@ -88,7 +88,9 @@ class ElasticsearchConnection:
             raise refused(ELASTICSEARCH, self.url, said(error.body), advice) from error
         except (UnsupportedProductError, SerializationError) as error:
             raise refused(ELASTICSEARCH, self.url, error) from error
-        except (TransportError, OSError) as error:
+        except TransportError as error:
+            raise away(ELASTICSEARCH, self.url, error.message) from error  # str() of it leaves the cause out
+        except OSError as error:
             raise away(ELASTICSEARCH, self.url, error) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import TypedDict
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -11,6 +12,8 @@ from src.settings import masked
 
 REDIS, CLICKHOUSE, ELASTICSEARCH = "redis", "clickhouse", "elasticsearch"
 INIT = "run `python scripts/init_databases.py`, which creates what the new layout has"
+# stamina logs each attempt; without a handler of the program's own, Python would print that on its standard error.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 _MAYBE_DONE = " What it was asked may or may not have been done: look before you ask again."
 
 
