@@ -36,7 +36,7 @@ def ending(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         # The drivers log each attempt that fails; what it came to is in the message.
-        logging.lastResort = None
+        before, logging.lastResort = logging.lastResort, None
         try:
             command(*args, **kwargs)
         except InTheWay as why:
@@ -45,6 +45,8 @@ def ending(command: Callable[P, None]) -> Callable[P, None]:
             _end(why, Exit.USAGE)
         except (AppError, *FAILURES) as why:
             _end(why, Exit.COULD_NOT)
+        finally:
+            logging.lastResort = before
 
     return run
 
