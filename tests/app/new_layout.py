@@ -8,11 +8,23 @@ from tvmigrate.engines.clients import Clients
 
 def empty(raw: Clients) -> None:
     """Take away all that the three stores hold, and create the new layout."""
+    empty_redis(raw)
+    empty_clickhouse(raw)
+    empty_elasticsearch(raw)
+
+
+def empty_redis(raw: Clients) -> None:
     raw.redis.flushall()
+
+
+def empty_clickhouse(raw: Clients) -> None:
     raw.clickhouse.command(f"DROP DATABASE IF EXISTS {new.DATABASE} SYNC")
     raw.clickhouse.command(f"CREATE DATABASE {new.DATABASE}")
     for table in new.TABLES:
         raw.clickhouse.command(table.create(new.DATABASE))
+
+
+def empty_elasticsearch(raw: Clients) -> None:
     indices = raw.elasticsearch.indices
     if names := list(indices.get(index="*")):
         indices.put_settings(index=names, settings={"index.blocks.write": None})

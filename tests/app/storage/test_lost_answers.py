@@ -18,24 +18,24 @@ PROGRESS = b'HTTP/1.1 200 OK\r\nX-ClickHouse-Progress: {"read_rows":"1"}\r\n'
 LOST = " What it was asked may or may not have been done: look before you ask again."
 
 
-def rows(stores) -> int:
-    return int(stores.clickhouse.query("SELECT count() FROM tv_analytics.eaos_metrics").result_rows[0][0])
+def rows(raw) -> int:
+    return int(raw.query("SELECT count() FROM tv_analytics.eaos_metrics").result_rows[0][0])
 
 
 @pytest.mark.parametrize("instead", [b"", PROGRESS], ids=["no-answer", "half-a-head"])
-def test_an_insert_whose_answer_is_lost_makes_one_row(stores, app_urls, instead):
+def test_an_insert_whose_answer_is_lost_makes_one_row(raw_clickhouse, app_urls, instead):
     with LosingProxy(app_urls.clickhouse, b"INSERT", instead=instead) as proxy, ClickHouseClientV2(proxy.url) as client:
         with pytest.raises(StoreUnavailable) as raised:
             client.insert_eaos_metric("p", AT, 0.5, 1, 1, 1, 3)
-        assert (rows(stores), proxy.seen) == (1, 1)
+        assert (rows(raw_clickhouse), proxy.seen) == (1, 1)
         assert raised.value.maybe_done
         assert str(raised.value).startswith(f"clickhouse at {proxy.url} does not answer: ")
         assert str(raised.value).endswith(LOST)
         client.insert_eaos_metric("p", AT, 0.5, 1, 1, 1, 3)  # and the client still works
-        assert rows(stores) == 2
+        assert rows(raw_clickhouse) == 2
 
 
-def test_a_lost_batch_says_how_many_rows_are_written(stores, app_urls):
+def test_a_lost_batch_says_how_many_rows_are_written(raw_clickhouse, app_urls):
     comment = {
         "program_id": "p", "text": "", "username": "", "timestamp": AT, "sentiment": "neutral",
         "sentiment_score": 0, "engagement_score": 0, "topics": [],
@@ -47,7 +47,7 @@ def test_a_lost_batch_says_how_many_rows_are_written(stores, app_urls):
         pytest.raises(StoreUnavailable, match=r"again\. The 10000 rows before these 1 are written\.$"),
     ):
         client.insert_comments(losing_the_last(comments, proxy))
-    assert stores.clickhouse.query("SELECT uniqExact(comment_id) FROM tv_analytics.raw_comments").result_rows == [
+    assert raw_clickhouse.query("SELECT uniqExact(comment_id) FROM tv_analytics.raw_comments").result_rows == [
         (10_001,)
     ]
 
@@ -66,18 +66,18 @@ def test_a_select_whose_answer_is_lost_is_asked_again(clickhouse_v2, app_urls):
         assert proxy.seen == 3
 
 
-async def test_an_addition_whose_answer_is_lost_counts_once(stores, app_urls):
+async def test_an_addition_whose_answer_is_lost_counts_once(raw_redis, app_urls):
     with LosingProxy(app_urls.redis, b"ZINCRBY") as proxy:
         async with RedisClientV2(proxy.url) as client:
             with pytest.raises(StoreUnavailable) as raised:
                 await client.add_trending_topic("5min", "lan", 50)
-            assert (stores.redis.zscore("trends:top:5min", "lan"), proxy.seen) == (50.0, 1)
+            assert (raw_redis.zscore("trends:top:5min", "lan"), proxy.seen) == (50.0, 1)
             assert raised.value.maybe_done
             assert str(raised.value).endswith(LOST)
             assert await client.add_trending_topic("5min", "lan", 1) == 51.0
 
 
-async def test_an_event_whose_answer_is_lost_is_there_once(stores, app_urls):
+async def test_an_event_whose_answer_is_lost_is_there_once(raw_redis, app_urls):
     with LosingProxy(app_urls.redis, b"RPUSH") as proxy:
         async with RedisClientV2(proxy.url) as client:
             with pytest.raises(StoreUnavailable):
@@ -85,7 +85,7 @@ async def test_an_event_whose_answer_is_lost_is_there_once(stores, app_urls):
             assert (len(await client.get_events("p", "2025-11-20")), proxy.seen) == (1, 1)
 
 
-async def test_what_may_be_done_twice_is_repeated(stores, app_urls):
+async def test_what_may_be_done_twice_is_repeated(raw_redis, raw_elasticsearch, app_urls):
     with LosingProxy(app_urls.redis, b"HSET", lose=2) as proxy:
         async with RedisClientV2(proxy.url) as client:
             await client.set_current_eaos("p", 0.5, 1, 1, 1, 3)
@@ -101,7 +101,7 @@ async def test_what_may_be_done_twice_is_repeated(stores, app_urls):
             assert proxy.seen == 2
 
 
-async def test_no_more_than_the_attempts_are_made(stores, app_urls):
+async def test_no_more_than_the_attempts_are_made(raw_redis, app_urls):
     with LosingProxy(app_urls.redis, b"HMGET", lose=9) as proxy:
         async with RedisClientV2(proxy.url, attempts=2) as client:
             with pytest.raises(StoreUnavailable) as raised:
