@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from src.agent.questions.words import EXAMPLES
 from src.agent.screen import Screen
 from src.agent.tools import Tool
+from src.agent.tools.tool import Schema
 from src.agent.validation import allowed, find_tool
 
 COMMANDS = {
@@ -38,10 +39,15 @@ def help_on(screen: Screen, name: str, tools: Sequence[Tool]) -> None:
     tool = find_tool(name, tools)
     screen.say(tool.name, "bold")
     screen.say(tool.description)
-    for parameter, schema in tool.parameters.items():
-        default = f" Unless given: {schema['default']}." if "default" in schema else ""
-        needed = ", needed" if parameter in tool.required else ""
-        screen.say(f"\n  {parameter} ({allowed(schema)}{needed})", "bold")
-        screen.say(f"  {schema['description']}{default}")
+    screen.say("\nArguments:", "bold")
+    screen.rows(
+        ("argument", "about"),
+        [(f"  {name}", _about(schema, needed=name in tool.required)) for name, schema in tool.parameters.items()],
+    )
     screen.say("\nExample:", "bold")
     screen.say(f"  {tool.example}")
+
+
+def _about(schema: Schema, *, needed: bool) -> str:
+    default = f" Unless given: {schema['default']}." if "default" in schema else ""
+    return f"{'Needed: ' if needed else ''}{allowed(schema)}. {schema['description']}{default}"

@@ -15,7 +15,7 @@ from src.agent.calls import Call
 from src.agent.formats import as_text
 from src.agent.results import Table, ToolResult, printable
 
-_PLAIN_WIDTH = 160  # columns where the output is no terminal, and nobody says COLUMNS
+_PLAIN_WIDTH = 200  # columns where the output is no terminal, and nobody says COLUMNS
 _WRAPS_FROM = 40  # a text longer than this may be wrapped within its column
 
 

@@ -42,7 +42,8 @@ def check(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
             problems += _wrong(name, value, tool.parameters[name])
     if problems:
         raise InvalidArguments(tool.name, problems)
-    return tool.defaults | {name: _whole(value) for name, value in given.items()}
+    checked = {name: _whole(value) for name, value in given.items()}
+    return checked | {name: value for name, value in tool.defaults.items() if name not in checked}
 
 
 def _unknown(tool: Tool, given: Mapping[str, Any]) -> Iterator[Problem]:

@@ -7,8 +7,8 @@ import datetime as dt
 from src.settings import Urls
 from src.storage.clickhouse_client_v2 import ClickHouseClientV2
 from src.storage.elasticsearch_client_v2 import ElasticsearchClientV2
-from src.storage.redis_client_v2 import RedisClientV2
 from src.storage.records import Aggregate, Comment
+from src.storage.redis_client_v2 import RedisClientV2
 from tvmigrate.contract import new
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
@@ -24,7 +24,7 @@ def urls_of(endpoints: Endpoints) -> Urls:
     return Urls(endpoints.redis, endpoints.clickhouse, endpoints.elasticsearch)
 
 
-def comment(identity: str, program: str, text: str, sentiment: str, minute: int, topics: list[str]) -> Comment:
+def comment(identity: str, program: str, text: str, *, sentiment: str, minute: int, topics: list[str]) -> Comment:
     return Comment(
         comment_id=identity,
         program_id=program,
@@ -39,16 +39,18 @@ def comment(identity: str, program: str, text: str, sentiment: str, minute: int,
 
 
 COMMENTS = [
-    comment("c1", ONE, "Giọng hát hay quá", "positive", 1, ["giọng hát"]),
-    comment("c2", ONE, "Great show!", "positive", 2, ["show"]),
-    comment("c3", ONE, "dở tệ", "negative", 3, ["giọng hát"]),
-    comment("c4", TWO, "Great voice [red]not red[/red] \x1b[31m", "neutral", 4, []),
+    comment("c1", ONE, "Giọng hát hay quá", sentiment="positive", minute=1, topics=["giọng hát"]),
+    comment("c2", ONE, "Great show!", sentiment="positive", minute=2, topics=["show"]),
+    comment("c3", ONE, "dở tệ", sentiment="negative", minute=3, topics=["giọng hát"]),
+    comment("c4", TWO, "Great voice [red]not red[/red] \x1b[31m", sentiment="neutral", minute=4, topics=[]),
 ]
 
 
 async def write(endpoints: Endpoints) -> None:
     """Empty the stores, make the new layout, and write the records above."""
     empty(endpoints)
+    with Clients(endpoints) as raw:  # the clients write no infinity, but a migration brings those along
+        raw.redis.zadd(new.trend_key("1hour"), {"endless": float("inf")})
     urls = urls_of(endpoints)
     async with RedisClientV2(urls.redis) as redis, ElasticsearchClientV2(urls.elasticsearch) as elasticsearch:
         await redis.set_current_eaos(ONE, 0.82, 120, 15, 40, 175, updated_at=NOON)
@@ -56,7 +58,6 @@ async def write(endpoints: Endpoints) -> None:
         await redis.set_current_eaos(INTRO, 0.0, 0, 0, 0, 0, updated_at=NOON)
         for place in range(12):
             await redis.add_trending_topic("15min", f"topic {place:02}", place, how="set")
-        await redis.add_trending_topic("1hour", "endless", float("inf"), how="set")
         await elasticsearch.bulk_index(COMMENTS, refresh=True)
     with ClickHouseClientV2(urls.clickhouse) as clickhouse:
         for program, scores in SCORES.items():
