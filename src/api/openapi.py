@@ -12,6 +12,7 @@ from src.storage import records
 
 _SCHEMAS = "#/components/schemas/"
 _JSON = "application/json"
+_NULL = "\0null"  # FastAPI takes every null out of the document, those of examples too: this stands for one until then
 _AT = "2025-11-20T06:05:00Z"
 _PROGRAM = "the_voice/contestant_1"
 
@@ -119,7 +120,7 @@ def answers(example: Any, *kinds: Kind, stores: tuple[str, ...] = (), takes_para
         for store in stores:
             sample = _sample(kind, detail.format(store=store), {"store": store})
             samples.setdefault(kind.status, {})[f"{kind.name}-{store}"] = sample
-    responses: Responses = {200: {"content": {_JSON: {"example": example}}}}
+    responses: Responses = {200: {"content": {_JSON: {"example": keep_nulls(example)}}}}
     for status, named in sorted(samples.items()):
         titles = dict.fromkeys(sample["summary"] for sample in named.values())
         responses[status] = {
@@ -127,6 +128,15 @@ def answers(example: Any, *kinds: Kind, stores: tuple[str, ...] = (), takes_para
             "content": {problems.MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}{Problem.__name__}"}, "examples": named}},
         }
     return responses
+
+
+def keep_nulls(example: Any, null: Any = None, kept: Any = _NULL) -> Any:
+    """Return `example` with `kept` for every `null` in it, at any depth."""
+    if isinstance(example, dict):
+        return {name: keep_nulls(value, null, kept) for name, value in example.items()}
+    if isinstance(example, list):
+        return [keep_nulls(value, null, kept) for value in example]
+    return kept if example == null else example
 
 
 def _sample(kind: Kind, detail: str, members: dict[str, Any]) -> dict[str, Any]:
@@ -142,4 +152,5 @@ class Documented(FastAPI):
             schemas = super().openapi().setdefault("components", {}).setdefault("schemas", {})
             problem = Problem.model_json_schema(ref_template=_SCHEMAS + "{model}")
             schemas |= problem.pop("$defs", {}) | {Problem.__name__: problem}
+            self.openapi_schema = keep_nulls(self.openapi_schema, _NULL, None)
         return super().openapi()

@@ -91,7 +91,7 @@ class Problem(BaseModel):
     errors: list[Fault] | None = Field(None, description="All wrong parameters, where there may be several.")
 
 
-class ApiProblem(AppError):  # noqa: N818 - as the errors of src.errors, it says what happened
+class ApiProblem(AppError):
     """Raised by the API's own code to answer with a problem of `kind`."""
 
     def __init__(self, kind: Kind, detail: str, **members: Any) -> None:

@@ -44,7 +44,7 @@ class Limits:
         return self.store_seconds * 1.25
 
 
-class StoreTooSlow(StoreError):  # noqa: N818 - as the errors of src.errors, it says what happened
+class StoreTooSlow(StoreError):
     """A store did not answer within the API's time limit."""
 
     def __init__(self, store: str, seconds: float) -> None:

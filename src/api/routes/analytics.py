@@ -27,7 +27,7 @@ _MAX_TOPIC_OFFSET = 8_000
         openapi.page(openapi.TOPIC_COUNT), problems.UNKNOWN_PROGRAM, problems.BAD_RANGE, stores=(CLICKHOUSE,)
     ),
 )
-async def topics(  # noqa: PLR0913 - an endpoint's arguments are its query parameters
+async def topics(
     *,
     request: Request,
     program_id: ProgramId,
@@ -52,7 +52,7 @@ async def topics(  # noqa: PLR0913 - an endpoint's arguments are its query param
         openapi.page(openapi.ANOMALY), problems.UNKNOWN_PROGRAM, problems.BAD_RANGE, stores=(CLICKHOUSE,)
     ),
 )
-async def anomalies(  # noqa: PLR0913 - an endpoint's arguments are its query parameters
+async def anomalies(
     *,
     request: Request,
     within: PeriodOf,

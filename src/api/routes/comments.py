@@ -65,7 +65,7 @@ Filters = Annotated[dict[str, Any], Depends(_filters)]
         stores=(ELASTICSEARCH,),
     ),
 )
-async def search_comments(  # noqa: PLR0913 - an endpoint's arguments are its query parameters
+async def search_comments(
     *,
     request: Request,
     filters: Filters,

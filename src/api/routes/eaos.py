@@ -51,7 +51,7 @@ async def latest_eaos(program_id: ProgramId, stores: StoresOf) -> Any:
         openapi.page(openapi.EAOS_METRIC), problems.UNKNOWN_PROGRAM, problems.BAD_RANGE, stores=(CLICKHOUSE,)
     ),
 )
-async def eaos_history(  # noqa: PLR0913 - an endpoint's arguments are its query parameters
+async def eaos_history(
     *,
     request: Request,
     program_id: ProgramId,

@@ -20,7 +20,13 @@ _ILL = {"status": "down", "stores": {REDIS: _UP, CLICKHOUSE: _AWAY, ELASTICSEARC
 
 
 def _instead(description: str, model: type[Any], example: dict[str, Any]) -> openapi.Responses:
-    return {503: {"description": description, "model": model, "content": {"application/json": {"example": example}}}}
+    return {
+        503: {
+            "description": description,
+            "model": model,
+            "content": {"application/json": {"example": openapi.keep_nulls(example)}},
+        }
+    }
 
 
 @router.get(

@@ -40,7 +40,7 @@ async def trends(
     response_model=models.page_of(models.Event, "Event"),
     responses=answers(openapi.page(openapi.EVENT), problems.UNKNOWN_PROGRAM, stores=(REDIS,)),
 )
-async def events(  # noqa: PLR0913 - an endpoint's arguments are its query parameters
+async def events(
     *,
     request: Request,
     program_id: ProgramId,
