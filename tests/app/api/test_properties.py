@@ -19,9 +19,11 @@ from schemathesis.specs.openapi.checks import (
 
 from src.api.app import create_app
 from src.settings import Urls
+from tests import profiles
 from tvmigrate.engines.embedded.ports import free_ports
 
 SCHEMA = schemathesis.openapi.from_dict(create_app(Urls()).openapi())
+EXAMPLES = 300 if profiles.is_nightly() else 8  # of random data; the borders of each parameter come beside them
 LAWS = [
     not_a_server_error,
     status_code_conformance,
@@ -44,6 +46,6 @@ def base_url(urls: Urls) -> Iterator[str]:
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_every_answer_is_a_declared_one(case, base_url):
     case.call_and_validate(base_url=base_url, checks=LAWS)
