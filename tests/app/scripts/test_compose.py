@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from src.settings import Urls
-from tests.app.scripts.conftest import ROOT
+from tests.app.scripts.running import ROOT
 from tvmigrate.contract import new, render
 from tvmigrate.engines.clients import supported
 from tvmigrate.engines.embedded.versions import Versions
