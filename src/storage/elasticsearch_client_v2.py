@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack, cast
 
-from elasticsearch import AsyncElasticsearch, NotFoundError
+from elasticsearch import AsyncElasticsearch
 
 from src.errors import UnreadableRecord
 from src.settings import masked
@@ -19,7 +19,7 @@ from src.storage import checks, comment_search
 from src.storage.batches import Limits, batches
 from src.storage.comment_search import COMMENT_ID, RELEVANCE, TEXT, Filters
 from src.storage.elasticsearch_connection import AWAY, ElasticsearchConnection, said
-from src.storage.failures import ELASTICSEARCH, away, refused
+from src.storage.failures import ELASTICSEARCH, INIT, away, refused
 from src.storage.records import Comment, Document, FoundComment
 from tvmigrate.contract import new
 
@@ -128,14 +128,8 @@ class ElasticsearchClientV2:
             comment_id, program_id, text, username, timestamp, sentiment, sentiment_score, engagement_score, topics
         )  # fmt: skip
         source = comment_search.source(checks.comment(dict(zip(new.DOCUMENT_FIELDS, given, strict=True))))
-        answer = await self._connection.ask(
-            "index_comment",
-            # Without require_alias, Elasticsearch makes an index of its own where the alias is missing.
-            lambda client: client.index(
-                index=new.ALIAS, id=source[COMMENT_ID], document=source, refresh=refresh, require_alias=True
-            ),
-        )
-        return str(answer["_id"])
+        await self._write("index_comment", [source], refresh)
+        return str(source[COMMENT_ID])
 
     async def bulk_index(self, comments: Iterable[Comment], *, refresh: Refresh = False) -> int:
         """Write comments, 500 a request, and return how many; an `eaos_score` is left out.
@@ -148,7 +142,7 @@ class ElasticsearchClientV2:
         self._connection.require("bulk_index")
         written = 0
         for batch in batches("comment", comments, lambda one: comment_search.source(checks.comment(one)), _LIMITS):
-            written += await self._bulk(batch, refresh, written)
+            written += await self._write("bulk_index", batch, refresh, written)
         return written
 
     # ----------------------------------------------------------------------------------------------------- reading
@@ -162,17 +156,12 @@ class ElasticsearchClientV2:
         """
         identity = checks.name(COMMENT_ID, comment_id, new.MAX_ID_BYTES)
 
-        async def get(client: AsyncElasticsearch) -> Mapping[str, Any] | None:
-            try:
-                answer = await client.get(index=new.ALIAS, id=identity)
-            except NotFoundError as error:
-                if isinstance(error.body, Mapping) and error.body.get("found") is False:
-                    return None
-                raise  # the index is missing
-            return cast(Mapping[str, Any], answer.body)
-
-        found = await self._connection.ask("get_comment", get)
-        return None if found is None else cast(Document, self._document(found))
+        # Not GET …/_doc/{id}: see `_write`.
+        answer = await self._connection.ask("get_comment", lambda client: client.mget(index=new.ALIAS, ids=[identity]))
+        (found,) = answer["docs"]
+        if "error" in found:
+            raise refused(ELASTICSEARCH, self._connection.url, said(found), INIT)
+        return cast(Document, self._document(found)) if found["found"] else None
 
     async def search_comments(
         self,
@@ -261,14 +250,18 @@ class ElasticsearchClientV2:
         )
         return list(answer["hits"]["hits"])
 
-    async def _bulk(self, batch: list[dict[str, Any]], refresh: Refresh, before: int) -> int:
-        """Write documents and return how many; those that Elasticsearch is too busy for are sent again."""
+    async def _write(self, method: str, batch: list[dict[str, Any]], refresh: Refresh, before: int = 0) -> int:
+        """Write documents and return how many; those that Elasticsearch is too busy for are sent again.
+
+        Always in bulk, where ids stand in the body: in a path, the id `..` would be read as a way up, to the index.
+        """
         pending = batch
         refusals: list[str] = []
 
         async def send(client: AsyncElasticsearch) -> None:
             nonlocal pending
             operations = [part for one in pending for part in ({"index": {"_id": one[COMMENT_ID]}}, one)]
+            # Without require_alias, Elasticsearch makes an index of its own where the alias is missing.
             answer = await client.bulk(index=new.ALIAS, operations=operations, refresh=refresh, require_alias=True)
             busy = []
             for one, item in zip(pending, answer["items"], strict=True):
@@ -283,7 +276,7 @@ class ElasticsearchClientV2:
             if busy:
                 raise away(ELASTICSEARCH, self._connection.url, f"it was too busy for {len(busy)} documents")
 
-        await self._connection.ask("bulk_index", send)
+        await self._connection.ask(method, send)
         if refusals:
             listed = "; ".join(refusals[:_LISTED]) + ("; …" if len(refusals) > _LISTED else "")
             others = before + len(batch) - len(refusals)
