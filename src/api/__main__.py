@@ -9,6 +9,10 @@ import uvicorn
 from src.api.app import create_app
 from src.api.stores import Limits
 
+# Longer than clients and proxies keep an idle connection (60 s and less): who closes it first must not be the server,
+# or a request that is just under way on it is lost.
+_KEEP_ALIVE_SECONDS = 75
+
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
@@ -35,7 +39,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     limits = Limits(store_seconds=options.store_seconds, clickhouse_threads=options.clickhouse_threads)
-    uvicorn.run(create_app(limits=limits), host=options.host, port=options.port)
+    uvicorn.run(create_app(limits=limits), host=options.host, port=options.port, timeout_keep_alive=_KEEP_ALIVE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,7 +16,6 @@ from src.api.scrubbing import Scrubber
 from src.api.stores import StoreTooSlow
 from src.errors import InvalidValue, StoreError, StoreUnavailable, UnknownProgram
 
-_LOG = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 1
 # What the clients call an argument, where the API calls it otherwise.
 _API_NAMES: Mapping[str, str] = {"size": "limit"}
@@ -87,7 +85,7 @@ def handle(app: FastAPI, scrub: Scrubber) -> None:
 
     @app.exception_handler(Exception)
     async def _fault_of_ours(request: Request, error: Exception) -> JSONResponse:
-        _LOG.error("%s %s: %s", request.method, request.url.path, type(error).__name__)
+        # Starlette raises it again when this is answered, and the server logs it.
         return answer(request, problems.INTERNAL, "The API failed; its log says where. The stores were only read.")
 
 

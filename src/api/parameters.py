@@ -1,4 +1,7 @@
-"""The query parameters that endpoints share, how each is read, and the refusal of those that an endpoint has not."""
+"""The query parameters that endpoints share, how each is read, and the refusal of those that an endpoint has not.
+
+The dependencies are async though they wait for nothing: FastAPI runs any other in a thread.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +103,7 @@ class Period:
     end: dt.datetime | None
 
 
-def period(start: Start = None, end: End = None) -> Period:
+async def period(start: Start = None, end: End = None) -> Period:
     """Return the period that a request names; raises ApiProblem `bad-range` where it ends before it starts."""
     if start is not None and end is not None and start > end:
         raise ApiProblem(
@@ -111,7 +114,7 @@ def period(start: Start = None, end: End = None) -> Period:
     return Period(start, end)
 
 
-def time_range(time_range: TimeRangeText) -> str:
+async def time_range(time_range: TimeRangeText) -> str:
     """Return a known time range; raises ApiProblem `old-value` for a window of old, `unknown-time-range` else."""
     if time_range in TIME_RANGES.values():
         return time_range
@@ -124,7 +127,7 @@ def time_range(time_range: TimeRangeText) -> str:
     )
 
 
-def sentiment(sentiment: SentimentText = None) -> str | None:
+async def sentiment(sentiment: SentimentText = None) -> str | None:
     """Return a known label; raises ApiProblem `old-value` for a label of old, `invalid-parameter` else."""
     if sentiment is None or sentiment in set(Sentiment):
         return sentiment
@@ -142,7 +145,7 @@ TimeRange = Annotated[str, Depends(time_range)]
 SentimentOf = Annotated[str | None, Depends(sentiment)]
 
 
-def refuse_undeclared(request: Request) -> None:
+async def refuse_undeclared(request: Request) -> None:
     """Refuse a parameter that the endpoint's OpenAPI operation does not declare, or one given twice.
 
     An unknown filter that is ignored gives an answer to another question than the one asked.

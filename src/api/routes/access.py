@@ -11,7 +11,7 @@ from src.errors import UnknownProgram
 from src.storage.clickhouse_client_v2 import ClickHouseClientV2
 
 
-def stores_of(request: Request) -> Stores:
+async def stores_of(request: Request) -> Stores:
     """Return the stores of the app that got `request`."""
     stores: Stores = request.app.state.stores
     return stores

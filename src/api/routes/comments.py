@@ -30,7 +30,7 @@ class Sort(StrEnum):
     OLDEST = "oldest"
 
 
-def _filters(
+async def _filters(
     within: PeriodOf,
     sentiment: SentimentOf,
     program_id: OptionalProgramId = None,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from redis import Redis
 
 from tests.app.api.data import HUY, LAN
+from tvmigrate.contract import new
 
 
 async def get(api: httpx.AsyncClient, path: str, **query: object) -> dict:
@@ -67,11 +69,8 @@ async def test_trends_are_highest_first(api):
 
 
 async def test_an_infinite_trend_is_told_in_words_that_json_can_hold(api, urls):
-    from redis import Redis  # noqa: PLC0415 - the client refuses to write one; migrated data may hold one
-
-    from tvmigrate.contract import new  # noqa: PLC0415
-
     with Redis.from_url(urls.redis) as redis:
+        # The client refuses to write one; migrated data may hold one.
         redis.zadd(new.trend_key("5min"), {"up": float("inf"), "down": float("-inf")})
     found = await get(api, "/v2/trends", time_range="5min")
     assert found["items"] == [{"topic": "up", "score": "inf"}, {"topic": "down", "score": "-inf"}]

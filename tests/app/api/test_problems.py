@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from redis import Redis
 
 from src.api import problems
 from src.api.problems import Problem
+from src.storage.redis_client_v2 import RedisClientV2
 from tests.app.api.data import LAN
+from tvmigrate.contract import new
 
 URN = "urn:tv-analytics:problem:"
 
@@ -200,3 +203,29 @@ async def test_a_path_or_method_that_is_none_is_a_problem_too(api):
         "GET",
         "/v2/trends takes GET and not POST.",
     )
+
+
+async def test_a_fault_of_the_api_is_a_problem_without_its_cause(app, monkeypatch):
+    async def fail(*_: object) -> None:
+        raise RuntimeError("something inside")
+
+    monkeypatch.setattr(RedisClientV2, "get_top_trends", fail)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as api:
+        assert await problem(api, "/v2/trends", time_range="15min") == {
+            "kind": "internal",
+            "status": 500,
+            "detail": "The API failed; its log says where. The stores were only read.",
+        }
+
+
+async def test_a_store_that_refuses_is_named(api, urls):
+    with Redis.from_url(urls.redis) as redis:
+        redis.set(new.trend_key("1hour"), "no sorted set")
+    try:
+        found = await problem(api, "/v2/trends", time_range="1hour")
+        assert (found["kind"], found["status"], found["store"]) == ("store-refused", 502, "redis")
+        assert "WRONGTYPE" in found["detail"]
+    finally:
+        with Redis.from_url(urls.redis) as redis:
+            redis.delete(new.trend_key("1hour"))

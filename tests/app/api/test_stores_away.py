@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -15,6 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from src.api.stores import Limits, Stores, StoreTooSlow
+from src.storage.clickhouse_client_v2 import ClickHouseClientV2
 from tests.app.api.data import QUESTIONS, Question, fill, lay_out, urls_of
 from tvmigrate.engines.embedded import NAMES, EmbeddedEngines
 from tvmigrate.engines.embedded.ports import free_ports
@@ -138,12 +141,28 @@ async def client(
         yield client
 
 
-@pytest.mark.parametrize("store", ["clickhouse", "elasticsearch"])
+@pytest.mark.parametrize("store", ["redis", "clickhouse", "elasticsearch"])
 async def test_a_paused_store_is_too_slow_and_the_others_answer_and_it_recovers(engines, client, store):
     with paused(engines.processes[store]):
         expect_only(store, await crowd(client))
         await expect_health_names(client, store)
     await expect_recovered(client)
+
+
+async def test_questions_that_were_given_up_hold_no_more_threads_than_said(engines):
+    stores = Stores(urls_of(engines.endpoints), Limits(store_seconds=0.5, clickhouse_threads=2))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while (await stores.clickhouse.ping()).error:
+                await asyncio.sleep(0.05)
+        with paused(engines.processes["clickhouse"]):
+            for _ in range(3):
+                questions = [stores.clickhouse.ask(ClickHouseClientV2.programs) for _ in range(10)]
+                answers = await asyncio.gather(*questions, return_exceptions=True)
+                assert {type(answer) for answer in answers} == {StoreTooSlow}
+                assert sum(thread.name.startswith("clickhouse") for thread in threading.enumerate()) == 2
+    finally:
+        await stores.close()
 
 
 async def test_a_killed_store_is_away_and_the_others_answer_and_it_recovers(engines, client):
