@@ -3,6 +3,8 @@
 What the modes are made of is in `src/agent/`, and its parts are tested in `tests/app/agent/`.
 """
 
+# ruff: noqa: E402 - run as a script, the file has to say where `src` is before it is imported, and needs no pytest
+
 from __future__ import annotations
 
 import sys
@@ -40,15 +42,18 @@ if TYPE_CHECKING:
     from tvmigrate.engines.endpoints import Endpoints
 
 COMMAND = ["tests/test_agent.py", "--mode", "interactive"]
-PROMPT = "eaos> "
+PROMPT = "eaos>"
 NOWHERE = "127.0.0.1:1"
+EXAMPLE = "`top_trends time_range=15min limit=5`"
+FILE_NEEDED = "--mode batch needs a FILE, or - for standard input; the other modes take none."
 
 
 @pytest.fixture(scope="module")
 async def environ(endpoints: Endpoints) -> AsyncIterator[dict[str, str]]:
     """The environment of a command on stores that hold the records of `stock`."""
     await stock.write(endpoints)
-    yield {**os.environ, **endpoints.environ(), "TERM": "xterm-256color"}
+    # prompt_toolkit asks the terminal where the cursor is, and nobody answers behind this pseudo-terminal.
+    yield {**os.environ, **endpoints.environ(), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
     stock.empty(endpoints)
 
 
@@ -71,10 +76,8 @@ class Terminal:
             env=environ,
             dimensions=(50, 120),
             encoding="utf-8",
-            timeout=60,
+            timeout=20,
         )
-        # prompt_toolkit asks the terminal where the cursor is, and a pseudo-terminal without a terminal is silent.
-        environ["PROMPT_TOOLKIT_NO_CPR"] = "1"
 
     def sees(self, text: str) -> str:
         """Wait until `text` is on the screen and return what was written before it."""
@@ -102,9 +105,16 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", text)
 
 
+def run(environ: dict[str, str], lines: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the guide with `lines` as its standard input."""
+    return subprocess.run(
+        [sys.executable, *command], check=False, cwd=ROOT, env=environ, input=lines, capture_output=True, text=True
+    )
+
+
 @pytest.fixture
 def person(environ: dict[str, str], tmp_path: Path) -> Iterator[Terminal]:
-    terminal = Terminal({**environ, "XDG_STATE_HOME": str(tmp_path), "PROMPT_TOOLKIT_NO_CPR": "1"})
+    terminal = Terminal({**environ, "XDG_STATE_HOME": str(tmp_path)})
     terminal.sees(PROMPT)
     yield terminal
     terminal.child.close(force=True)
@@ -134,12 +144,18 @@ def test_a_person_calls_asks_and_is_helped(person: Terminal) -> None:
 
 
 def test_tab_completes_tools_arguments_values_and_programs(person: Terminal) -> None:
-    person.types("top_\t")
-    person.sees("top_trends")
-    person.types(" ti\t15\t")
-    assert "→ top_trends time_range=15min" in person.enters("")
-    person.types("current_eaos prog\tsegment\t")
-    assert f"→ current_eaos program_id={stock.INTRO}" in person.enters("")
+    for keys, inserted in (("top_\t", "trends"), (" ti\t", "me_range="), ("15\t", "min")):
+        person.types(keys)
+        person.sees(inserted)
+    person.types("\r")
+    person.sees("→ top_trends time_range=15min")
+    person.sees(PROMPT)
+    for keys, inserted in (("current_eaos prog\t", "ram_id="), ("segment\t", stock.INTRO)):
+        person.types(keys)
+        person.sees(inserted)
+    person.types("\r")
+    person.sees(f"→ current_eaos program_id={stock.INTRO}")
+    person.sees(PROMPT)
     person.types("\x04")
     assert person.leaves() == 0
 
@@ -155,7 +171,7 @@ def test_ctrl_c_cancels_a_line_and_ctrl_d_ends(person: Terminal) -> None:
 
 
 def test_what_was_typed_is_kept_for_the_user_alone(environ: dict[str, str], tmp_path: Path) -> None:
-    environ = {**environ, "XDG_STATE_HOME": str(tmp_path), "PROMPT_TOOLKIT_NO_CPR": "1"}
+    environ = {**environ, "XDG_STATE_HOME": str(tmp_path)}
     for typed, shown in (("list_programs contains=intro\r", stock.INTRO), ("\x1b[A\r", stock.INTRO)):
         terminal = Terminal(environ)
         terminal.sees(PROMPT)
@@ -171,7 +187,7 @@ def test_what_was_typed_is_kept_for_the_user_alone(environ: dict[str, str], tmp_
 
 def test_a_store_away_is_named_and_the_session_goes_on(environ: dict[str, str], tmp_path: Path) -> None:
     environ = {**environ, "CLICKHOUSE_URL": f"http://{NOWHERE}", "XDG_STATE_HOME": str(tmp_path)}
-    terminal = Terminal({**environ, "PROMPT_TOOLKIT_NO_CPR": "1"})
+    terminal = Terminal(environ)
     greeting = plain(terminal.sees(PROMPT))
     assert re.search(rf"clickhouse +away: clickhouse at http://{NOWHERE}", greeting)
     assert f"clickhouse at http://{NOWHERE}" in terminal.enters("anomalies")
@@ -183,7 +199,7 @@ def test_a_store_away_is_named_and_the_session_goes_on(environ: dict[str, str], 
 def test_ctrl_c_cancels_a_call_that_is_not_answered(environ: dict[str, str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
-        environ = {**environ, "REDIS_URL": url, "XDG_STATE_HOME": str(tmp_path), "PROMPT_TOOLKIT_NO_CPR": "1"}
+        environ = {**environ, "REDIS_URL": url, "XDG_STATE_HOME": str(tmp_path)}
         terminal = Terminal(environ, "--timeout", "60")
         terminal.sees("quit ends.")
         terminal.child.kill(signal.SIGINT)
@@ -200,7 +216,7 @@ def test_ctrl_c_cancels_a_call_that_is_not_answered(environ: dict[str, str], tmp
 
 def test_without_a_terminal_lines_are_read_as_they_are(environ: dict[str, str]) -> None:
     lines = f"# a remark\ntrends 15min\ntopics program_id={ONE}\nnonsense\nquit\nanomalies\n"
-    ran = subprocess.run([sys.executable, *COMMAND], cwd=ROOT, env=environ, input=lines, capture_output=True, text=True)
+    ran = run(environ, lines, *COMMAND)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "→ top_trends time_range=15min" in ran.stdout
     assert re.search(r"│ giọng hát │ +2 │", ran.stdout)
@@ -208,7 +224,7 @@ def test_without_a_terminal_lines_are_read_as_they_are(environ: dict[str, str]) 
     assert "→ anomalies" not in ran.stdout
 
 
-class OneCall:
+class FaultyPlanner:
     """A planner of somebody else's: it has its own idea of a question, here a fault."""
 
     async def plan(self, question: str, tools: Any) -> Plan:
@@ -216,10 +232,7 @@ class OneCall:
 
 
 def test_a_planner_can_be_plugged_in_and_its_fault_does_not_end_the_session(environ: dict[str, str]) -> None:
-    command = [sys.executable, *COMMAND, "--planner", "tests.test_agent:OneCall"]
-    ran = subprocess.run(
-        command, cwd=ROOT, env=environ, input="a question\nlist_programs\n", capture_output=True, text=True
-    )
+    ran = run(environ, "a question\nlist_programs\n", *COMMAND, "--planner", "tests.test_agent:FaultyPlanner")
     assert ran.returncode == 0
     assert "RuntimeError: the model is away: a question" in ran.stdout
     assert "→ list_programs" in ran.stdout
@@ -251,8 +264,7 @@ def test_a_failed_line_is_named_and_the_others_run(
     assert code == 1
     assert told.err.splitlines() == [
         f"{name}:1: redis has no current EAOS of program 'zzz'. list_programs gives the programs that there are.",
-        f"{name}:2: trends 15min is not a call: a call is typed as `tool name=value …`, such as `top_trends "
-        "time_range=15min limit=5`.",
+        f"{name}:2: trends 15min is not a call: a call is typed as `tool name=value …`, such as {EXAMPLE}.",
         f"{name}:3: There is no tool 'curent_eaos'. Nearest: current_eaos.",
         f"{name}: 1 of 4 calls succeeded.",
     ]
@@ -269,29 +281,25 @@ def test_a_batch_as_json_has_an_object_a_line(here: None, tmp_path: Path, capsys
     ]
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
-    ("lines", "code"),
+    ("lines", "expected"),
     [("anomalies\ntop_trends time_range=5min\n", 3), ("list_programs\n", 3), ("anomalies\ntopics\n", 1)],
     ids=["a store away", "a part of a list away", "a failure outweighs it"],
 )
 def test_a_batch_without_a_store_ends_with_3(
-    here: None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    lines: str,
-    code: int,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lines: str, expected: int
 ) -> None:
     monkeypatch.setenv("CLICKHOUSE_URL", f"http://{NOWHERE}")
     ended, name = batch(tmp_path, lines)
-    assert ended == code
+    assert ended == expected
     assert f"{name}:1: clickhouse" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--mode", "batch"], "--mode batch needs a FILE, or - for standard input; the other modes take none."),
+        (["--mode", "batch"], FILE_NEEDED),
         (
             ["--mode", "interactive", "x"],
             "--mode batch needs a FILE, or - for standard input; the other modes take none.",
@@ -321,14 +329,7 @@ def test_a_script_that_is_empty_or_no_text_is_wrong_use(
 
 
 def test_a_batch_reads_standard_input(environ: dict[str, str]) -> None:
-    ran = subprocess.run(
-        [sys.executable, "tests/test_agent.py", "--mode", "batch", "-"],
-        cwd=ROOT,
-        env=environ,
-        input="topics\n",
-        capture_output=True,
-        text=True,
-    )
+    ran = run(environ, "topics\n", "tests/test_agent.py", "--mode", "batch", "-")
     assert ran.returncode == 1
     assert ran.stderr.startswith("standard input:1: topics: program_id is missing;")
 

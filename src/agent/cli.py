@@ -90,16 +90,18 @@ async def _converse(agent: Agent, planner: Planner, screen: Screen, programs: se
         return await at_pipe(session, sys.stdin, screen)
     from prompt_toolkit import PromptSession  # noqa: PLC0415
 
-    from src.agent.completion import CallCompleter  # noqa: PLC0415
+    from src.agent.completion import CallCompleter, tab_key  # noqa: PLC0415
     from src.agent.helping import COMMANDS  # noqa: PLC0415
     from src.agent.history import open_history  # noqa: PLC0415
 
     history, trouble = open_history()
     if trouble:
         screen.note(trouble)
+    completer = CallCompleter(agent.tools, COMMANDS, lambda: sorted(programs))
     prompt: PromptSession[str] = PromptSession(
         history=history,
-        completer=CallCompleter(agent.tools, COMMANDS, lambda: sorted(programs)),
+        completer=completer,
+        key_bindings=tab_key(completer),
         complete_while_typing=False,
         enable_history_search=True,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from src.agent.tools import Tool
 from src.agent.tools.tool import Schema
@@ -89,3 +90,25 @@ def _starting(word: str, choices: Iterable[tuple[str, str]]) -> Iterator[Complet
     for name, about in choices:
         if name.startswith(word):
             yield Completion(name, -len(word), display_meta=about)
+
+
+def tab_key(completer: Completer) -> KeyBindings:
+    """Return what Tab does: put in the only completion there is, else show them, and go from one to the next.
+
+    By itself prompt_toolkit puts the only one in if it begins with what was typed; a program may be found by its end.
+    """
+    keys = KeyBindings()
+
+    @keys.add("tab")
+    def complete(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state:
+            buffer.complete_next()
+            return
+        found = list(completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
+        if len(found) == 1:
+            buffer.apply_completion(found[0])
+        else:
+            buffer.start_completion(insert_common_part=True)
+
+    return keys

@@ -14,6 +14,8 @@ from src.agent.lines import read_call, read_call_or_fail
 from src.agent.validation import check, find_tool
 from src.errors import AppError
 
+FORM = "`tool name=value …`, such as `top_trends time_range=15min limit=5`"
+
 
 @pytest.mark.parametrize(
     ("line", "tool", "arguments"),
@@ -52,8 +54,7 @@ def test_a_question_is_no_call(line: str) -> None:
         ),
         (
             "search_comments query=hát hay",
-            "hay is not name=value: a call is typed as `tool name=value …`, such as `top_trends "
-            "time_range=15min limit=5`. A value with blanks stands in quotes.",
+            f"hay is not name=value: a call is typed as {FORM}. A value with blanks stands in quotes.",
         ),
         ("topics program_id=a program_id=b", "program_id is given twice, as 'a' and as 'b': give it once."),
         ('{"a": 1, "a": 2}', """{"a": 1, "a": 2} is not the JSON of a call: 'a' is there twice."""),

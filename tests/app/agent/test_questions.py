@@ -110,11 +110,10 @@ async def test_every_example_that_help_shows_is_understood(example: str) -> None
     assert planned.notes == ()
 
 
-@given(
-    st.lists(
-        st.sampled_from([p for some in INTENTS.values() for p in some] + ["a/x", "15min", "3", "2025-11-20", "top"])
-    )
-)
+PHRASES = [phrase for some in INTENTS.values() for phrase in some]
+
+
+@given(st.lists(st.sampled_from([*PHRASES, "a/x", "b/y", "15min", "3", "2025-11-20", "top"])))
 async def test_a_planned_call_fits_its_tools_schema(words: list[str]) -> None:
     for call in (await plan(" ".join(words))).calls:
         check(find_tool(call.tool, TOOLS), call.arguments)
