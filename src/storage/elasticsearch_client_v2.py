@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack, cast
 
@@ -257,9 +258,10 @@ class ElasticsearchClientV2:
         """
         pending = batch
         refusals: list[str] = []
+        advice = ""
 
         async def send(client: AsyncElasticsearch) -> None:
-            nonlocal pending
+            nonlocal pending, advice
             operations = [part for one in pending for part in ({"index": {"_id": one[COMMENT_ID]}}, one)]
             # Without require_alias, Elasticsearch makes an index of its own where the alias is missing.
             answer = await client.bulk(index=new.ALIAS, operations=operations, refresh=refresh, require_alias=True)
@@ -270,8 +272,10 @@ class ElasticsearchClientV2:
                     continue
                 if result["status"] in AWAY:
                     busy.append(one)
-                else:
-                    refusals.append(f"{one[COMMENT_ID]}: {said(result)}")
+                    continue
+                refusals.append(f"{one[COMMENT_ID]}: {said(result)}")
+                if result["status"] == HTTPStatus.NOT_FOUND:
+                    advice = INIT
             pending = busy
             if busy:
                 raise away(ELASTICSEARCH, self._connection.url, f"it was too busy for {len(busy)} documents")
@@ -284,6 +288,7 @@ class ElasticsearchClientV2:
                 ELASTICSEARCH,
                 self._connection.url,
                 f"{len(refusals)} documents ({others} others are written), {listed}",
+                advice,
             )
         return len(batch)
 
