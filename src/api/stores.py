@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from src.errors import AppError, InvalidValue, StoreError, StoreUnavailable
 from src.settings import Urls
@@ -89,6 +89,7 @@ class _Link:
         self._limits = limits
         self._is_connected = False
         self._attempt: asyncio.Task[None] | None = None
+        self._given_up: set[asyncio.Task[Any]] = set()  # a task that nothing holds may be collected while it runs
 
     def begin(self) -> None:
         """Begin to connect without waiting for it; an error is for whoever asks the store next."""
@@ -98,17 +99,24 @@ class _Link:
             self._attempt.add_done_callback(lambda attempt: attempt.cancelled() or attempt.exception())
 
     async def within(self, work: Callable[[], Awaitable[_T]], seconds: float | None = None) -> _T:
-        """Connect if that has not been done, do `work`; raises StoreTooSlow after `seconds`, and what `work` raises."""
+        """Connect if that has not been done, do `work`; raises StoreTooSlow after `seconds`, and what `work` raises.
+
+        The time limit does not depend on how soon a driver notices that it is cancelled: redis-py, with fifty tasks
+        waiting for a connection, overhears it now and then and goes on until its own limit. So the work is given up
+        and not waited for; it ends by the driver's limit at the latest.
+        """
         allowed = self._limits.store_seconds if seconds is None else seconds
-        limit = asyncio.timeout(allowed)
+        task = asyncio.create_task(self._connect_and(work))
         try:
-            async with limit:
-                await self._connected()
-                return await work()
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise StoreTooSlow(self.store, allowed) from None
+            done, _ = await asyncio.wait({task}, timeout=allowed)
+        finally:
+            if not task.done():
+                task.cancel()
+                self._given_up.add(task)
+                task.add_done_callback(self._forget)
+        if not done:
+            raise StoreTooSlow(self.store, allowed)
+        return task.result()
 
     async def ping(self, work: Callable[[], Awaitable[object]]) -> Ping:
         """Do `work` within the time limit of a ping, and say how it went instead of raising."""
@@ -127,13 +135,17 @@ class _Link:
             with suppress(asyncio.CancelledError, AppError):
                 await self._attempt
 
-    async def _connected(self) -> None:
-        if self._is_connected:
-            return
-        # One attempt for all who wait: fifty requests do not open fifty connections to a store that is not there.
-        self.begin()
-        if self._attempt is not None:
-            await asyncio.shield(self._attempt)
+    async def _connect_and(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        if not self._is_connected:
+            # One attempt for all who wait: fifty requests open no fifty connections to a store that is not there.
+            self.begin()
+            if self._attempt is not None:
+                await asyncio.shield(self._attempt)
+        return await work()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._given_up.discard(task)
+        _ = task.cancelled() or task.exception()  # nobody waits for it any more
 
     async def _connect_once(self) -> None:
         try:
