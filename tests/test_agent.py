@@ -277,7 +277,7 @@ def test_a_batch_as_json_has_an_object_a_line(here: None, tmp_path: Path, capsys
     assert (first["line"], first["ok"], first["rows"]) == (1, True, [{"rank": 1, "topic": "endless", "score": "inf"}])
     assert (second["line"], second["ok"], second["error"]["type"]) == (2, False, "UnreadableCall")
     assert third["error"]["problems"] == [
-        {"argument": "program_id", "given": None, "missing": True, "allowed": "text that is not empty"}
+        {"argument": "program_id", "problem": "missing", "given": None, "allowed": "text that is not empty"}
     ]
 
 

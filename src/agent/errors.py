@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from src.errors import AppError
 
@@ -32,26 +32,31 @@ class UnreadableCall(AgentError):
     """A typed line or a JSON text that cannot be read as a call."""
 
 
+Kind = Literal["wrong", "missing", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One wrong argument: its name, what was given (`None` with `missing`), and what is allowed, in words."""
+    """One argument that is wrong, missing or unknown: its name, what is allowed, in words, and what was given."""
 
     argument: str
     allowed: str
     given: Any = None
-    missing: bool = False
+    kind: Kind = "wrong"
     hint: str = ""
 
     def sentence(self) -> str:
         """Return the problem as a sentence."""
         hint = f" {self.hint}" if self.hint else ""
-        if self.missing:
+        if self.kind == "missing":
             return f"{self.argument} is missing; allowed is {self.allowed}.{hint}"
+        if self.kind == "unknown":
+            return f"there is no argument {self.argument} (given was {_shown(self.given)}), only {self.allowed}.{hint}"
         return f"{self.argument} is {_shown(self.given)}; allowed is {self.allowed}.{hint}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the problem as a JSON object: `argument`, `given`, `allowed`, and `hint` where there is one."""
-        told = {"argument": self.argument, "given": self.given, "missing": self.missing, "allowed": self.allowed}
+        """Return `argument`, `problem`, `given`, `allowed`, and `hint` where there is one, as a JSON object."""
+        told = {"argument": self.argument, "problem": self.kind, "given": self.given, "allowed": self.allowed}
         return told | ({"hint": self.hint} if self.hint else {})
 
 

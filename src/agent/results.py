@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from src.agent.errors import InvalidArguments, UnknownTool
-from src.errors import AppError, StoreError
+from src.errors import AppError, InvalidValue, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,12 @@ class ToolResult:
 
 
 def error_as_json(error: AppError) -> dict[str, Any]:
-    """Return an error as a JSON object: `type`, `message`, and `store`, `problems` or `nearest` where it has them."""
+    """Return an error as a JSON object: `type`, `message`, and what else it has: `store`, `field`, …."""
     told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
     if isinstance(error, StoreError):
         told["store"] = error.store
+    if isinstance(error, InvalidValue):
+        told["field"] = error.field
     if isinstance(error, InvalidArguments):
         told["problems"] = [problem.as_json() for problem in error.problems]
     if isinstance(error, UnknownTool):

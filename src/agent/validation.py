@@ -49,9 +49,7 @@ def check(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _unknown(tool: Tool, given: Mapping[str, Any]) -> Iterator[Problem]:
     for name in given:
         if name not in tool.parameters:
-            yield Problem(
-                name, f"no argument of this name, only {', '.join(tool.parameters)}", given[name], hint=_now(name, tool)
-            )
+            yield Problem(name, ", ".join(tool.parameters), given[name], "unknown", _now(name, tool))
 
 
 def _now(name: str, tool: Tool) -> str:
@@ -66,7 +64,7 @@ def _now(name: str, tool: Tool) -> str:
 def _missing(tool: Tool, given: Mapping[str, Any]) -> Iterator[Problem]:
     for name in tool.required:
         if name not in given:
-            yield Problem(name, allowed(tool.parameters[name]), missing=True)
+            yield Problem(name, allowed(tool.parameters[name]), kind="missing")
 
 
 def _wrong(name: str, value: Any, schema: Schema) -> list[Problem]:

@@ -16,7 +16,7 @@ from src.agent.tools import Tool
 from tvmigrate.contract.values import TIME_RANGES
 
 _RANGE_OF = {f"{minutes}min": name for minutes, name in TIME_RANGES.items()} | {"1h": TIME_RANGES["60"]}
-_CAN_ASK = "What can be asked, for example: " + "; ".join(EXAMPLES)
+_CAN_ASK = "\n  ".join(["What can be asked, for example:", *EXAMPLES])
 
 
 class RulePlanner:
@@ -94,7 +94,8 @@ def _arguments(tool: Tool, found: Reading) -> dict[str, Any]:
 
 def _programs(tool: Tool, found: Reading) -> dict[str, Any]:
     if "program_ids" in tool.parameters:
-        _take_names(found, 20)
+        if len(found.programs) < 2:
+            _take_names(found, 20)
         if len(found.programs) < 2:
             raise _LacksError(
                 f"{tool.name} needs two programs or more, such as the_voice/contestant_1 and the_voice/contestant_2."
@@ -143,4 +144,4 @@ def _passed_over(tool: Tool, found: Reading, call: Call) -> list[str]:
 
 
 def _not_understood(why: str) -> Plan:
-    return Plan(notes=(f"I did not understand that. {why}", f"{_CAN_ASK}."))
+    return Plan(notes=(f"I did not understand that. {why}", _CAN_ASK))

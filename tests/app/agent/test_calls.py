@@ -129,7 +129,7 @@ def refused(tool: str, arguments: dict[str, Any]) -> str:
 
 def test_an_argument_is_named_with_what_was_given_and_what_is_allowed() -> None:
     assert refused("top_trends", {"time_range": "30min", "limit": 0, "colour": "red"}) == (
-        "top_trends: colour is 'red'; allowed is no argument of this name, only time_range, limit, offset. "
+        "top_trends: there is no argument colour (given was 'red'), only time_range, limit, offset. "
         "time_range is '30min'; allowed is one of 5min, 15min, 1hour. limit is 0; allowed is a whole number from 1 to "
         "1,000."
     )
@@ -141,7 +141,7 @@ def test_a_missing_argument_is_named() -> None:
 
 def test_an_old_name_is_answered_with_the_new_one() -> None:
     assert refused("current_eaos", {"entity": "contestant_1"}) == (
-        "current_eaos: entity is 'contestant_1'; allowed is no argument of this name, only program_id. It is called "
+        "current_eaos: there is no argument entity (given was 'contestant_1'), only program_id. It is called "
         "program_id now. program_id is missing; allowed is text that is not empty."
     )
 

@@ -93,6 +93,7 @@ async def test_what_is_not_understood_becomes_no_call_and_is_said(question: str,
     ("question", "note"),
     [
         ("eaos of a/x in winter", "Not understood, and passed over: winter."),
+        ("compare a/x and b/y last month", "Not understood, and passed over: month."),
         ("trends 15min of a/x", "top_trends takes no such thing, so it was passed over: a/x."),
         ("negative eaos of a/x", "current_eaos takes no such thing, so it was passed over: sentiment negative."),
     ],
