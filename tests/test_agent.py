@@ -76,7 +76,7 @@ class Terminal:
             env=environ,
             dimensions=(50, 120),
             encoding="utf-8",
-            timeout=20,
+            timeout=60,
         )
 
     def sees(self, text: str) -> str:
