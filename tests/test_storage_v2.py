@@ -8,11 +8,11 @@ a store is away.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import sys
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ import pytest
 import redis
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from src.errors import AppError, StoreUnavailable
+from src.errors import AppError, StoreRefused, StoreUnavailable, UnreadableRecord
 from src.settings import Urls, masked
 from src.storage.clickhouse_client_v2 import clickhouse_client_v2
 from src.storage.elasticsearch_client_v2 import elasticsearch_client_v2
@@ -252,16 +252,17 @@ async def finished(result: Any) -> None:
         await result
 
 
-async def run(store: Store, step: Step) -> None:
-    """Run one check on connected clients, with a probe of its own, and take away what it wrote."""
+@asynccontextmanager
+async def connected(store: Store) -> AsyncIterator[Probe]:
+    """Connect a store's client and give a probe; take away what was written in its name."""
     probe = Probe()
     await finished(store.client.connect())
     try:
-        await finished(step(probe))
+        yield probe
         store.clean(probe)
     except BaseException:
         # What went wrong first is what is told: it is likely why the probe cannot be taken away either.
-        with contextlib.suppress(Exception):
+        with suppress(Exception):
             store.clean(probe)
         raise
     finally:
@@ -273,21 +274,28 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def tried(store: Store) -> int:
+async def tried(store: Store) -> int:
     """Run a store's checks, say what became of each, and return the worst of it."""
-    worst = RIGHT
-    for step in store.checks:
-        words = step.__name__.replace("_", " ")
-        try:
-            asyncio.run(run(store, step))
-        except StoreUnavailable as error:
-            say(f"  away   {words}: {error}")
-            return worst or AWAY
-        except (WrongAnswer, AppError, redis.RedisError, ClickHouseError, elasticsearch.ApiError) as error:
-            say(f"  WRONG  {words}: {error}")
-            worst = WRONG
-        else:
-            say(f"  right  {words}")
+    worst, doing = RIGHT, "connect"
+    try:
+        async with connected(store) as probe:
+            for step in store.checks:
+                doing = step.__name__.replace("_", " ")
+                try:
+                    await finished(step(probe))
+                except (WrongAnswer, StoreRefused, UnreadableRecord) as error:
+                    say(f"  WRONG  {doing}: {error}")
+                    worst = WRONG
+                else:
+                    say(f"  right  {doing}")
+            doing = "take away what was written"
+    except StoreUnavailable as error:
+        say(f"  away   {doing}: {error}")
+        return worst or AWAY
+    except (AppError, redis.RedisError, ClickHouseError, elasticsearch.ApiError) as error:
+        if worst == RIGHT:  # else likely of the same cause
+            say(f"  WRONG  {doing}: {error}")
+        return WRONG
     return worst
 
 
@@ -296,7 +304,7 @@ def main() -> int:
     found = {}
     for store in STORES:
         say(f"{store.name} at {masked(getattr(urls, store.name))}")
-        found[store.name] = tried(store)
+        found[store.name] = asyncio.run(tried(store))
     wrong = [name for name, result in found.items() if result == WRONG]
     away = [name for name, result in found.items() if result == AWAY]
     if wrong:
@@ -333,7 +341,8 @@ def _environ(_new_layout: None, endpoints: Endpoints, monkeypatch: pytest.Monkey
     [pytest.param(store, step, id=step.__name__) for store in STORES for step in store.checks],
 )
 async def test_client(store: Store, step: Step) -> None:
-    await run(store, step)
+    async with connected(store) as probe:
+        await finished(step(probe))
 
 
 if __name__ == "__main__":

@@ -139,10 +139,14 @@ class RedisClientV2:
             InvalidValue: `program_id` is blank.
             UnreadableRecord: the hash is not of the contract's form.
         """
-        return (await self.get_current_eaos_many([program_id]))[program_id]
+        (state,) = (await self._states("get_current_eaos", [program_id])).values()
+        return state
 
     async def get_current_eaos_many(self, program_ids: Iterable[str]) -> dict[str, EaosState | None]:
         """Return the current EAOS of each program, in the order given, None where there is none; raises as for one."""
+        return await self._states("get_current_eaos_many", program_ids)
+
+    async def _states(self, method: str, program_ids: Iterable[str]) -> dict[str, EaosState | None]:
         names = list(dict.fromkeys(checks.name(new.EVENT_PROGRAM_ID, program_id) for program_id in program_ids))
 
         async def read(client: redis.Redis) -> list[list[bytes | None]]:
@@ -154,7 +158,7 @@ class RedisClientV2:
                     found += await together.execute()
             return found
 
-        found = await self._connection.repeat("get_current_eaos_many", read)
+        found = await self._connection.repeat(method, read)
         return {
             name: self._readable(new.eaos_key(name), partial(redis_forms.state_of, name, fields))
             for name, fields in zip(names, found, strict=True)

@@ -53,6 +53,11 @@ class LosingProxy:
         """Lose the answers to the next requests."""
         self._left = answers
 
+    def cut(self) -> None:
+        """Close all connections that are open, as a server does that stops."""
+        for link in self._links:
+            _close(link)
+
     def _accept(self) -> None:
         while True:
             try:

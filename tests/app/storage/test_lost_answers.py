@@ -94,7 +94,7 @@ async def test_what_may_be_done_twice_is_repeated(raw_redis, raw_elasticsearch, 
         async with RedisClientV2(proxy.url) as client:
             assert await client.add_trending_topic("5min", "lan", 7, how="set") == 7.0
             assert proxy.seen == 2
-    with LosingProxy(app_urls.elasticsearch, b"_doc/c") as proxy:
+    with LosingProxy(app_urls.elasticsearch, b"_bulk") as proxy:
         async with ElasticsearchClientV2(proxy.url) as client:
             assert await client.index_comment("c", "p", "t", "u", AT, "neutral", 0.0, 0.0, []) == "c"
             assert await client.count_comments("p") == 1
