@@ -350,7 +350,9 @@ def test_the_check_names_a_store_that_is_away(
 ) -> None:
     monkeypatch.setenv("ELASTICSEARCH_URL", f"http://{NOWHERE}")
     assert main(["--mode", "test"]) == 3
-    assert f"away      search_comments limit=5: elasticsearch at http://{NOWHERE}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"away      search_comments limit=5: elasticsearch at http://{NOWHERE}" in told
+    assert "Start the stores with `docker-compose up -d`" in told
 
 
 @pytest.mark.parametrize(

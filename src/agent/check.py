@@ -10,7 +10,7 @@ from src.agent.dispatcher import Agent
 from src.agent.exits import Exit, exit_of
 from src.agent.names import RANGES
 from src.agent.results import ToolResult
-from src.agent.screen import Screen
+from src.agent.screen import START_HINT, Screen
 from src.agent.stores import CLICKHOUSE, REDIS
 from src.errors import StoreUnavailable
 
@@ -31,6 +31,8 @@ async def run_check(agent: Agent, screen: Screen) -> Exit:
             screen.note(f"{'not asked':<10}{tool.name}: {why}.")
     if listed.ok and not listed.rows:
         screen.note("The stores are empty. `python scripts/seed_sample_data_v2.py --count 100` writes sample data.")
+    if exit_of(results) is Exit.STORE_AWAY:
+        screen.note(START_HINT)
     good = sum(result.ok and not result.missing for result in results)
     screen.remark(f"{good} of {len(results)} calls succeeded, {len(asked)} of {len(agent.tools)} tools were asked.")
     return exit_of(results)

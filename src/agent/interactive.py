@@ -13,7 +13,7 @@ from src.agent.dispatcher import Agent
 from src.agent.helping import COMMANDS, help_on, overview
 from src.agent.lines import read_call
 from src.agent.planner import Planner
-from src.agent.screen import Screen
+from src.agent.screen import START_HINT, Screen
 from src.errors import AppError
 from src.settings import masked
 
@@ -41,11 +41,14 @@ class Session:
     async def greet(self) -> None:
         """Say where the stores are and which of them are away; learn the programs."""
         self._screen.say("TV analytics agent. Type a question or a call. help says which, Tab completes, quit ends.")
-        for store, error in (await self._agent.health()).items():
+        health = await self._agent.health()
+        for store, error in health.items():
             if error is None:
                 self._screen.note(f"  {store:<14}{masked(str(getattr(self._agent.stores.urls, store)))}")
             else:
                 self._screen.say(f"  {store:<14}away: {error}", "yellow")
+        if any(health.values()):
+            self._screen.note(START_HINT)
         await self.learn()
 
     async def learn(self) -> None:

@@ -15,6 +15,11 @@ from src.agent.calls import Call
 from src.agent.formats import as_text
 from src.agent.results import Table, ToolResult, printable
 
+START_HINT = (
+    "Start the stores with `docker-compose up -d`, or embedded ones with "
+    '`eval "$(tvmigrate engines up --detach --dir DIR)"`; or say where they are: REDIS_URL, CLICKHOUSE_URL, '
+    "ELASTICSEARCH_URL."
+)
 _PLAIN_WIDTH = 200  # columns where the output is no terminal, and nobody says COLUMNS
 _WRAPS_FROM = 40  # a text longer than this may be wrapped within its column
 
