@@ -7,7 +7,8 @@ import argparse
 import uvicorn
 
 from src.api.app import create_app
-from src.api.stores import Limits
+from src.api.link import Limits
+from src.errors import InvalidValue
 
 # Longer than clients and proxies keep an idle connection (60 s and less): who closes it first must not be the server,
 # or a request that is just under way on it is lost.
@@ -38,7 +39,10 @@ def main() -> None:
         help="how many questions may be under way at ClickHouse (default: %(default)s)",
     )
     options = parser.parse_args()
-    limits = Limits(store_seconds=options.store_seconds, clickhouse_threads=options.clickhouse_threads)
+    try:
+        limits = Limits(store_seconds=options.store_seconds, clickhouse_threads=options.clickhouse_threads)
+    except InvalidValue as error:
+        parser.error(str(error))
     uvicorn.run(create_app(limits=limits), host=options.host, port=options.port, timeout_keep_alive=_KEEP_ALIVE_SECONDS)
 
 

@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from src.api import cursors, problems
+from src.api.link import StoreTooSlow
 from src.api.problems import ApiProblem, Kind
 from src.api.scrubbing import Scrubber
-from src.api.stores import StoreTooSlow
 from src.errors import InvalidValue, StoreError, StoreUnavailable, UnknownProgram
 
 RETRY_AFTER_SECONDS = 1

@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 
 from src.api.answers import handle
+from src.api.link import Limits
 from src.api.openapi import Documented
 from src.api.parameters import refuse_undeclared
 from src.api.routes import analytics, comments, eaos, health, live, programs
 from src.api.scrubbing import Scrubber
-from src.api.stores import Limits, Stores
+from src.api.stores import Stores
 from src.settings import Urls
 
 _DESCRIPTION = """\
