@@ -26,11 +26,7 @@ SORTS: Mapping[str, list[dict[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which comments are asked for; None asks for nothing.
-
-    Raises:
-        InvalidValue: a blank text, an unknown sentiment, a period that ends before it starts.
-    """
+    """Which comments are asked for; None asks for nothing."""
 
     program_id: str | None = None
     query: str | None = None
@@ -40,7 +36,11 @@ class Filters:
     end: dt.datetime | None = None
 
     def body(self) -> dict[str, Any]:
-        """Return the query: the words score, everything else filters."""
+        """Return the query: the words score, everything else filters.
+
+        Raises:
+            InvalidValue: a blank text, an unknown sentiment, a period that ends before it starts.
+        """
         must = []
         if self.query is not None:
             must.append({"match": {TEXT: checks.name("query", self.query)}})

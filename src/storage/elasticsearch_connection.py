@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ class ElasticsearchConnection:
         self._waits = waits(attempts, timeout)
         self._pool_size = pool_size
         self._client: AsyncElasticsearch | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
         """Open the client and ask for the server's version; a second call opens it anew."""
@@ -37,7 +39,7 @@ class ElasticsearchConnection:
         port = parts.port or (443 if parts.scheme == "https" else 9200)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-        self.url = url
+        self.url, self._loop = url, asyncio.get_running_loop()
         self._client = AsyncElasticsearch(
             f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}",
             basic_auth=user,
@@ -54,7 +56,8 @@ class ElasticsearchConnection:
     async def close(self) -> None:
         """Close the client; a second call does nothing."""
         client, self._client = self._client, None
-        if client is not None:
+        # What a loop that ended left open cannot be closed from here.
+        if client is not None and self._loop is asyncio.get_running_loop():
             await client.close()
 
     async def ask(self, method: str, question: Callable[[AsyncElasticsearch], Awaitable[T]]) -> T:
@@ -69,8 +72,10 @@ class ElasticsearchConnection:
 
     def require(self, method: str) -> AsyncElasticsearch:
         """Return the open client; raises NotConnected, naming the method."""
-        if self._client is None:
-            raise not_connected("elasticsearch_client_v2", method, "await elasticsearch_client_v2.connect()")
+        elsewhere = self._loop is not asyncio.get_running_loop()
+        if self._client is None or elsewhere:
+            known, connect = elsewhere and self._client is not None, "await elasticsearch_client_v2.connect()"
+            raise not_connected("elasticsearch_client_v2", method, connect, elsewhere=known)
         return self._client
 
     @contextmanager

@@ -62,9 +62,14 @@ def reason(error: object, url: str) -> str:
     return said[:500].rstrip(".")
 
 
-def not_connected(client: str, method: str, connect: str) -> NotConnected:
-    """Return the error of a method that was called before `connect()`; `connect` is the call that helps."""
+def not_connected(client: str, method: str, connect: str, *, elsewhere: bool = False) -> NotConnected:
+    """Return the error of a method that was called before `connect()`; `connect` is the call that helps.
+
+    `elsewhere`: it was called, but in another event loop, whose connections are of no use here.
+    """
     said = "was called before connect() or after disconnect()"
+    if elsewhere:
+        said = "was called in another event loop than connect()"
     return NotConnected(f"{client}.{method}() {said}: call `{connect}` first.")
 
 

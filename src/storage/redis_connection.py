@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
@@ -28,6 +29,7 @@ class RedisConnection:
         self._waits = waits(attempts, timeout)
         self._pool_size = pool_size
         self._client: redis.Redis | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
         """Open the pool and ask for an answer; a second call opens it anew."""
@@ -43,7 +45,7 @@ class RedisConnection:
             # redis-py (8.1) would repeat any command after a lost connection, increments too.
             retry=Retry(NoBackoff(), 0),
         )
-        self.url, self._client = url, redis.Redis.from_pool(pool)
+        self.url, self._client, self._loop = url, redis.Redis.from_pool(pool), asyncio.get_running_loop()
         try:
             await self.repeat("connect", lambda client: client.ping())
         except BaseException:
@@ -53,7 +55,8 @@ class RedisConnection:
     async def close(self) -> None:
         """Close the pool; a second call does nothing."""
         client, self._client = self._client, None
-        if client is not None:
+        # What a loop that ended left open cannot be closed from here.
+        if client is not None and self._loop is asyncio.get_running_loop():
             await client.aclose()
 
     async def repeat(self, method: str, ask: Callable[[redis.Redis], Awaitable[T]]) -> T:
@@ -94,8 +97,10 @@ class RedisConnection:
         return await self.repeat(method, walk)
 
     def _require(self, method: str) -> redis.Redis:
-        if self._client is None:
-            raise not_connected("redis_client_v2", method, "await redis_client_v2.connect()")
+        elsewhere = self._loop is not asyncio.get_running_loop()
+        if self._client is None or elsewhere:
+            known = elsewhere and self._client is not None
+            raise not_connected("redis_client_v2", method, "await redis_client_v2.connect()", elsewhere=known)
         return self._client
 
     @asynccontextmanager

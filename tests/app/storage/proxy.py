@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -19,13 +20,14 @@ class _Link:
 
 class LosingProxy:
     """Stands before the store at `url` (its own address: `.url`), and loses the answers to the next `lose` requests
-    that hold `marker`; `instead` is sent in their place. `seen` counts all requests that held it.
+    that hold `marker`; `instead` is sent in their place. `seen` counts all requests that held it. Where `trickle` is
+    given, requests go on in pieces of so many bytes, a millisecond apart.
     """
 
-    def __init__(self, url: str, marker: bytes, lose: int = 1, instead: bytes = b"") -> None:
+    def __init__(self, url: str, marker: bytes, lose: int = 1, instead: bytes = b"", trickle: int = 0) -> None:
         parts = urlsplit(url)
         self._target = (parts.hostname, parts.port)
-        self._marker, self._left, self._instead = marker, lose, instead
+        self._marker, self._left, self._instead, self._trickle = marker, lose, instead, trickle
         self.seen = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"{parts.scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -78,7 +80,9 @@ class LosingProxy:
                 if self._left:
                     self._left -= 1
                     link.losing = True
-            _send(link.server, data)
+            for at in range(0, len(data), self._trickle or len(data)):
+                _send(link.server, data[at : at + (self._trickle or len(data))])
+                time.sleep(0.001 if self._trickle else 0)
         _close(link)
 
     def _to_client(self, link: _Link) -> None:

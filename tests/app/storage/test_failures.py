@@ -158,6 +158,26 @@ async def test_disconnect_twice_and_connect_again(store, stores, app_urls):
         await finished(client.ping())
 
 
+@pytest.mark.parametrize("store", ["redis", "elasticsearch"])
+def test_another_event_loop_needs_another_connect(store, stores, app_urls):
+    kind, _ = CLIENTS[store]
+    client = kind(getattr(app_urls, store))
+
+    async def connect_and_ask() -> None:
+        await client.connect()
+        await client.ping()
+
+    with asyncio.Runner() as one, asyncio.Runner() as other:
+        one.run(connect_and_ask())
+        with pytest.raises(
+            NotConnected, match=rf"^{store}_client_v2\.ping\(\) was called in another event loop than c"
+        ):
+            other.run(client.ping())
+        one.run(client.disconnect())
+        other.run(connect_and_ask())
+        other.run(client.disconnect())
+
+
 @pytest.mark.parametrize("store", CLIENTS)
 async def test_a_store_that_comes_back_is_used_again(store, stores, app_urls):
     """The connections of the pool are dead then; the first question after is answered all the same."""
