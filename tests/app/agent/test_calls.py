@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from src.agent import TOOLS, Call, InvalidArguments, UnknownTool, UnreadableCall
 from src.agent.calls import read_arguments
 from src.agent.lines import read_call, read_call_or_fail
+from src.agent.nearest import nearest
 from src.agent.validation import check, find_tool
 from src.errors import AppError
 
@@ -176,3 +177,8 @@ def test_an_unknown_tool_is_answered_with_those_near_it() -> None:
     with pytest.raises(UnknownTool) as told:
         find_tool("zzz", TOOLS)
     assert str(told.value) == f"There is no tool 'zzz'. There are: {', '.join(tool.name for tool in TOOLS)}."
+
+
+def test_the_name_that_an_entity_had_is_nearest_to_its_program() -> None:
+    known = ["contestant_12", "a_show_of_a_long_name/contestant_1", "other"]
+    assert nearest("Contestant_1", known) == ("a_show_of_a_long_name/contestant_1", "contestant_12")
