@@ -34,8 +34,8 @@ def text(field: str, value: object, limit: int | None = None) -> str:
     return value
 
 
-def name(field: str, value: object, limit: int = new.MAX_KEYWORD_BYTES) -> str:
-    """Check text that names something: not empty, not blank."""
+def name(field: str, value: object, limit: int | None = None) -> str:
+    """Check text that names something: not empty, not blank, at most `limit` bytes of UTF-8."""
     if is_blank(named := text(field, value, limit)):
         raise InvalidValue(field, f"{field} is {named!r}: it may not be empty or blank.")
     return named
@@ -118,7 +118,7 @@ def topics(field: str, value: object) -> list[str]:
     """Check a list of topics; order and doubles stay. One text is refused: it would be read as a list of letters."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise InvalidValue(field, f"{field} is {value!r:.200}: expected is a list of topics.")
-    return [name(field, topic) for topic in value]
+    return [_keyword(field, topic) for topic in value]
 
 
 def fields(what: str, given: object, known: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
@@ -142,6 +142,10 @@ def record(what: str, given: object, checks: Mapping[str, Check], optional: Coll
     }
 
 
+def _keyword(field: str, value: object) -> str:
+    return name(field, value, new.MAX_KEYWORD_BYTES)
+
+
 def _float(field: str, value: object) -> float:
     return number(field, value, new.MAX_FLOAT)
 
@@ -152,7 +156,7 @@ COMMENT: Mapping[str, Check] = dict(
         new.RAW_COMMENTS.column_names,
         (
             lambda field, value: name(field, value, new.MAX_ID_BYTES),
-            name,
+            _keyword,
             text,
             lambda field, value: text(field, value, new.MAX_KEYWORD_BYTES),
             times.utc,

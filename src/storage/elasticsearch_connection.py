@@ -10,7 +10,14 @@ from urllib.parse import unquote
 
 import stamina
 from elastic_transport import SerializationError, TransportError
-from elasticsearch import ApiError, AsyncElasticsearch, AuthenticationException, NotFoundError, UnsupportedProductError
+from elasticsearch import (
+    ApiError,
+    AsyncElasticsearch,
+    AuthenticationException,
+    BadRequestError,
+    NotFoundError,
+    UnsupportedProductError,
+)
 
 from src.settings import ELASTICSEARCH_URL, Urls
 from src.storage.failures import ELASTICSEARCH, INIT, away, is_away, not_connected, refused, split_url, waits
@@ -89,7 +96,8 @@ class ElasticsearchConnection:
         except ApiError as error:
             if error.status_code in AWAY:
                 raise away(ELASTICSEARCH, self.url, f"HTTP {error.status_code}, {said(error.body)}") from error
-            advice = INIT if isinstance(error, NotFoundError) else ""
+            # What is asked is right for the contract's index; one of another shape cannot sort by its keywords.
+            advice = INIT if isinstance(error, NotFoundError | BadRequestError) else ""
             raise refused(ELASTICSEARCH, self.url, said(error.body), advice) from error
         except (UnsupportedProductError, SerializationError) as error:
             raise refused(ELASTICSEARCH, self.url, error) from error

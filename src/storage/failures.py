@@ -11,7 +11,7 @@ from src.errors import InvalidValue, NotConnected, StoreRefused, StoreUnavailabl
 from src.settings import masked
 
 REDIS, CLICKHOUSE, ELASTICSEARCH = "redis", "clickhouse", "elasticsearch"
-INIT = "run `python scripts/init_databases.py`, which creates what the new layout has"
+INIT = "run `python scripts/init_databases.py`, which creates the new layout, or names what is in its way"
 # stamina logs each attempt; without a handler of the program's own, Python would print that on its standard error.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 _MAYBE_DONE = " What it was asked may or may not have been done: look before you ask again."

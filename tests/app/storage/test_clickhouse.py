@@ -153,7 +153,7 @@ def test_a_missing_table_is_said_with_what_to_do(clickhouse_v2, raw_clickhouse, 
     assert raised.value.store == "clickhouse"
     assert str(raised.value).startswith(f"clickhouse at {app_urls.clickhouse} refused: ")
     assert str(raised.value).endswith(
-        "To do: run `python scripts/init_databases.py`, which creates what the new layout has."
+        "To do: run `python scripts/init_databases.py`, which creates the new layout, or names what is in its way."
     )
     with pytest.raises(StoreRefused, match="init_databases"):
         clickhouse_v2.insert_eaos_metric("p", AT, 0, 0, 0, 0, 0)

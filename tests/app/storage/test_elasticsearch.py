@@ -174,9 +174,16 @@ async def test_a_missing_index_is_not_made_but_said(elasticsearch_v2, raw_elasti
         assert raised.value.store == "elasticsearch"
         assert str(raised.value).startswith(f"elasticsearch at {app_urls.elasticsearch} refused: ")
         assert str(raised.value).endswith(
-            "To do: run `python scripts/init_databases.py`, which creates what the new layout has."
+            "To do: run `python scripts/init_databases.py`, which creates the new layout, or names what is in its way."
         )
     assert list(raw_elasticsearch.indices.get(index="*")) == []
+
+
+async def test_an_index_of_another_shape_is_said_with_what_to_do(elasticsearch_v2, raw_elasticsearch):
+    raw_elasticsearch.indices.delete(index=new.INDEX.name)
+    raw_elasticsearch.index(index=new.ALIAS, document={"entity": "lan", "timestamp": "x"}, refresh=True)
+    with pytest.raises(StoreRefused, match="init_databases"):
+        await elasticsearch_v2.search_comments()
 
 
 async def test_migrated_timestamps_are_read(elasticsearch_v2, raw_elasticsearch):

@@ -69,5 +69,7 @@ def test_clickhouse_snippet_prints_the_row_that_it_wrote(twice, stores):
     assert stores.clickhouse.query("SELECT count() FROM tv_analytics.eaos_metrics").result_rows == [(2,)]
 
 
-def test_elasticsearch_snippet_finds_the_comment_that_it_wrote(twice):
+def test_elasticsearch_snippet_finds_the_comment_that_it_wrote(twice, stores):
+    # As slow as Elasticsearch is by default: only who waits for the refresh finds the comment.
+    stores.elasticsearch.indices.put_settings(index="tv_comments", settings={"refresh_interval": "1s"})
     assert twice("Test Elasticsearch V2") == [["Search results: 1"]] * 2

@@ -155,6 +155,16 @@ async def test_migrated_data_is_read(redis_v2, raw_redis):
     assert second["data"] == {"n": Decimal("9" * 5000)}
 
 
+async def test_a_program_id_may_be_longer_than_elasticsearch_takes(redis_v2, clickhouse_v2):
+    """`tvmigrate apply` keeps such ids in the two stores that hold them; fixtures/standard has one."""
+    name = "thí sinh" * 5_000
+    await redis_v2.set_current_eaos(name, 1, 1, 0, 0, 1)
+    assert (await redis_v2.get_current_eaos(name))["score"] == 1
+    clickhouse_v2.insert_eaos_metric(name, AT, 1, 1, 0, 0, 1)
+    assert clickhouse_v2.get_latest_eaos(name)["score"] == 1
+    assert clickhouse_v2.programs() == await redis_v2.programs() == [name]
+
+
 async def test_what_has_another_form_is_named(redis_v2, raw_redis, app_urls):
     raw_redis.hset("eaos:current:p", mapping={"score": "1"})
     with pytest.raises(UnreadableRecord) as raised:

@@ -27,7 +27,7 @@ WHOLE = "expected is a whole number from 0 to 2^63-1."
         (checks.name, "", "f is '': it may not be empty or blank."),
         (checks.name, "\u3000 \t", "f is '\\u3000 \\t': it may not be empty or blank."),
         (checks.name, 7, "f is 7: expected is text."),
-        (checks.name, "x" * 32_767, "f has 32767 bytes, the store takes 32766: shorten it."),
+        (checks.topics, ["x" * 32_767], "f has 32767 bytes, the store takes 32766: shorten it."),
         (checks.text, "\ud800", "f is '\\ud800', which holds half of a surrogate pair: expected is text that UTF-8 can write."),
         (checks.count, -1, f"f is -1: {WHOLE}"),
         (checks.count, True, f"f is True: {WHOLE}"),
@@ -91,6 +91,7 @@ EVERY = "comment_id, program_id, text, username, timestamp, sentiment, sentiment
     ("changed", "field", "message"),
     [
         ({"comment_id": "x" * 513}, "comment_id", "comment_id has 513 bytes, the store takes 512: shorten it."),
+        ({"program_id": "x" * 32_767}, "program_id", "program_id has 32767 bytes, the store takes 32766: shorten it."),
         ({"comment_id": " "}, "comment_id", "comment_id is ' ': it may not be empty or blank."),
         ({"username": "é" * 16_384}, "username", "username has 32768 bytes, the store takes 32766: shorten it."),
         ({"sentiment_score": 3.5e38}, "sentiment_score", "sentiment_score is 3.5e+38: the store takes ±3.4028235e+38."),
