@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.embedded import EmbeddedEngines
-from tvmigrate.events import Event
+from tvmigrate.events import Event, Started
 
 from .processes import ROOT, Running
 
@@ -17,8 +18,15 @@ from .processes import ROOT, Running
 @pytest.fixture(scope="package")
 def running() -> Iterator[Running]:
     events: list[Event] = []
-    with EmbeddedEngines(None, events.append) as engines:
-        yield Running(engines, events)
+    threads: dict[str, int] = {}
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, Started):
+            threads[event.task] = threading.get_ident()
+
+    with EmbeddedEngines(None, listen) as engines:
+        yield Running(engines, events, threads)
 
 
 @pytest.fixture(scope="package")

@@ -18,10 +18,11 @@ ROOT = Path(tvmigrate.__file__).parent.parent
 
 @dataclass
 class Running:
-    """Engines that run for all tests of this folder, and what was said while they started."""
+    """Engines that run for all tests of this folder, what was said while they started, and in which thread each began."""
 
     engines: EmbeddedEngines
     events: list[Event] = field(default_factory=list)
+    threads: dict[str, int] = field(default_factory=dict)
 
 
 def python(*arguments: str) -> list[str]:

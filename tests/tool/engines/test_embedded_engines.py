@@ -24,7 +24,6 @@ from tvmigrate.engines.errors import (
     UnknownEngine,
 )
 from tvmigrate.errors import UsageError
-from tvmigrate.events import Finished, Started
 
 from .processes import Running, left_in
 
@@ -40,13 +39,8 @@ def test_the_version_that_runs_is_the_pinned_one(engines: EmbeddedEngines, name:
 
 
 def test_engines_start_side_by_side(running: Running) -> None:
-    order = [
-        (type(event), event.task)
-        for event in running.events
-        if isinstance(event, Started | Finished) and event.task in NAMES
-    ]
-    first_finish = min(index for index, (kind, task) in enumerate(order) if kind is Finished and task != "redis")
-    assert {task for kind, task in order[:first_finish] if kind is Started} == set(NAMES)
+    """Assert it by who tells of it: which engine is the faster one says nothing on a busy machine."""
+    assert len({running.threads[name] for name in NAMES}) == len(NAMES)
 
 
 def test_engines_listen_on_the_loopback_address_alone(engines: EmbeddedEngines) -> None:
