@@ -18,7 +18,7 @@ ROOT = Path(tvmigrate.__file__).parent.parent
 
 @dataclass
 class Running:
-    """Engines that run for all tests of this folder, what was said while they started, and in which thread each began."""
+    """Engines that run for all tests of this folder, what was said at their start, and in which thread each began."""
 
     engines: EmbeddedEngines
     events: list[Event] = field(default_factory=list)
