@@ -1,0 +1,140 @@
+"""The judges of `contract/`: tests that need no engine, in a warm process that forks for each mutant."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.judge import KILLED, NEEDS_IMPORT, SURVIVED, FreshSession, Measured, Session, Told, is_of_module
+from tests.mutation.mutants import ROOT, Mutant
+from tests.mutation.store import Outcomes
+
+TESTS = ("tests/tool/contract", "tests/tool/cli/test_settings.py")
+QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+SLOW = 20.0  # seconds beyond what the judges take when nothing is wrong
+# What a fresh session would import first each time, and no mutant changes.
+_PRELOADED = (
+    "hypothesis", "hypothesis.strategies", "hypothesis.extra._patching", "orjson", "zoneinfo", "click", "rich", 
+    "_pytest.pytester", "asyncio", "unittest.mock", "decimal", "fractions", "json", "lz4.frame", "coverage",
+)  # fmt: skip
+
+
+def measure(tests: Sequence[str], path: Path) -> Measured:
+    """Measure `tests` in a process of its own, or read it from `path`, where it is kept."""
+    if not path.exists():
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                session = Session(lambda session: None)
+                pytest.main([*tests, *QUIET], plugins=[session])
+                path.write_text(json.dumps(asdict(session.measured)))
+                code = 0
+            finally:
+                os._exit(code)
+        if os.waitpid(pid, 0)[1]:
+            raise RuntimeError("the tests could not be measured")
+    told = json.loads(path.read_text())
+    lines = {name: {int(line): tests for line, tests in found.items()} for name, found in told["lines"].items()}
+    measured = Measured(told["seconds"], lines, told["failed"])
+    if measured.failed:
+        path.unlink()
+        raise RuntimeError(f"tests fail though nothing is broken: {measured.failed[:5]}")
+    return measured
+
+
+def judge_all(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tell: Callable[[str], None]) -> None:
+    """Judge those of `mutants` that `outcomes` does not know yet, and add what came of them."""
+    _warm([mutant for mutant in mutants if not is_of_module(mutant)], outcomes, measured, tell)
+    _fresh(mutants, outcomes, measured, tell)
+
+
+def _warm(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tell: Callable[[str], None]) -> None:
+    todo = list(outcomes.open(mutants))
+    if not todo:
+        return
+    pid = os.fork()  # what a pytest session imports must not be there for the fresh ones
+    if pid == 0:
+        code = 1
+
+        def work(session: Session) -> None:
+            nonlocal code
+            began = time.monotonic()
+            for place, mutant in enumerate(todo):
+                judges = measured.judges(mutant)
+                told = Told(NEEDS_IMPORT)
+                if judges:
+                    told = session.judge(mutant, judges, SLOW + 3 * sum(measured.seconds[name] for name in judges))
+                if told.outcome in {SURVIVED, NEEDS_IMPORT}:
+                    told = Told(NEEDS_IMPORT if measured.at_import(mutant) else SURVIVED, judges=len(judges), seconds=told.seconds)
+                outcomes.add(mutant, told)
+                if place % 50 == 0:
+                    tell(f"warm {place} of {len(todo)}, {time.monotonic() - began:.0f} s")
+            code = 0
+
+        try:
+            _quiet()
+            pytest.main([*TESTS, *QUIET], plugins=[Session(work, measured)])
+        finally:
+            os._exit(code)
+    if os.waitpid(pid, 0)[1]:
+        raise RuntimeError("the judges ended before their work was done")
+    outcomes.__init__(outcomes._path)  # type: ignore[misc]
+
+
+def _quiet() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def preload() -> None:
+    """Import what no mutant changes."""
+    import importlib
+
+    for name in _PRELOADED:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
+
+
+def _fresh(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tell: Callable[[str], None]) -> None:
+    todo = list(outcomes.open(mutants, NEEDS_IMPORT))
+    if not todo:
+        return
+    preload()
+    done = False
+
+    def work(session: FreshSession) -> None:
+        nonlocal done
+        seconds = 3 * SLOW + 5 * sum(measured.seconds.values())
+        right = session.judge(None, seconds)
+        if right.outcome != SURVIVED:
+            raise RuntimeError(f"tests fail though nothing is broken: {right}")
+        tell(f"fresh: all judges take {right.seconds} s")
+        began = time.monotonic()
+        killers: dict[Path, Counter[str]] = defaultdict(Counter)  # what kills one of a file is likely to kill the next
+        for place, mutant in enumerate(todo):
+            told = session.judge(mutant, seconds, [test for test, _ in killers[mutant.path].most_common(12)])
+            if told.outcome == KILLED and told.by:
+                killers[mutant.path][told.by] += 1
+            outcomes.add(mutant, told)
+            if place % 50 == 0:
+                tell(f"fresh {place} of {len(todo)}, {time.monotonic() - began:.0f} s")
+        done = True
+
+    arguments = [str(ROOT / test) for test in TESTS]
+    pytest.main(
+        [str(ROOT / "tests"), *QUIET, "-p", "no:tvmigrate"], plugins=[FreshSession(work, arguments, measured.seconds)]
+    )
+    if not done:
+        raise RuntimeError("the judges ended before their work was done")
+
+
+__all__ = ["KILLED", "judge_all", "measure"]
