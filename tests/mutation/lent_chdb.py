@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 _LENGTH = struct.Struct("!Q")
-_LONGEST = "SET max_execution_time = 20"
+_LONGEST = "SET max_execution_time = 120"
 
 
 def _receive(connection: socket.socket) -> Any:

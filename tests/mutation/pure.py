@@ -50,14 +50,22 @@ def measure(tests: Sequence[str], path: Path) -> Measured:
     return measured
 
 
-def judge_all(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tell: Callable[[str], None]) -> None:
-    """Judge those of `mutants` that `outcomes` does not know yet, and add what came of them."""
-    _warm([mutant for mutant in mutants if not is_of_module(mutant)], outcomes, measured, tell)
-    _fresh(mutants, outcomes, measured, tell)
+def judge_all(
+    mutants: Sequence[Mutant],
+    outcomes: Outcomes,
+    measured: Measured,
+    tell: Callable[[str], None],
+    again: Sequence[str] = (),
+) -> None:
+    """Judge those of `mutants` that `outcomes` does not know yet, or of which it has one of `again`."""
+    todo = list(outcomes.open(mutants, *again))
+    _warm([mutant for mutant in todo if not is_of_module(mutant)], outcomes, measured, tell)
+    warm = {mutant.id for mutant in todo if not is_of_module(mutant)}
+    _fresh([m for m in todo if m.id not in warm or outcomes.known[m.id]["outcome"] == NEEDS_IMPORT], outcomes, measured, tell)
 
 
 def _warm(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tell: Callable[[str], None]) -> None:
-    todo = list(outcomes.open(mutants))
+    todo = mutants
     if not todo:
         return
     pid = os.fork()  # what a pytest session imports must not be there for the fresh ones
@@ -80,16 +88,17 @@ def _warm(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tel
             code = 0
 
         try:
-            _quiet()
+            quiet()
             pytest.main([*TESTS, *QUIET], plugins=[Session(work, measured)])
         finally:
             os._exit(code)
     if os.waitpid(pid, 0)[1]:
         raise RuntimeError("the judges ended before their work was done")
-    outcomes.__init__(outcomes._path)  # type: ignore[misc]
+    outcomes.read()
 
 
-def _quiet() -> None:
+def quiet() -> None:
+    """Have this process and its forks write nothing on stdout."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
@@ -105,7 +114,7 @@ def preload() -> None:
 
 
 def _fresh(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tell: Callable[[str], None]) -> None:
-    todo = list(outcomes.open(mutants, NEEDS_IMPORT))
+    todo = mutants
     if not todo:
         return
     preload()
@@ -121,9 +130,9 @@ def _fresh(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, te
         began = time.monotonic()
         killers: dict[Path, Counter[str]] = defaultdict(Counter)  # what kills one of a file is likely to kill the next
         for place, mutant in enumerate(todo):
-            told = session.judge(mutant, seconds, [test for test, _ in killers[mutant.path].most_common(12)])
+            told = session.judge(mutant, seconds, [test for test, _ in killers[mutant.path].most_common(3)])
             if told.outcome == KILLED and told.by:
-                killers[mutant.path][told.by] += 1
+                killers[mutant.path][str(ROOT / told.by)] += 1
             outcomes.add(mutant, told)
             if place % 50 == 0:
                 tell(f"fresh {place} of {len(todo)}, {time.monotonic() - began:.0f} s")

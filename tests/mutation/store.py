@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.mutation.judge import Told
-from tests.mutation.mutants import Mutant
+from tests.mutation.mutants import PRODUCT, Mutant
 
 
 @cache
@@ -19,14 +19,23 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
+def digest_of_product() -> str:
+    """Return what changes when any file that may be mutated does."""
+    return hashlib.sha256("".join(map(digest, sorted(PRODUCT.rglob("*.py")))).encode()).hexdigest()[:12]
+
+
 class Outcomes:
     """The outcomes in a file, of mutants of files that have not changed since; appended as they come."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.known: dict[str, dict[str, object]] = {}
-        if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
+        self.read()
+
+    def read(self) -> None:
+        """Take in what other processes added."""
+        if self.path.exists():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
                 told = json.loads(line)
                 self.known[told["id"]] = told
 
@@ -46,6 +55,6 @@ class Outcomes:
         """Write what came of a mutant; it stands instead of what was known."""
         line = {"id": mutant.id, "digest": digest(mutant.path), **asdict(told)}
         self.known[mutant.id] = line
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

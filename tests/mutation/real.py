@@ -1,0 +1,226 @@
+"""The judges of `migrate/` and `verify/`: tests on real engines, in warm processes that fork for each mutant."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from multiprocessing.connection import Connection
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mutation import lent_engines
+from tests.mutation.judge import NEEDS_IMPORT, SURVIVED, TIMEOUT, FreshSession, Measured, Session, Told, is_of_module
+from tests.mutation.mutants import ROOT, Mutant
+from tests.mutation.pure import QUIET, quiet
+from tests.mutation.store import Outcomes
+
+SITE = Path(__file__).parent / "site"  # what mutates the product in processes that the tests start
+LONGEST = 240.0  # seconds for one test or a few
+MOST = 45.0  # seconds of tests that judge one mutant, unless there is but one
+
+
+@dataclass(frozen=True)
+class Court:
+    """Tests that share a set of engines: `warm` are those whose session fixtures are made before the forks."""
+
+    name: str
+    tests: tuple[str, ...]
+    warm: tuple[str, ...] = ()
+
+
+COURTS = {
+    "migrate": (Court("migrate", ("tests/tool/migrate",)),),
+    "verify": (
+        Court(
+            "verify_stores",
+            ("tests/tool/verify_stores",),
+            ("tests/tool/verify_stores/test_right_state.py",),
+        ),
+        Court(
+            "verify",
+            ("tests/tool/verify", "tests/tool/report"),
+            ("tests/tool/verify/test_redis_breakages.py", "tests/tool/verify/test_rollback_breakages.py"),
+        ),
+    ),
+}
+
+
+def measure(court: Court, environ: dict[str, str], path: Path) -> Measured:
+    """Measure the tests of a court in a process of its own, or read what is kept at `path`."""
+    if not path.exists():
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                session = Session(lambda session: None)
+                lent_engines.lend(environ)
+                pytest.main([*court.tests, *QUIET], plugins=[session])
+                path.write_text(json.dumps(asdict(session.measured)))  # type: ignore[call-overload]
+                code = 0
+            finally:
+                os._exit(code)
+        if os.waitpid(pid, 0)[1]:
+            raise RuntimeError("the tests could not be measured")
+    told = json.loads(path.read_text())
+    lines = {name: {int(line): tests for line, tests in found.items()} for name, found in told["lines"].items()}
+    return Measured(told["seconds"], lines, told["failed"])
+
+
+class Bench:
+    """A court that sits: a process with its tests collected, which is asked over a pipe."""
+
+    def __init__(self, court: Court, environ: dict[str, str], measured: Measured) -> None:
+        self.court, self._environ, self.measured = court, environ, measured
+        self._ours: Connection | None = None
+        self._pid = 0
+
+    def judge(self, mutant: Mutant) -> Told:
+        """Ask the tests that run what the mutant changes."""
+        judges, total = [], 0.0
+        for name in self.measured.judges(mutant):
+            if name in self.measured.failed:
+                continue
+            total += self.measured.seconds[name]
+            if judges and total > MOST:
+                break
+            judges.append(name)
+        if not judges:
+            return Told(NEEDS_IMPORT if self.measured.at_import(mutant) else SURVIVED)
+        if self._ours is None:
+            self._start()
+        assert self._ours is not None
+        self._ours.send((mutant, judges))
+        try:
+            told = self._ours.recv()
+        except EOFError:
+            told = Told(TIMEOUT, "the session ended")
+        if told.outcome == TIMEOUT:
+            self.close()  # whatever it was doing is half done
+        if told.outcome == SURVIVED and self.measured.at_import(mutant):
+            return replace(told, outcome=NEEDS_IMPORT)
+        return told
+
+    def _start(self) -> None:
+        self._ours, theirs = Pipe()
+        self._pid = os.fork()
+        if self._pid:
+            theirs.close()
+            return
+        try:
+            self._ours.close()
+            quiet()
+            lent_engines.lend(self._environ)
+            pytest.main([*self.court.tests, *QUIET], plugins=[Session(lambda session: self._serve(session, theirs), self.measured)])
+        finally:
+            os._exit(1)
+
+    def _serve(self, session: Session, theirs: Connection) -> None:
+        names = list(session.items)
+        for file in self.court.warm:
+            name = next(name for name in names if name.startswith(file))
+            after = next((other for other in names if other != name), name)
+            session.run(name, after)
+        while True:
+            try:
+                mutant, judges = theirs.recv()
+            except EOFError:
+                os._exit(0)
+            session.after_fork = lambda: mutate_processes(mutant)
+            theirs.send(session.judge(mutant, judges, LONGEST))
+
+    def close(self) -> None:
+        if self._ours is not None:
+            self._ours.close()
+            self._ours = None
+            os.waitpid(self._pid, 0)
+
+
+def mutate_processes(mutant: Mutant) -> None:
+    """Have the Pythons that this process starts run the mutant too (`site/sitecustomize.py`)."""
+    begin = subprocess.Popen.__init__
+    told = json.dumps([mutant.module, str(mutant.path), mutant.start, mutant.length, mutant.after])
+
+    def started(self: Any, *words: Any, env: dict[str, str] | None = None, **how: Any) -> None:
+        mutated = dict(os.environ if env is None else env)
+        mutated |= {"MUTANT": told, "PYTHONPATH": f"{SITE}{os.pathsep}{mutated.get('PYTHONPATH', '')}".rstrip(os.pathsep)}
+        begin(self, *words, env=mutated, **how)
+
+    subprocess.Popen.__init__ = started  # type: ignore[method-assign]
+
+
+def judge_all(
+    package: str, mutants: Sequence[Mutant], outcomes: Outcomes, work: Path, tell: Callable[[str], None], again: tuple[str, ...] = ()
+) -> None:
+    """Judge those of `mutants` that `outcomes` does not know yet, and add what came of them."""
+    todo = list(outcomes.open(mutants, *again))
+    with _benches(package, work) as benches:
+        began = time.monotonic()
+        for place, mutant in enumerate(todo):
+            told = Told(NEEDS_IMPORT)
+            if not is_of_module(mutant):
+                told = _judge(benches, mutant)
+            outcomes.add(mutant, told)
+            tell(f"{package} {place + 1} of {len(todo)}, {time.monotonic() - began:.0f} s: {told.outcome} {told.seconds} {mutant.id}")
+
+
+def _judge(benches: Sequence[Bench], mutant: Mutant) -> Told:
+    told = [bench.judge(mutant) for bench in ()]
+    for bench in sorted(benches, key=lambda bench: -len(bench.measured.judges(mutant))):
+        told.append(bench.judge(mutant))
+        if told[-1].outcome not in {SURVIVED, NEEDS_IMPORT}:
+            break
+    outcome = told[-1].outcome
+    if outcome in {SURVIVED, NEEDS_IMPORT}:
+        outcome = NEEDS_IMPORT if any(one.outcome == NEEDS_IMPORT for one in told) else SURVIVED
+    return Told(outcome, told[-1].by, sum(one.judges for one in told), round(sum(one.seconds for one in told), 3))
+
+
+@contextmanager
+def _benches(package: str, work: Path) -> Iterator[list[Bench]]:
+    from contextlib import ExitStack
+
+    with ExitStack() as opened:
+        benches = []
+        for court in COURTS[package]:
+            environ = opened.enter_context(lent_engines.engines())
+            bench = Bench(court, environ, measure(court, environ, work / f"{court.name}.measured.json"))
+            opened.callback(bench.close)
+            benches.append(bench)
+        yield benches
+
+
+def judge_imports(
+    package: str, mutants: Sequence[Mutant], outcomes: Outcomes, work: Path, tell: Callable[[str], None]
+) -> None:
+    """Judge the mutants of `mutants` that show only in a module imported anew."""
+    for court in COURTS[package]:
+        todo = list(outcomes.open(mutants, NEEDS_IMPORT))
+        if not todo:
+            return
+        with lent_engines.engines() as environ:
+            measured = measure(court, environ, work / f"{court.name}.measured.json")
+
+            def work_on(session: FreshSession) -> None:
+                for place, mutant in enumerate(todo):
+                    told = session.judge(mutant, 3 * LONGEST)
+                    last = court is COURTS[package][-1]
+                    if told.outcome == SURVIVED and not last:
+                        continue
+                    outcomes.add(mutant, told)
+                    tell(f"{package} imports {place + 1} of {len(todo)}: {told.outcome} {told.seconds} {mutant.id}")
+
+            arguments = [str(ROOT / test) for test in court.tests]
+            session = FreshSession(work_on, arguments, measured.seconds, lambda: lent_engines.lend(environ))
+            pytest.main([str(ROOT / "tests"), *QUIET, "-p", "no:tvmigrate"], plugins=[session])
+
+
+__all__ = ["COURTS", "judge_all", "judge_imports", "measure", "pickle"]
