@@ -240,7 +240,10 @@ class FreshSession:
     """A pytest plugin: a session that has imported nothing of the product forks for each mutant before it collects."""
 
     def __init__(
-        self, work: Callable[[FreshSession], None], arguments: Sequence[str], order: Mapping[str, float],
+        self,
+        work: Callable[[FreshSession], None],
+        arguments: Sequence[str],
+        order: Mapping[str, float],
         before: Callable[[], None] = lambda: None,
     ) -> None:
         self._work, self._arguments, self._order, self._before = work, arguments, order, before
@@ -288,7 +291,7 @@ class FreshSession:
         return in_child(work, seconds)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: self._order.get(item.nodeid, 1e9))
+        items.sort(key=lambda item: self._order.get(item.nodeid, 0))
 
     def pytest_runtestloop(self) -> bool:
         return True

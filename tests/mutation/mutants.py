@@ -144,7 +144,14 @@ class _Finder(cst.CSTVisitor):
             new = new.with_changes(lpar=[], rpar=[])  # the span of a node is without its parentheses
         text = self._module.code_for_node(new).strip()
         self.found.append(
-            (span.start, span.length, text, operator, ".".join(self._inside) or "module", (place.start.line, place.end.line))
+            (
+                span.start,
+                span.length,
+                text,
+                operator,
+                ".".join(self._inside) or "module",
+                (place.start.line, place.end.line),
+            )
         )
 
 

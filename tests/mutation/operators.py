@@ -10,7 +10,9 @@ import libcst as cst
 CONDITIONALS = (cst.If, cst.While, cst.CompIf, cst.IfExp)
 
 # A text is SQL if it holds one of these words, as SQL is written here.
-_SQL = re.compile(r"\b(SELECT|FROM|WHERE|AND|OR|NOT|NULL|ORDER BY|GROUP BY|toUInt\w*|toFloat\w*|if\(|count\(\)|array\w+\()")
+_SQL = re.compile(
+    r"\b(SELECT|FROM|WHERE|AND|OR|NOT|NULL|ORDER BY|GROUP BY|toUInt\w*|toFloat\w*|if\(|count\(\)|array\w+\()"
+)
 _CHANGES = (
     (re.compile(r"\bAND\b"), "OR"),
     (re.compile(r"\bOR\b"), "AND"),

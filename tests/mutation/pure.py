@@ -17,7 +17,16 @@ from tests.mutation.mutants import ROOT, Mutant
 from tests.mutation.store import Outcomes
 
 TESTS = ("tests/tool/contract", "tests/tool/cli/test_settings.py")
-QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+QUIET = (
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "--no-header",
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+)
 SLOW = 20.0  # seconds beyond what the judges take when nothing is wrong
 # What a fresh session would import first each time, and no mutant changes.
 _PRELOADED = (
@@ -61,7 +70,12 @@ def judge_all(
     todo = list(outcomes.open(mutants, *again))
     _warm([mutant for mutant in todo if not is_of_module(mutant)], outcomes, measured, tell)
     warm = {mutant.id for mutant in todo if not is_of_module(mutant)}
-    _fresh([m for m in todo if m.id not in warm or outcomes.known[m.id]["outcome"] == NEEDS_IMPORT], outcomes, measured, tell)
+    _fresh(
+        [m for m in todo if m.id not in warm or outcomes.known[m.id]["outcome"] == NEEDS_IMPORT],
+        outcomes,
+        measured,
+        tell,
+    )
 
 
 def _warm(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tell: Callable[[str], None]) -> None:
@@ -81,7 +95,11 @@ def _warm(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tel
                 if judges:
                     told = session.judge(mutant, judges, SLOW + 3 * sum(measured.seconds[name] for name in judges))
                 if told.outcome in {SURVIVED, NEEDS_IMPORT}:
-                    told = Told(NEEDS_IMPORT if measured.at_import(mutant) else SURVIVED, judges=len(judges), seconds=told.seconds)
+                    told = Told(
+                        NEEDS_IMPORT if measured.at_import(mutant) else SURVIVED,
+                        judges=len(judges),
+                        seconds=told.seconds,
+                    )
                 outcomes.add(mutant, told)
                 if place % 50 == 0:
                     tell(f"warm {place} of {len(todo)}, {time.monotonic() - began:.0f} s")

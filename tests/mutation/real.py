@@ -119,7 +119,10 @@ class Bench:
             self._ours.close()
             quiet()
             lent_engines.lend(self._environ)
-            pytest.main([*self.court.tests, *QUIET], plugins=[Session(lambda session: self._serve(session, theirs), self.measured)])
+            pytest.main(
+                [*self.court.tests, *QUIET],
+                plugins=[Session(lambda session: self._serve(session, theirs), self.measured)],
+            )
         finally:
             os._exit(1)
 
@@ -151,14 +154,22 @@ def mutate_processes(mutant: Mutant) -> None:
 
     def started(self: Any, *words: Any, env: dict[str, str] | None = None, **how: Any) -> None:
         mutated = dict(os.environ if env is None else env)
-        mutated |= {"MUTANT": told, "PYTHONPATH": f"{SITE}{os.pathsep}{mutated.get('PYTHONPATH', '')}".rstrip(os.pathsep)}
+        mutated |= {
+            "MUTANT": told,
+            "PYTHONPATH": f"{SITE}{os.pathsep}{mutated.get('PYTHONPATH', '')}".rstrip(os.pathsep),
+        }
         begin(self, *words, env=mutated, **how)
 
     subprocess.Popen.__init__ = started  # type: ignore[method-assign]
 
 
 def judge_all(
-    package: str, mutants: Sequence[Mutant], outcomes: Outcomes, work: Path, tell: Callable[[str], None], again: tuple[str, ...] = ()
+    package: str,
+    mutants: Sequence[Mutant],
+    outcomes: Outcomes,
+    work: Path,
+    tell: Callable[[str], None],
+    again: tuple[str, ...] = (),
 ) -> None:
     """Judge those of `mutants` that `outcomes` does not know yet, and add what came of them."""
     todo = list(outcomes.open(mutants, *again))
@@ -169,7 +180,9 @@ def judge_all(
             if not is_of_module(mutant):
                 told = _judge(benches, mutant)
             outcomes.add(mutant, told)
-            tell(f"{package} {place + 1} of {len(todo)}, {time.monotonic() - began:.0f} s: {told.outcome} {told.seconds} {mutant.id}")
+            tell(
+                f"{package} {place + 1} of {len(todo)}, {time.monotonic() - began:.0f} s: {told.outcome} {told.seconds} {mutant.id}"
+            )
 
 
 def _judge(benches: Sequence[Bench], mutant: Mutant) -> Told:

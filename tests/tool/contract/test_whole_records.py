@@ -1,0 +1,207 @@
+"""One record of each rule, whole: what it becomes, what is filled, archived, and said of the source. By hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tvmigrate.contract import rules, values
+from tvmigrate.contract.outcome import Mapped
+from tvmigrate.contract.policy import Policy
+from tvmigrate.contract.rules import Document, Event, Hash, Row
+
+SHOW = Policy(show="the_voice")
+KEEP = Policy(keep_entities=True)
+HANOI = Policy(keep_entities=True, timezone="Asia/Ho_Chi_Minh")
+RUN = 1_763_618_700_123_456_789
+
+
+def test_an_eaos_value_of_a_newer_writer() -> None:
+    raw = (
+        b'{"score": 0.82, "lang": "vi", "metadata": {"positive": 120, "negative": "15", "neutral": 40.0, "total": 180,'
+        b' "updated_at": "2025-11-20T13:05:00+07:00", "by": {"a": 1.50}}}'
+    )
+    assert rules.redis_eaos(b"contestant_1", raw, SHOW, RUN) == Mapped(
+        Hash(
+            "eaos:current:the_voice/contestant_1",
+            {
+                "score": "0.82", "positive": "120", "negative": "15", "neutral": "40", "total": "180",
+                "updated_at": "2025-11-20T06:05:00Z",
+            },
+        ),
+        (),
+        {"lang": "vi", "metadata.by": {"a": Decimal("1.50")}},
+        "total is 180, the counts add up to 175",
+    )  # fmt: skip
+
+
+def test_an_eaos_value_of_an_older_writer() -> None:
+    raw = b'{"score": 1, "negative": 2, "total": null, "timestamp": "2025-11-20T13:05", "metadata": null, "x": null}'
+    assert rules.redis_eaos(b"a/b", raw, HANOI, RUN) == Mapped(
+        Hash(
+            "eaos:current:a/b",
+            {
+                "score": "1", "positive": "0", "negative": "2", "neutral": "0", "total": "2",
+                "updated_at": "2025-11-20T06:05:00Z",
+            },
+        ),
+        ("positive", "neutral", "total"),
+        {"x": None},
+    )  # fmt: skip
+
+
+def test_an_eaos_value_without_an_instant_gets_one_of_the_run() -> None:
+    found = rules.redis_eaos(b"x", b'{"score": 1, "positive": 1, "negative": 0, "neutral": 0, "total": 1}', KEEP, RUN)
+    assert isinstance(found, Mapped)
+    assert found.value.fields["updated_at"] == "2025-11-20T06:05:00.123456789Z"
+    assert (found.filled, found.inconsistency) == (("updated_at",), "")
+
+
+def test_a_count_said_in_two_places_alike_is_one_and_both_are_mapped() -> None:
+    raw = b'{"score": 1, "positive": 1, "timestamp": 5, "metadata": {"positive": "1", "updated_at": 5.0, "score": 3}}'
+    found = rules.redis_eaos(b"x", raw, KEEP, RUN)
+    assert isinstance(found, Mapped)
+    assert found.value.fields["positive"] == "1"
+    assert dict(found.archived) == {"metadata.score": 3}
+
+
+def test_a_metrics_item() -> None:
+    raw = '{"entity": "x", "value": 1.50, "timestamp": "2025-11-20T23:30:00-01:00", "metric": "y", "vùng": [1.0, null]}'
+    moment = 1_763_685_000 * 10**9
+    assert rules.redis_metric("buzz é".encode(), 7, raw.encode(), SHOW) == Mapped(
+        Event(
+            "events:the_voice/x:2025-11-21",
+            (moment, "buzz é", 7),
+            '{"type":"metric","metric":"buzz é","program_id":"the_voice/x","timestamp":"2025-11-21T00:30:00Z",'
+            '"value":1.5,"data":{"metric":"y","vùng":[1.0,null]}}',
+        )
+    )
+
+
+def test_a_comments_row() -> None:
+    row = {
+        "comment_id": b"c1", "entity": b"x", "text": "hay\xa0".encode(), "username": b"lan", "created_at": 5,
+        "sentiment": " TÍCH CỰC".encode(), "sentiment_score": 0.5, "engagement": 3.0, "topics": b" a,,b,a ",
+        "eaos_score": 0.25, "lang": b"vi",
+    }  # fmt: skip
+    new = {
+        "comment_id": "c1", "program_id": "the_voice/x", "text": "hay\xa0", "username": "lan", "timestamp": 5,
+        "sentiment": "positive", "sentiment_score": 0.5, "engagement_score": 3.0, "topics": ["a", "b", "a"],
+        "eaos_score": 0.25,
+    }  # fmt: skip
+    assert rules.clickhouse_comment(row=row, policy=SHOW) == Mapped(Row(new), archived={"lang": b"vi"})
+    assert rules.clickhouse_comment({**row, "eaos_score": None, "sentiment_score": 1}, SHOW) == Mapped(
+        Row({**new, "eaos_score": None, "sentiment_score": 1.0}), archived={"lang": b"vi"}
+    )
+
+
+def test_an_eaos_metrics_row() -> None:
+    row = {
+        "entity": "x", "eaos_score": 0.5, "recorded_at": 9, "comment_count": 9, "likes": 7,
+        "sentiment_breakdown": '{"tích cực": 1, "positive": 2, "NEGATIVE": "4", "tiêu cực": null, "trung lập": 1.0}',
+    }  # fmt: skip
+    new = {
+        "program_id": "the_voice/x", "timestamp": 9, "score": 0.5, "positive_count": 3, "negative_count": 4,
+        "neutral_count": 1, "total_comments": 9,
+    }  # fmt: skip
+    assert rules.clickhouse_eaos_metric(row, SHOW) == Mapped(
+        Row(new), (), {"likes": 7}, "comment_count is 9, the breakdown adds up to 8"
+    )
+    assert rules.clickhouse_eaos_metric({**row, "comment_count": 8, "eaos_score": 1}, SHOW) == Mapped(
+        Row({**new, "total_comments": 8, "score": 1.0}), archived={"likes": 7}
+    )
+
+
+def test_a_topic_falls_into_the_five_minutes_that_its_comment_does() -> None:
+    row = Row({"program_id": "p", "timestamp": 599_999_999_999, "topics": ["b", "a", "b"]})
+    assert list(rules.aggregate_keys(row)) == [("p", 300, "b"), ("p", 300, "a")]
+
+
+def test_a_document() -> None:
+    source = {
+        "comment_id": "c1", "content": "hay", "program": "x", "ts": 1_763_618_700_500, "sentiment_label": "Trung Lập",
+        "score": Decimal("0.10"), "engagement": "3", "tags": "a, b,a", "author": "lan", "lang": "vi", "n": None,
+    }  # fmt: skip
+    assert rules.elasticsearch_document("c1", source, SHOW) == Mapped(
+        Document(
+            "c1",
+            {
+                "comment_id": "c1", "program_id": "the_voice/x", "text": "hay", "username": "lan",
+                "timestamp": "2025-11-20T06:05:00.5Z", "sentiment": "neutral", "sentiment_score": 0.1,
+                "engagement_score": 3, "topics": ["a", "b", "a"],
+            },
+        ),
+        (),
+        {"lang": "vi", "n": None},
+    )  # fmt: skip
+
+
+def test_a_document_that_lacks_what_has_a_default() -> None:
+    source = {"text": "", "entity": "x", "timestamp": 0, "sentiment": "negative", "score": -1, "user": None}
+    found = rules.elasticsearch_document("ế" * 170, source, KEEP)
+    assert isinstance(found, Mapped)
+    assert found.value.source == {
+        "comment_id": "ế" * 170, "program_id": "x", "text": "", "username": "", "timestamp": "1970-01-01T00:00:00Z",
+        "sentiment": "negative", "sentiment_score": -1, "engagement_score": 0, "topics": [],
+    }  # fmt: skip
+    assert type(found.value.source["engagement_score"]) is int
+    assert (found.filled, dict(found.archived)) == (("engagement_score", "topics", "username"), {})
+
+
+def test_what_is_just_within_a_limit_of_elasticsearch_maps() -> None:
+    longest = "x" * 32_766
+    source = {
+        "text": "", "entity": longest, "timestamp": 0, "sentiment": "negative", "score": Decimal("3.4028235e38"),
+        "engagement": Decimal("-3.4028235e38"), "topics": [longest], "user": longest,
+    }  # fmt: skip
+    found = rules.elasticsearch_document("x" * 512, source, KEEP)
+    assert isinstance(found, Mapped)
+    assert found.value.source["sentiment_score"] == -found.value.source["engagement_score"] == 3.4028235e38
+
+
+@pytest.mark.parametrize(
+    ("value", "whole"),
+    [
+        ("0", 0), ("007", 7), (0, 0), (2**63 - 1, 2**63 - 1), ("9223372036854775807", 2**63 - 1), (120.0, 120),
+        (Decimal("1.2e2"), 120), ("0" * 3998 + "1", 1),
+    ],
+)  # fmt: skip
+def test_a_count_is_whole(value: object, whole: int) -> None:
+    assert (values.count(value), type(values.count(value))) == (whole, int)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (-(2**63), -(2**63)), (2**64 - 1, 2**64 - 1), (2**64, 2.0**64), (-(2**63) - 1, -(2.0**63)),
+        (Decimal("1.0"), 1.0), (1.0, 1.0), ("-12", -12), ("12-", None), ("1e2", 100.0), ("1E+2", 100.0), ("-0", 0),
+        ("9" * 400, None), ("1." + "5" * 398, 1.5555555555555556),
+    ],
+)  # fmt: skip
+def test_a_number_stays_whole_within_64_bits_and_is_a_double_else(value: object, number: float | None) -> None:
+    if number is None:
+        with pytest.raises(values.Unmappable):
+            values.numeric_text(value)
+    else:
+        found = values.numeric_text(value)
+        assert (found, type(found)) == (number, type(number))
+
+
+@pytest.mark.parametrize(
+    ("value", "ns"),
+    [
+        (99_999_999_999, 99_999_999_999 * 10**9), (-99_999_999_999, None), (100_000_000_000, 10**17),
+        (-100_000_000_000, -(10**17)), (0.1, 10**8), (Decimal("0.000000001"), 1), (Decimal("100000000000.000001"), 10**17 + 1),
+        ("1970-01-01 00:00:01,5", 1_500_000_000), ("1970-01-01t01:00:00.25+0100", 250_000_000),
+        ("1970-01-01T00:00:00+01", -3600 * 10**9), ("1970-01-01T00:00:00-00:30", 1800 * 10**9),
+        ("1970-01-01T23:59:00+23:59", 0), ("9999-12-31T23:59:59.999999999Z", 253402300799 * 10**9 + 999_999_999),
+        ("0001-01-01T00:00:00Z", -62135596800 * 10**9),
+    ],
+)  # fmt: skip
+def test_an_instant_to_the_nanosecond(value: object, ns: int | None) -> None:
+    if ns is None:
+        with pytest.raises(values.Unmappable):
+            values.instant(value, KEEP)
+    else:
+        assert values.instant(value, KEEP) == ns
