@@ -1,69 +1,58 @@
 """Judge mutants, and go on where it was stopped: `python -m tests.mutation contract`, `… migrate`, `… verify`.
 
 All of `contract/` is judged; of `migrate/` and `verify/` together a seeded sample. What came of each mutant is kept in
-`.tvmigrate/mutation/`; `--again survived` asks again, after a test was added.
+`.tvmigrate/mutation/`; `--again survived` asks again, after a test was added. `handful` judges some of `contract/` anew.
+The last line of what is printed counts the outcomes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pickle
 import random
+import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
-from tests.mutation import pure, real
+from tests.mutation import pure, real, report
 from tests.mutation.judge import is_of_module
 from tests.mutation.lent_chdb import lend
-from tests.mutation.mutants import Mutant, all_mutants
+from tests.mutation.mutants import ROOT, Mutant, all_mutants, files, mutants_of
 from tests.mutation.store import Outcomes, digest_of_product
 
-WORK = Path(__file__).parents[2] / ".tvmigrate" / "mutation"
+WORK = ROOT / ".tvmigrate" / "mutation"
 SAMPLED = ("migrate", "verify")
 SAMPLE = 300
 
 
-def chosen(package: str, seed: int = 0) -> list[Mutant]:
-    """Return the mutants of a package that are to be judged, in an order in which any beginning is a fair sample."""
-    if package not in SAMPLED:
-        mutants = list(all_mutants(package))
-        random.Random(seed).shuffle(mutants)
-        return mutants
-    kept = WORK / f"sample.{digest_of_product()}.{seed}.pickle"
+def chosen(package: str, seed: int = 0) -> tuple[list[Mutant], int]:
+    """Return the mutants of a package that are to be judged, and how many it has.
+
+    Their order is such that any beginning is a fair sample.
+    """
+    kept = WORK / f"{package}.{digest_of_product()}.{seed}.pickle"
     if not kept.exists():
-        every = [mutant for name in SAMPLED for mutant in all_mutants(name)]
-        kept.write_bytes(pickle.dumps(random.Random(seed).sample(every, SAMPLE)))
-    sample: list[Mutant] = pickle.loads(kept.read_bytes())  # noqa: S301 - written by ourselves
-    return [mutant for mutant in sample if mutant.module.split(".")[1] == package]
+        chance = random.Random(seed)  # noqa: S311 - a sample, no secret
+        names = SAMPLED if package in SAMPLED else (package,)
+        every = [mutant for name in names for mutant in all_mutants(name)]
+        sample = chance.sample(every, SAMPLE if package in SAMPLED else len(every))
+        for name in names:
+            of = sum(mutant.package == name for mutant in every)
+            ours = [mutant for mutant in sample if mutant.package == name]
+            (WORK / f"{name}.{digest_of_product()}.{seed}.pickle").write_bytes(pickle.dumps((ours, of)))
+    found: tuple[list[Mutant], int] = pickle.loads(kept.read_bytes())  # noqa: S301 - written by ourselves
+    return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("package", choices=["contract", *SAMPLED])
-    parser.add_argument("--only", default="", help="mutants whose id holds this")
-    parser.add_argument("--part", choices=["module", "function"], help="those inside functions, or the others")
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--again", action="append", default=[], metavar="OUTCOME")
-    parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    os.environ["HYPOTHESIS_PROFILE"] = "mutation"
-    WORK.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    mutants = [mutant for mutant in chosen(asked.package, asked.seed) if asked.only in mutant.id][: asked.limit]
-    if asked.part:
-        mutants = [mutant for mutant in mutants if is_of_module(mutant) == (asked.part == "module")]
-    outcomes = Outcomes(WORK / f"{asked.package}.jsonl")
-    judge(asked.package, mutants, outcomes, tuple(asked.again), lambda text: print(text, file=sys.stderr, flush=True))
-    print(f"{len(mutants)} mutants in {time.monotonic() - began:.0f} s")
-    known = {mutant.id: outcomes.of(mutant) for mutant in mutants}
-    print(Counter(str(told["outcome"]) for told in known.values() if told))
-    for name, told in known.items():
-        if told and told["outcome"] == "survived":
-            print(name)
+def handful(limit: int) -> list[Mutant]:
+    """Return some mutants of a file of `contract/`, without those that may live; others with each commit."""
+    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    chance = random.Random(told.stdout)  # noqa: S311 - a sample, no secret
+    found = [mutant for mutant in mutants_of(chance.choice(files("contract"))) if mutant.id not in report.reasons()]
+    return chance.sample(found, min(limit, len(found)))
 
 
 def judge(
@@ -71,12 +60,48 @@ def judge(
 ) -> None:
     """Judge the mutants of which nothing is known, or one of the outcomes `again`."""
     if package in SAMPLED:
-        real.judge_all(package, mutants, outcomes, WORK, tell, again)
-        real.judge_imports(package, mutants, outcomes, WORK, tell)
+        real.judge_all(real.COURTS[package], mutants, outcomes, WORK, tell, again)
+        real.judge_imports(real.COURTS[package], mutants, outcomes, WORK, tell)
         return
     measured = pure.measure(pure.TESTS, WORK / "contract.measured.json")
     with lend(WORK / f"chdb.{os.getpid()}.socket"):
         pure.judge_all(mutants, outcomes, measured, tell, again)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("package", choices=["contract", *SAMPLED, "handful"])
+    parser.add_argument("--only", default="", help="mutants whose id holds this")
+    parser.add_argument("--part", choices=["module", "function"], help="those inside functions, or the others")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--again", action="append", default=[], metavar="OUTCOME")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", action="store_true", help="judge nothing, count what is known")
+    asked = parser.parse_args()
+    os.environ["HYPOTHESIS_PROFILE"] = "mutation"
+    WORK.mkdir(parents=True, exist_ok=True)
+
+    def tell(text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    if asked.package == "handful":
+        with lend(WORK / f"chdb.{os.getpid()}.socket"):
+            found = pure.judge_anew(handful(asked.limit), tell)
+        sys.stdout.write(json.dumps(Counter(told.outcome for told in found)) + "\n")
+        return
+    mutants, of = chosen(asked.package, asked.seed)
+    outcomes = Outcomes(WORK / f"{asked.package}.jsonl")
+    part = [mutant for mutant in mutants if asked.only in mutant.id][: asked.limit]
+    if asked.part:
+        part = [mutant for mutant in part if is_of_module(mutant) == (asked.part == "module")]
+    if not asked.count:
+        judge(asked.package, part, outcomes, tuple(asked.again), tell)
+    outcomes.read()
+    told = report.counted(mutants, outcomes, of, asked.seed)
+    report.keep(asked.package, told)
+    sys.stdout.write("".join(f"{name}\n" for name in report.unexplained(told)))
+    sys.stdout.write(json.dumps({key: told[key] for key in ("of", "asked", "judged", "killed", "by time")}) + "\n")
 
 
 if __name__ == "__main__":

@@ -249,6 +249,7 @@ class FreshSession:
         self._work, self._arguments, self._order, self._before = work, arguments, order, before
         self._say: Callable[[str], None] | None = None
         self._session: pytest.Session | None = None
+        self.has_worked = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool | None:
@@ -257,6 +258,7 @@ class FreshSession:
         self._session = session
         freeze()
         self._work(self)
+        self.has_worked = True
         return True
 
     def judge(self, mutant: Mutant | None, seconds: float, first: Sequence[str] = ()) -> Told:

@@ -49,6 +49,11 @@ class Mutant:
         """The dotted name of the module."""
         return module_of(self.path)
 
+    @property
+    def package(self) -> str:
+        """The package of the product, such as `contract`."""
+        return self.path.relative_to(PRODUCT).parts[0]
+
 
 def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)

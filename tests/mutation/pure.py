@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,7 +31,7 @@ QUIET = (
 SLOW = 20.0  # seconds beyond what the judges take when nothing is wrong
 # What a fresh session would import first each time, and no mutant changes.
 _PRELOADED = (
-    "hypothesis", "hypothesis.strategies", "hypothesis.extra._patching", "orjson", "zoneinfo", "click", "rich", 
+    "hypothesis", "hypothesis.strategies", "hypothesis.extra._patching", "orjson", "zoneinfo", "click", "rich",
     "_pytest.pytester", "asyncio", "unittest.mock", "decimal", "fractions", "json", "lz4.frame", "coverage",
 )  # fmt: skip
 
@@ -122,8 +123,6 @@ def quiet() -> None:
 
 def preload() -> None:
     """Import what no mutant changes."""
-    import importlib
-
     for name in _PRELOADED:
         try:
             importlib.import_module(name)
@@ -132,36 +131,57 @@ def preload() -> None:
 
 
 def _fresh(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tell: Callable[[str], None]) -> None:
-    todo = mutants
-    if not todo:
-        return
-    preload()
-    done = False
+    seconds = 3 * SLOW + 5 * sum(measured.seconds.values())
+    killers: dict[Path, Counter[str]] = defaultdict(Counter)  # what kills one of a file is likely to kill the next
 
     def work(session: FreshSession) -> None:
-        nonlocal done
-        seconds = 3 * SLOW + 5 * sum(measured.seconds.values())
         right = session.judge(None, seconds)
         if right.outcome != SURVIVED:
             raise RuntimeError(f"tests fail though nothing is broken: {right}")
         tell(f"fresh: all judges take {right.seconds} s")
         began = time.monotonic()
-        killers: dict[Path, Counter[str]] = defaultdict(Counter)  # what kills one of a file is likely to kill the next
-        for place, mutant in enumerate(todo):
+        for place, mutant in enumerate(mutants):
             told = session.judge(mutant, seconds, [test for test, _ in killers[mutant.path].most_common(3)])
             if told.outcome == KILLED and told.by:
                 killers[mutant.path][str(ROOT / told.by)] += 1
             outcomes.add(mutant, told)
             if place % 50 == 0:
-                tell(f"fresh {place} of {len(todo)}, {time.monotonic() - began:.0f} s")
-        done = True
+                tell(f"fresh {place} of {len(mutants)}, {time.monotonic() - began:.0f} s")
 
-    arguments = [str(ROOT / test) for test in TESTS]
-    pytest.main(
-        [str(ROOT / "tests"), *QUIET, "-p", "no:tvmigrate"], plugins=[FreshSession(work, arguments, measured.seconds)]
-    )
-    if not done:
-        raise RuntimeError("the judges ended before their work was done")
+    if mutants:
+        fresh(work, measured.seconds)
 
 
-__all__ = ["KILLED", "judge_all", "measure"]
+def judge_anew(mutants: Sequence[Mutant], tell: Callable[[str], None]) -> list[Told]:
+    """Judge a few mutants by all tests, with nothing measured before; what has no engine to ask comes first."""
+    found = []
+
+    def work(session: FreshSession) -> None:
+        for mutant in mutants:
+            found.append(session.judge(mutant, 6 * SLOW))
+            tell(f"{found[-1].outcome} by {found[-1].by}: {mutant.id}")
+
+    fresh(work, _SqlLast())
+    return found
+
+
+class _SqlLast(dict[str, float]):
+    def get(self, name: str, default: object = None) -> float:  # type: ignore[override]
+        return float("sql" in name)
+
+
+def fresh(work: Callable[[FreshSession], None], order: Mapping[str, float]) -> None:
+    """Run `work` with a session that has collected nothing yet."""
+    preload()
+    problems: list[BaseException] = []
+
+    def guarded(session: FreshSession) -> None:
+        try:
+            work(session)
+        except BaseException as problem:  # noqa: BLE001 - pytest would print it, and go on
+            problems.append(problem)
+
+    session = FreshSession(guarded, [str(ROOT / test) for test in TESTS], order)
+    pytest.main([str(ROOT / "tests"), *QUIET, "-p", "no:tvmigrate"], plugins=[session])
+    if problems or not session.has_worked:
+        raise RuntimeError("the judges ended before their work was done") from next(iter(problems), None)

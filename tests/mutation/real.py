@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
-from multiprocessing.connection import Connection
+from functools import partial
 from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ class Bench:
                 mutant, judges = theirs.recv()
             except EOFError:
                 os._exit(0)
-            session.after_fork = lambda: mutate_processes(mutant)
+            session.after_fork = partial(mutate_processes, mutant)
             theirs.send(session.judge(mutant, judges, LONGEST))
 
     def close(self) -> None:
@@ -163,8 +163,8 @@ def mutate_processes(mutant: Mutant) -> None:
     subprocess.Popen.__init__ = started  # type: ignore[method-assign]
 
 
-def judge_all(
-    package: str,
+def judge_all(  # noqa: PLR0917
+    courts: Sequence[Court],
     mutants: Sequence[Mutant],
     outcomes: Outcomes,
     work: Path,
@@ -173,7 +173,7 @@ def judge_all(
 ) -> None:
     """Judge those of `mutants` that `outcomes` does not know yet, and add what came of them."""
     todo = list(outcomes.open(mutants, *again))
-    with _benches(package, work) as benches:
+    with _benches(courts, work) as benches:
         began = time.monotonic()
         for place, mutant in enumerate(todo):
             told = Told(NEEDS_IMPORT)
@@ -181,12 +181,12 @@ def judge_all(
                 told = _judge(benches, mutant)
             outcomes.add(mutant, told)
             tell(
-                f"{package} {place + 1} of {len(todo)}, {time.monotonic() - began:.0f} s: {told.outcome} {told.seconds} {mutant.id}"
+                f"{place + 1} of {len(todo)}, {time.monotonic() - began:.0f} s: {told.outcome} {told.seconds} {mutant.id}"
             )
 
 
 def _judge(benches: Sequence[Bench], mutant: Mutant) -> Told:
-    told = [bench.judge(mutant) for bench in ()]
+    told: list[Told] = []
     for bench in sorted(benches, key=lambda bench: -len(bench.measured.judges(mutant))):
         told.append(bench.judge(mutant))
         if told[-1].outcome not in {SURVIVED, NEEDS_IMPORT}:
@@ -198,12 +198,10 @@ def _judge(benches: Sequence[Bench], mutant: Mutant) -> Told:
 
 
 @contextmanager
-def _benches(package: str, work: Path) -> Iterator[list[Bench]]:
-    from contextlib import ExitStack
-
+def _benches(courts: Sequence[Court], work: Path) -> Iterator[list[Bench]]:
     with ExitStack() as opened:
         benches = []
-        for court in COURTS[package]:
+        for court in courts:
             environ = opened.enter_context(lent_engines.engines())
             bench = Bench(court, environ, measure(court, environ, work / f"{court.name}.measured.json"))
             opened.callback(bench.close)
@@ -212,28 +210,37 @@ def _benches(package: str, work: Path) -> Iterator[list[Bench]]:
 
 
 def judge_imports(
-    package: str, mutants: Sequence[Mutant], outcomes: Outcomes, work: Path, tell: Callable[[str], None]
+    courts: Sequence[Court], mutants: Sequence[Mutant], outcomes: Outcomes, work: Path, tell: Callable[[str], None]
 ) -> None:
-    """Judge the mutants of `mutants` that show only in a module imported anew."""
-    for court in COURTS[package]:
-        todo = list(outcomes.open(mutants, NEEDS_IMPORT))
-        if not todo:
-            return
-        with lent_engines.engines() as environ:
-            measured = measure(court, environ, work / f"{court.name}.measured.json")
-
-            def work_on(session: FreshSession) -> None:
-                for place, mutant in enumerate(todo):
-                    told = session.judge(mutant, 3 * LONGEST)
-                    last = court is COURTS[package][-1]
-                    if told.outcome == SURVIVED and not last:
-                        continue
-                    outcomes.add(mutant, told)
-                    tell(f"{package} imports {place + 1} of {len(todo)}: {told.outcome} {told.seconds} {mutant.id}")
-
-            arguments = [str(ROOT / test) for test in court.tests]
-            session = FreshSession(work_on, arguments, measured.seconds, lambda: lent_engines.lend(environ))
-            pytest.main([str(ROOT / "tests"), *QUIET, "-p", "no:tvmigrate"], plugins=[session])
+    """Judge the mutants that show only in a module imported anew, by one court after the other."""
+    for court in courts:
+        todo = [mutant for mutant in mutants if (outcomes.of(mutant) or {}).get("outcome") == NEEDS_IMPORT]
+        if todo:
+            with lent_engines.engines() as environ:
+                measured = measure(court, environ, work / f"{court.name}.measured.json")
+                _judge_imports(court, court is courts[-1], todo, environ, measured, outcomes, tell)
 
 
-__all__ = ["COURTS", "judge_all", "judge_imports", "measure", "pickle"]
+def _judge_imports(  # noqa: PLR0917
+    court: Court,
+    is_last: bool,
+    todo: Sequence[Mutant],
+    environ: dict[str, str],
+    measured: Measured,
+    outcomes: Outcomes,
+    tell: Callable[[str], None],
+) -> None:
+    def work(session: FreshSession) -> None:
+        for place, mutant in enumerate(todo):
+            told = session.judge(mutant, 3 * LONGEST)
+            tell(f"imported anew {place + 1} of {len(todo)}: {told.outcome} {told.seconds} {mutant.id}")
+            if told.outcome != SURVIVED or is_last:
+                outcomes.add(mutant, told)
+
+    arguments = [str(ROOT / test) for test in court.tests]
+    without = [word for name in measured.failed for word in ("--deselect", name)]
+    session = FreshSession(work, arguments, measured.seconds, lambda: lent_engines.lend(environ))
+    pytest.main([str(ROOT / "tests"), *QUIET, "-p", "no:tvmigrate", *without], plugins=[session])
+
+
+__all__ = ["COURTS", "judge_all", "judge_imports", "measure"]

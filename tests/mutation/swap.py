@@ -1,4 +1,4 @@
-"""A mutant put into a process: its code in the functions that are there already, or its source before it is imported."""
+"""A mutant put into a process: its code in the functions that are there, or its source before it is imported."""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ NOT_AN_INSTANT = "cannot be read as an instant:"
 SENTIMENTS = "tích cực, tiêu cực, trung lập, positive, negative, neutral"
 REFUSALS: list[tuple[Callable[[], object], Reason, str]] = [
     # value.program_id, value.time_range, value.sentiment
-    (lambda: values.program_id("\u3000", KEEP), Reason.EMPTY_ENTITY, r"the entity is '\u3000': empty or only White_Space"),
+    (lambda: values.program_id("\u3000", KEEP), Reason.EMPTY_ENTITY,
+     r"the entity is '\u3000': empty or only White_Space"),
     (lambda: values.time_range("30"), Reason.UNKNOWN_WINDOW, "window '30' is none of 5, 15, 60 and has no time range"),
     (lambda: values.sentiment(5), Reason.UNKNOWN_SENTIMENT, "the sentiment is 5, not a label"),
     (lambda: values.sentiment("vui"), Reason.UNKNOWN_SENTIMENT, f"'vui' is none of {SENTIMENTS}"),

@@ -1,4 +1,4 @@
-"""The names and types that are written down once, as contract §1 to §3 and §5 ask for them: copied from there by hand."""
+"""Names and types that the code writes down once, as contract §1 to §3 and §5 ask for them: copied from there by hand."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_table_can_be_created_under_another_name_and_without_partitions() -> N
 def test_an_index_states_nothing_unless_it_is_said() -> None:
     index = Index("i")
     assert (index.alias, dict(index.mappings), dict(index.settings)) == (None, {}, {})
-    assert old.INDEX == Index("tv_comments")
+    assert Index("tv_comments") == old.INDEX
     assert (new.INDEX.name, new.INDEX.alias, new.ALIAS) == ("tv_comments_v2", "tv_comments", "tv_comments")
 
 
