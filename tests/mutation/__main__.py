@@ -1,8 +1,8 @@
 """Judge mutants, and go on where it was stopped: `python -m tests.mutation contract`, `… migrate`, `… verify`.
 
-All of `contract/` is judged; of `migrate/` and `verify/` together a seeded sample. What came of each mutant is kept in
-`.tvmigrate/mutation/`; `--again survived` asks again, after a test was added. `handful` judges some of `contract/` anew.
-The last line of what is printed counts the outcomes.
+All of `contract/` is judged; of `migrate/` and `verify/` together a seeded sample. What came of each mutant is kept
+in `.tvmigrate/mutation/`; `--again survived` asks again, after a test was added. `handful` judges some of `contract/`
+anew. The last line of what is printed counts the outcomes.
 """
 
 from __future__ import annotations

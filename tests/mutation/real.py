@@ -180,9 +180,8 @@ def judge_all(  # noqa: PLR0917
             if not is_of_module(mutant):
                 told = _judge(benches, mutant)
             outcomes.add(mutant, told)
-            tell(
-                f"{place + 1} of {len(todo)}, {time.monotonic() - began:.0f} s: {told.outcome} {told.seconds} {mutant.id}"
-            )
+            so_far = f"{place + 1} of {len(todo)}, {time.monotonic() - began:.0f} s"
+            tell(f"{so_far}: {told.outcome} {told.seconds} {told.by} {mutant.id}")
 
 
 def _judge(benches: Sequence[Bench], mutant: Mutant) -> Told:

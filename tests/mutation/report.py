@@ -134,18 +134,21 @@ def _code(text: str) -> str:
 
 
 _HOW = """\
-`contract/` is judged in full, by the tests of `tests/tool/contract` and `tests/tool/cli/test_settings.py`. Of `migrate/`
-and `verify/` together it is a seeded sample of 300, judged on real engines by `tests/tool/migrate`, or by
-`tests/tool/verify`, `tests/tool/verify_stores` and `tests/tool/report`; where not all of it is judged yet, what is judged is
-the beginning of a shuffled list, and so a sample too. `verify/faults/` is a judge, and not judged.
+`contract/` is judged in full, by the tests of `tests/tool/contract` and `tests/tool/cli/test_settings.py`. Of
+`migrate/` and `verify/` together it is a seeded sample of 300, judged on real engines by `tests/tool/migrate`, or by
+`tests/tool/verify`, `tests/tool/verify_stores` and `tests/tool/report`; where not all of it is judged yet, what is
+judged is the beginning of a shuffled list, and so a sample too. `verify/faults/` is a judge, and not judged.
 
-Tests that run what a mutant changes are asked, the quickest first, in a fork of a process that has them collected; where a
-mutant shows only as a module is imported, in a fork that imports anew. Hypothesis looks at 40 examples, the same each time.
-An endless loop is killed by the processor time it takes, never by the clock.
+Tests that run what a mutant changes are asked, the quickest first, in a fork of a process that has them collected;
+where a mutant shows only as a module is imported, in a fork that imports anew. Hypothesis looks at 40 examples, the
+same each time. An endless loop is killed by the processor time it takes, not by what else runs on the machine.
 
-The operators are those of [mutmut](https://mutmut.readthedocs.io) and two of our own: a condition that is a name or a call is
-negated (`condition`), and one token of SQL inside a text is changed (`sql`). Not mutated: docstrings, annotations, imports,
-decorators, `__all__`, `TYPE_CHECKING` blocks, and the text parts of f-strings that are not SQL."""
+The operators are those of [mutmut](https://mutmut.readthedocs.io) and two of our own: a condition that is a name or a
+call is negated (`condition`), and one token of SQL inside a text is changed (`sql`). Not mutated: docstrings,
+annotations, imports, decorators, `__all__`, `TYPE_CHECKING` blocks, and the parts of f-strings that are not SQL.
+
+`python -m tests.mutation contract`, `… migrate` and `… verify` judge, and go on where they were stopped;
+`tox -e nightly` runs all three. `.ci/run` judges a handful of `contract/`, others with each commit."""
 
 
 if __name__ == "__main__":

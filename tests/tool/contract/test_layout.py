@@ -1,4 +1,4 @@
-"""Names and types that the code writes down once, as contract §1 to §3 and §5 ask for them: copied from there by hand."""
+"""Names and types that the code writes down once, as the contract asks for them: copied from there by hand."""
 
 from __future__ import annotations
 

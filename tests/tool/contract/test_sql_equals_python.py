@@ -304,6 +304,7 @@ BREAKDOWNS = (
 @example([metrics(b'{"positive": 9007199254740993.0}'), metrics(b'{"positive": 18446744073709551616}')], KEEP)
 @example([metrics(b'{"positive": 9223372036854775295.0}'), metrics(b'{"positive": 9223372036854774785.5}')], KEEP)
 @example([metrics(b'{"positive": 9.223372036854775e18}'), metrics(b'{"positive": 9223372036854775808.0}')], KEEP)
+@example([metrics(b'{"positive": "%s1"}' % (b"0" * 5000)), metrics(b'{"positive": "%s"}' % (b"9" * 5000))], KEEP)
 @example([metrics(b'{"positive": true}'), metrics(b'{"positive": [1]}'), metrics(b'{"positive": {}}')], KEEP)
 @example([metrics(b'{"positive": "\\ud800"}'), metrics(b'{"\\ud800": 1}'), metrics(b'{"positive\\u0000": 1}')], KEEP)
 def test_eaos_metrics_map_in_sql_as_in_python(

@@ -164,7 +164,7 @@ def test_what_is_just_within_a_limit_of_elasticsearch_maps() -> None:
     ("value", "whole"),
     [
         ("0", 0), ("007", 7), (0, 0), (2**63 - 1, 2**63 - 1), ("9223372036854775807", 2**63 - 1), (120.0, 120),
-        (Decimal("1.2e2"), 120), ("0" * 3998 + "1", 1),
+        (Decimal("1.2e2"), 120), ("0" * 5000 + "1", 1), ("0" * 5000, 0),
     ],
 )  # fmt: skip
 def test_a_count_is_whole(value: object, whole: int) -> None:
@@ -206,3 +206,23 @@ def test_an_instant_to_the_nanosecond(value: object, ns: int | None) -> None:
             values.instant(value, KEEP)
     else:
         assert values.instant(value, KEEP) == ns
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "1970-01-01T00:00:00Z"), (59, "1970-01-01T00:00:59Z"), (60, "1970-01-01T00:01:00Z"),
+        (3599, "1970-01-01T00:59:59Z"), (3600, "1970-01-01T01:00:00Z"), (86399, "1970-01-01T23:59:59Z"),
+        (86400, "1970-01-02T00:00:00Z"), (82800, "1970-01-01T23:00:00Z"), (-1, "1969-12-31T23:59:59Z"),
+    ],
+)  # fmt: skip
+def test_a_clock_strikes_at_its_boundaries(seconds: int, text: str) -> None:
+    assert values.rfc3339(seconds * 10**9) == text
+    assert values.rfc3339(seconds * 10**9 + 10) == text.replace("Z", ".00000001Z")
+    assert values.utc_date(seconds * 10**9) == text[:10]
+
+
+def test_more_digits_than_any_count_has_are_no_count() -> None:
+    for text in ("9" * 20, "9" * 5000, "0" * 5000 + "9" * 20):
+        with pytest.raises(values.Unmappable, match="^bad-count: "):
+            values.count(text)
