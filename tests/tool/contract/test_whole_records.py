@@ -224,5 +224,5 @@ def test_a_clock_strikes_at_its_boundaries(seconds: int, text: str) -> None:
 
 def test_more_digits_than_any_count_has_are_no_count() -> None:
     for text in ("9" * 20, "9" * 5000, "0" * 5000 + "9" * 20):
-        with pytest.raises(values.Unmappable, match="^bad-count: "):
+        with pytest.raises(values.Unmappable, match=r"^bad-count: "):
             values.count(text)
