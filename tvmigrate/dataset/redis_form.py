@@ -109,9 +109,12 @@ def from_bytes(raw: bytes) -> str | dict[str, str]:
 def from_surrogates(value: Any) -> Any:
     """Return JSON whose bytes that are not UTF-8 are lone surrogates in the form of a dataset, at any depth.
 
-    Text becomes what `from_bytes` makes of it; of a name of an object such bytes stand as `\\xNN`.
+    Text becomes what `from_bytes` makes of it; of a name of an object such bytes stand as `\\xNN`. A number that JSON
+    has no form for becomes text: `nan`, `inf`, `-inf`.
     """
     match value:
+        case float() if not math.isfinite(value):
+            return str(value)
         case str():
             return from_bytes(value.encode("utf-8", "surrogateescape"))
         case list():

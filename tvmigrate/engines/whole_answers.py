@@ -33,6 +33,10 @@ _WHOLE = {
 }
 
 
+# Those of them that every server has, and that may cut the very answer which says what they are.
+_OF_ANY_QUERY = ("timeout_overflow_mode", "read_overflow_mode", "result_overflow_mode")
+
+
 class ResultsCut(EngineError):  # noqa: N818 - it says what happened, as in `errors`
     """A server is set to leave out rows, and cannot be asked not to."""
 
@@ -72,9 +76,19 @@ def require_whole_answers(client: ClickHouse) -> None:
     # These two do not show in system.settings; a user who may change nothing may say what already is.
     for name in ("limit", "offset"):
         _set_whole(client, name, "not 0")
-    for name, value in client.query(f"SELECT name, value FROM system.settings WHERE name IN ({names})").result_rows:
-        if str(value) != _WHOLE[name]:
+    asked = f"SELECT name, value FROM system.settings WHERE name IN ({names})"
+    told = _said(client, asked)
+    if unsaid := [name for name in _OF_ANY_QUERY if name not in told]:
+        for name in unsaid:
+            _set_whole(client, name, "not known, since the answer to that was cut short too")
+        told = _said(client, asked)
+    for name, value in told.items():
+        if value != _WHOLE[name]:
             _set_whole(client, name, repr(value))
+
+
+def _said(client: ClickHouse, asked: str) -> dict[str, str]:
+    return {name: str(value) for name, value in client.query(asked).result_rows}
 
 
 def _set_whole(client: ClickHouse, name: str, value: str) -> None:

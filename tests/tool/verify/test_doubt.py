@@ -130,8 +130,7 @@ def test_engines_killed_during_a_check_make_the_verdict_an_error(small_dataset: 
     assert sorted(killed) == ["clickhouse", "elasticsearch", "redis"]
     assert {check.id: check.state for check in verdict.checks} == dict.fromkeys(only, State.ERROR)
     assert (verdict.state, verdict.exit_code) == (State.ERROR, ExitCode.COULD_NOT_CHECK)
-    # Which of them is noticed first is a race.
-    assert any(f"{name} ended unasked" in verdict.checks[0].error for name in killed)
+    # Whether its end or its silence is noticed first is a race.
     for check in verdict.checks:
         assert f"{check.store} does not answer" in check.error or f"{check.store} ended unasked" in check.error
 
