@@ -118,9 +118,9 @@ def _warm(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, tel
     outcomes.read()
 
 
-def quiet() -> None:
-    """Have this process and its forks write nothing on stdout."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+def quiet(log: Path = Path(os.devnull)) -> None:
+    """Have this process and its forks write to `log` instead of stdout."""
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
 
 
 def preload() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -78,8 +79,8 @@ def measure(court: Court, environ: dict[str, str], path: Path) -> Measured:
 class Bench:
     """A court that sits: a process with its tests collected, which is asked over a pipe."""
 
-    def __init__(self, court: Court, environ: dict[str, str], measured: Measured) -> None:
-        self.court, self._environ, self.measured = court, environ, measured
+    def __init__(self, court: Court, environ: dict[str, str], measured: Measured, log: Path) -> None:
+        self.court, self._environ, self.measured, self._log = court, environ, measured, log
         self._ours: Connection | None = None
         self._pid = 0
 
@@ -100,9 +101,9 @@ class Bench:
         assert self._ours is not None
         self._ours.send((mutant, judges))
         try:
-            told = self._ours.recv()
+            told: Told = self._ours.recv()
         except EOFError:
-            told = Told(TIMEOUT, "the session ended")
+            raise RuntimeError(f"the session of {self.court.name} ended, see its log") from None
         if told.outcome == TIMEOUT:
             self.close()  # whatever it was doing is half done
         if told.outcome == SURVIVED and self.measured.at_import(mutant):
@@ -117,7 +118,7 @@ class Bench:
             return
         try:
             self._ours.close()
-            quiet()
+            quiet(self._log)
             lent_engines.lend(self._environ)
             pytest.main(
                 [*self.court.tests, *QUIET],
@@ -129,9 +130,8 @@ class Bench:
     def _serve(self, session: Session, theirs: Connection) -> None:
         names = list(session.items)
         for file in self.court.warm:
-            name = next(name for name in names if name.startswith(file))
-            after = next((other for other in names if other != name), name)
-            session.run(name, after)
+            name = next(name for name in names if name.startswith(file) and name not in self.measured.failed)
+            session.run(name)
         while True:
             try:
                 mutant, judges = theirs.recv()
@@ -144,6 +144,7 @@ class Bench:
         if self._ours is not None:
             self._ours.close()
             self._ours = None
+            os.kill(self._pid, signal.SIGKILL)  # its forks may hold the pipe open
             os.waitpid(self._pid, 0)
 
 
@@ -202,7 +203,8 @@ def _benches(courts: Sequence[Court], work: Path) -> Iterator[list[Bench]]:
         benches = []
         for court in courts:
             environ = opened.enter_context(lent_engines.engines())
-            bench = Bench(court, environ, measure(court, environ, work / f"{court.name}.measured.json"))
+            measured = measure(court, environ, work / f"{court.name}.measured.json")
+            bench = Bench(court, environ, measured, work / f"{court.name}.log")
             opened.callback(bench.close)
             benches.append(bench)
         yield benches
