@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--count", action="store_true", help="judge nothing, count what is known")
     asked = parser.parse_args()
     os.environ["HYPOTHESIS_PROFILE"] = "mutation"
+    sys.dont_write_bytecode = False  # each fork would compile tests and product anew
     WORK.mkdir(parents=True, exist_ok=True)
 
     def tell(text: str) -> None:

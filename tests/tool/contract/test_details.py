@@ -117,6 +117,11 @@ REFUSALS: list[tuple[Callable[[], object], Reason, str]] = [
     (parse('{"b": 1, "a": 1, "a": 2, "b": 2, "c": 1}'), Reason.CONFLICTING_FIELDS,
      "the JSON object says 'a', 'b' twice"),
     (parse(r'["\ud800"]'), Reason.NOT_UTF8, r"'\ud800' holds half of a surrogate pair"),
+    (parse(r'[["\ud800"], ["a"]]'), Reason.NOT_UTF8, r"'\ud800' holds half of a surrogate pair"),
+    (parse(r'[{"a": "\ud800"}, {"b": "b"}]'), Reason.NOT_UTF8, r"'\ud800' holds half of a surrogate pair"),
+    (parse(r'{"a": ["\ud800"], "b": ["b"], "c": {"d": 1}}'), Reason.NOT_UTF8,
+     r"'\ud800' holds half of a surrogate pair"),
+    (parse('{"a": 1e400, "a": 1e401}'), Reason.CONFLICTING_FIELDS, "the JSON object says 'a' twice"),
     (parse(r'{"\udfff": 1}'), Reason.NOT_UTF8, r"'\udfff' holds half of a surrogate pair"),
     # redis.eaos
     (eaos(b"{}", entity=b"\xff"), Reason.NOT_UTF8, r"the entity \xff is not UTF-8"),

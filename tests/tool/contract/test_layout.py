@@ -18,6 +18,7 @@ from tvmigrate.contract.outcome import (
     Store,
     Unmappable,
 )
+from tvmigrate.contract.policy import Policy
 
 QUARANTINE = """\
 CREATE TABLE `tv_analytics`.`migration_quarantine`
@@ -196,3 +197,10 @@ def test_a_table_rule_can_be_narrowed_for_what_maps_and_what_does_not() -> None:
     assert rule.query("s") == "SELECT\n    y AS `x`\nFROM (SELECT `a`, e AS `d` FROM s WHERE (m))"
     assert rule.unmapped("s", "w OR v") == "SELECT * FROM s WHERE NOT (m) AND (w OR v)"
     assert rule.unmapped("s") == "SELECT * FROM s WHERE NOT (m)"
+
+
+def test_aggregates_can_be_narrowed_like_the_comments_they_are_of() -> None:
+    policy = Policy(keep_entities=True)
+    for where in ("", "w OR v"):
+        assert f"FROM ({sql.comments(policy).query('s', where)}))" in sql.aggregates(policy, "s", where)
+    assert sql.aggregates(policy, "s") == sql.aggregates(policy, "s", "")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,18 @@ def test_a_sql_file_names_the_command_that_writes_it(name: str) -> None:
 def test_rendering_writes_just_these_files(tmp_path: Path) -> None:
     assert [str(path.relative_to(tmp_path)) for path in render.write(tmp_path)] == list(render.files())
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == set(render.files())
+
+
+def test_the_command_writes_below_scripts_or_the_folder_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words, folder in (["render"], Path("scripts")), (["render", "an/other"], Path("an/other")):
+        monkeypatch.setattr("sys.argv", words)
+        monkeypatch.delitem(sys.modules, render.__name__, raising=False)
+        runpy.run_module(render.__name__, run_name="__main__")
+        assert capsys.readouterr().out.splitlines() == [str(folder / name) for name in render.files()]
+        assert {name: (folder / name).read_text("utf-8") for name in render.files()} == dict(render.files())
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 
 import pytest
 
-from tvmigrate.contract import rules, values
+from tvmigrate.contract import exact_json, rules, values
 from tvmigrate.contract.outcome import Mapped
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.rules import Document, Event, Hash, Row
@@ -226,3 +227,48 @@ def test_more_digits_than_any_count_has_are_no_count() -> None:
     for text in ("9" * 20, "9" * 5000, "0" * 5000 + "9" * 20):
         with pytest.raises(values.Unmappable, match=r"^bad-count: "):
             values.count(text)
+
+
+def test_the_zone_of_this_machine_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for zone in ("Asia/Ho_Chi_Minh", "America/New_York"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        try:
+            assert values.instant("2025-11-20T13:05:00", HANOI) == RUN // 10**9 * 10**9
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("-9223372036854775808", -(2**63)), ("18446744073709551615", 2**64 - 1), 
+        ("18446744073709551616", Decimal(2**64)),
+        ("-9223372036854775809", Decimal(-(2**63) - 1)), ("-99999999999999999", -99999999999999999),
+        ("1.0", Decimal("1.0")),
+        ("1e2", Decimal("1e2")),
+    ],
+)  # fmt: skip
+def test_json_keeps_an_integer_of_64_bits_whole_and_the_digits_of_others(text: str, value: object) -> None:
+    found = exact_json.parse(text)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Decimal("1.5e1"), "15.0"), (Decimal(-15), "-15.0"), (Decimal(-(2**63)), "-9223372036854775808.0"),
+        (Decimal(2**64 - 1), "18446744073709551615.0"), (Decimal(2**64), "18446744073709551616"),
+        (Decimal("1E+5"), "1E+5"), (Decimal("0.10"), "0.10"), ({"é": [1, None, "x"]}, '{"é":[1,null,"x"]}'),
+    ],
+)  # fmt: skip
+def test_a_double_is_written_as_one(value: object, text: str) -> None:
+    assert exact_json.dump(value) == text
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("-Infinity"), object])
+def test_what_json_has_no_form_for_is_not_written(value: object) -> None:
+    with pytest.raises(TypeError) as refused:
+        exact_json.dump([value])
+    assert f"{refused.value.__cause__ or refused.value}" == f"{value!r} has no JSON form"
