@@ -23,7 +23,7 @@ import coverage
 import pytest
 
 from tests.mutation.mutants import PRODUCT, Mutant
-from tests.mutation.swap import Functions, Instead, NeedsImport
+from tests.mutation.swap import Functions, Instead, NeedsImport, mutate_processes
 
 KILLED, SURVIVED, TIMEOUT, NEEDS_IMPORT = "killed", "survived", "timeout", "needs-import"
 _CODES = {0: SURVIVED, 1: KILLED, 77: NEEDS_IMPORT}
@@ -161,7 +161,6 @@ class Session:
         self.items: dict[str, pytest.Item] = {}
         self._failed: list[str] = []
         self._functions: Functions | None = None
-        self.after_fork: Callable[[], None] = lambda: None
         # Whether what a failed test leaves behind matters to the next mutant's. To end a ClickHouse that was started
         # after a fork can take forever.
         self.tears_down = False
@@ -218,7 +217,7 @@ class Session:
         def work(say: Callable[[str], None]) -> int:
             assert self._functions is not None
             self._is_child = True
-            self.after_fork()
+            mutate_processes(*mutant.told)
             try:
                 self._functions.change(mutant.path, mutant.source())
             except NeedsImport:
@@ -284,6 +283,7 @@ class FreshSession:
             self._say = say
             if mutant is not None:
                 Instead(mutant.module, mutant.path, mutant.source()).install()
+                mutate_processes(*mutant.told)
             self._before()
             session.config.args = list(arguments)
             session.config.hook.pytest_collection(session=session)

@@ -45,6 +45,11 @@ class Mutant:
         return raw[: self.start] + self.after.encode() + raw[self.start + self.length :]
 
     @property
+    def told(self) -> tuple[str, Path, int, int, str]:
+        """What another process needs to know: module, path, and which bytes are to be which text."""
+        return self.module, self.path, self.start, self.length, self.after
+
+    @property
     def module(self) -> str:
         """The dotted name of the module."""
         return module_of(self.path)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +21,6 @@ from tests.mutation.mutants import ROOT, Mutant
 from tests.mutation.pure import QUIET, quiet
 from tests.mutation.store import Outcomes
 
-SITE = Path(__file__).parent / "site"  # what mutates the product in processes that the tests start
 LONGEST = 240.0  # seconds for one test or a few
 MOST = 45.0  # seconds of tests that judge one mutant, unless there is but one
 
@@ -137,7 +133,6 @@ class Bench:
                 mutant, judges = theirs.recv()
             except EOFError:
                 os._exit(0)
-            session.after_fork = partial(mutate_processes, mutant)
             theirs.send(session.judge(mutant, judges, LONGEST))
 
     def close(self) -> None:
@@ -146,22 +141,6 @@ class Bench:
             self._ours = None
             os.kill(self._pid, signal.SIGKILL)  # its forks may hold the pipe open
             os.waitpid(self._pid, 0)
-
-
-def mutate_processes(mutant: Mutant) -> None:
-    """Have the Pythons that this process starts run the mutant too (`site/sitecustomize.py`)."""
-    begin = subprocess.Popen.__init__
-    told = json.dumps([mutant.module, str(mutant.path), mutant.start, mutant.length, mutant.after])
-
-    def started(self: Any, *words: Any, env: dict[str, str] | None = None, **how: Any) -> None:
-        mutated = dict(os.environ if env is None else env)
-        mutated |= {
-            "MUTANT": told,
-            "PYTHONPATH": f"{SITE}{os.pathsep}{mutated.get('PYTHONPATH', '')}".rstrip(os.pathsep),
-        }
-        begin(self, *words, env=mutated, **how)
-
-    subprocess.Popen.__init__ = started  # type: ignore[method-assign]
 
 
 def judge_all(  # noqa: PLR0917

@@ -6,10 +6,16 @@ import functools
 import gc
 import importlib.machinery
 import importlib.util
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+SITE = Path(__file__).parent / "site"
 
 
 class NeedsImport(Exception):  # noqa: N818 - it says what is needed
@@ -85,3 +91,17 @@ class Instead(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         return compile(self._source, self.path, "exec", dont_inherit=True)
+
+
+def mutate_processes(module: str, path: Path, start: int, length: int, after: str) -> None:
+    """Have the Pythons that this process starts run a mutant too (`site/sitecustomize.py`)."""
+    begin = subprocess.Popen.__init__
+    told = json.dumps([module, str(path), start, length, after])
+
+    def started(self: Any, *words: Any, env: dict[str, str] | None = None, **how: Any) -> None:
+        mutated = dict(os.environ if env is None else env)
+        places = [str(SITE), *mutated.get("PYTHONPATH", "").split(os.pathsep)]
+        mutated |= {"MUTANT": told, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+        begin(self, *words, env=mutated, **how)
+
+    subprocess.Popen.__init__ = started  # type: ignore[method-assign]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import runpy
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,16 +33,14 @@ def test_rendering_writes_just_these_files(tmp_path: Path) -> None:
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == set(render.files())
 
 
+@pytest.mark.parametrize(("words", "folder"), [([], "scripts"), (["an/other"], "an/other")])
 def test_the_command_writes_below_scripts_or_the_folder_that_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, words: list[str], folder: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    for words, folder in (["render"], Path("scripts")), (["render", "an/other"], Path("an/other")):
-        monkeypatch.setattr("sys.argv", words)
-        monkeypatch.delitem(sys.modules, render.__name__, raising=False)
-        runpy.run_module(render.__name__, run_name="__main__")
-        assert capsys.readouterr().out.splitlines() == [str(folder / name) for name in render.files()]
-        assert {name: (folder / name).read_text("utf-8") for name in render.files()} == dict(render.files())
+    command = [sys.executable, "-m", render.__name__, *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"{folder}/{name}" for name in render.files()]
+    assert {name: (tmp_path / folder / name).read_text("utf-8") for name in render.files()} == dict(render.files())
 
 
 @pytest.fixture
