@@ -33,6 +33,12 @@ def test_rendering_writes_just_these_files(tmp_path: Path) -> None:
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == set(render.files())
 
 
+def test_files_are_written_over_those_of_before(tmp_path: Path) -> None:
+    for path in render.write(tmp_path / "a" / "b"):
+        path.write_text("before")
+    assert [path.read_text("utf-8") for path in render.write(tmp_path / "a" / "b")] == list(render.files().values())
+
+
 @pytest.mark.parametrize(("words", "folder"), [([], "scripts"), (["an/other"], "an/other")])
 def test_the_command_writes_below_scripts_or_the_folder_that_is_named(
     tmp_path: Path, words: list[str], folder: str

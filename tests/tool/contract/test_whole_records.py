@@ -272,3 +272,13 @@ def test_what_json_has_no_form_for_is_not_written(value: object) -> None:
     with pytest.raises(TypeError) as refused:
         exact_json.dump([value])
     assert f"{refused.value.__cause__ or refused.value}" == f"{value!r} has no JSON form"
+
+
+@pytest.mark.parametrize("text", ["[" * 200 + r'"\u0041"' + "]" * 200, "[" * 200 + "]" * 200])
+def test_two_hundred_levels_are_read(text: str) -> None:
+    assert exact_json.dump(exact_json.parse(text)) == text.replace(r"\u0041", "A")
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    text = "[" + ",".join(["[{}]"] * 300) + "]"
+    assert exact_json.dump(exact_json.parse(text)) == text
