@@ -18,7 +18,7 @@ def register() -> None:
     settings.register_profile(
         "mutation",
         settings(common, suppress_health_check=list(HealthCheck)),
-        max_examples=40,
+        max_examples=20,
         derandomize=True,
         database=None,
         phases=(Phase.explicit, Phase.generate),

@@ -140,7 +140,7 @@ _HOW = """\
 judged is the beginning of a shuffled list, and so a sample too. `verify/faults/` is a judge, and not judged.
 
 Tests that run what a mutant changes are asked, the quickest first, in a fork of a process that has them collected;
-where a mutant shows only as a module is imported, in a fork that imports anew. Hypothesis looks at 40 examples, the
+where a mutant shows only as a module is imported, in a fork that imports anew. Hypothesis looks at 20 examples, the
 same each time. An endless loop is killed by the processor time it takes, not by what else runs on the machine.
 
 The operators are those of [mutmut](https://mutmut.readthedocs.io) and two of our own: a condition that is a name or a

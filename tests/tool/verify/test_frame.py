@@ -17,7 +17,7 @@ from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
-from tvmigrate.events import Event, Printed, ignore
+from tvmigrate.events import Event, Finished, Printed, Started, ignore
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Registry, Sheet, examine
@@ -346,3 +346,37 @@ def test_a_rollback_that_changes_nothing_is_the_same_twice(empty_engines: Endpoi
     again = [f"rollback.redis{suffix}" for suffix in ("", ".twice", ".after-second-migration")]
     assert [results[check_id] for check_id in again] == [State.PASS] * 3
     assert results["redis.eaos.second-migration"] is State.FAIL
+
+
+def test_each_look_says_how_many_checks_and_what_they_came_to(
+    empty_engines: Endpoints, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry()
+    says = {"a.finds": None, "b.stops": OSError("gone"), "c.passes": None}
+    for name, problem in says.items():
+        check = Check(name, Phase.MIGRATION, Store.REDIS, Rule.REDIS_EAOS, "Assert that it holds.")
+
+        def run(
+            context: Context, sheets: Mapping[str, Sheet], name: str = name, problem: Exception | None = problem
+        ) -> None:
+            sheets[name].saw(1)
+            if name == "a.finds":
+                sheets[name].find(FINDING)
+            if problem is not None:
+                raise problem
+
+        registry.examines(check)(run)
+    for name, url in empty_engines.environ().items():
+        monkeypatch.setenv(name, url)
+    told: list[Event] = []
+    job = Job(small_dataset.path, POLICY, migration="true", engines="live")
+    with Rehearsal(job, told.append, registry) as rehearsal:
+        rehearsal.migrated()
+    assert [event.task for event in told if isinstance(event, Started) and event.task.startswith("check ")] == [
+        "check a", "check b", "check c",
+    ]  # fmt: skip
+    assert {event.task: event.note for event in told if isinstance(event, Finished) and "check" in event.task} == {
+        "check a": "1 checks, 1 findings",
+        "check b": "1 checks, 0 findings, could not look to the end",
+        "check c": "1 checks, 0 findings",
+    }
