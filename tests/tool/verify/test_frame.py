@@ -380,3 +380,30 @@ def test_each_look_says_how_many_checks_and_what_they_came_to(
         "check b": "1 checks, 0 findings, could not look to the end",
         "check c": "1 checks, 0 findings",
     }
+
+
+def test_the_verdict_says_what_was_asked_and_how_long_it_took(
+    empty_engines: Endpoints, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, url in empty_engines.environ().items():
+        monkeypatch.setenv(name, url)
+    job = Job(small_dataset.path, POLICY, migration="true", rollback="true", engines="live", second_round=False)
+    with Rehearsal(replace(job, only=frozenset({"redis.extra", "rollback.redis"}))) as rehearsal:
+        migrated, rolled_back = rehearsal.migrated(), rehearsal.rolled_back()
+        verdict = rehearsal.verdict()
+    assert (verdict.show, verdict.policy) == (
+        POLICY.show,
+        {
+            "show": POLICY.show, "keep_entities": False, "entity_map": {}, "timezone": POLICY.timezone,
+            "missing_counts": "quarantine", "old": "removed", "quarantine": "table", "migration": "true",
+            "rollback": "true", "dataset": small_dataset.name,
+        },
+    )  # fmt: skip
+    assert sorted(verdict.engines) == ["clickhouse", "elasticsearch", "redis"]
+    assert verdict.checks == [*migrated, *rolled_back]
+    assert [result.id for result in verdict.checks] == ["redis.extra", "rollback.redis"]
+    assert list(verdict.seconds) == [
+        "engines", "load", "migration", "verify migration", "rollback", "verify rollback",
+    ]  # fmt: skip
+    assert all(0 <= seconds == round(seconds, 3) for seconds in verdict.seconds.values())
+    assert all(line.old is None or line.old >= 0 for line in verdict.ledger)
