@@ -74,6 +74,8 @@ REFUSALS: list[tuple[Callable[[], object], Reason, str]] = [
     (lambda: values.count(True), Reason.BAD_COUNT, "True is not a whole number from 0 to 2^63-1"),
     (lambda: values.count(Decimal("1.50")), Reason.BAD_COUNT, "1.50 is not a whole number from 0 to 2^63-1"),
     (lambda: values.count(2**1001), Reason.BAD_COUNT, "an integer of 1002 bits is not a whole number from 0 to 2^63-1"),
+    (lambda: values.count("x" * 198), Reason.BAD_COUNT, f"'{'x' * 198}' is not a whole number from 0 to 2^63-1"),
+    (lambda: values.count("x" * 199), Reason.BAD_COUNT, f"'{'x' * 199}… is not a whole number from 0 to 2^63-1"),
     (lambda: values.count(2**1000), Reason.BAD_COUNT, "an integer of 1001 bits is not a whole number from 0 to 2^63-1"),
     (lambda: values.count(2**999), Reason.BAD_COUNT, f"{str(2**999)[:200]}… is not a whole number from 0 to 2^63-1"),
     (lambda: values.count(10**199), Reason.BAD_COUNT, f"{10**199} is not a whole number from 0 to 2^63-1"),
