@@ -143,6 +143,10 @@ def _fresh(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, te
         tell(f"fresh: all judges take {right.seconds} s")
         began = time.monotonic()
         for place, mutant in enumerate(mutants):
+            before = outcomes.of(mutant)
+            outcomes.read()
+            if outcomes.of(mutant) != before:
+                continue  # another process judged it meanwhile
             told = session.judge(mutant, seconds, [test for test, _ in killers[mutant.path].most_common(3)])
             if told.outcome == KILLED and told.by:
                 killers[mutant.path][str(ROOT / told.by)] += 1
