@@ -99,6 +99,8 @@ def main() -> None:
         part = [mutant for mutant in part if is_of_module(mutant) == (asked.part == "module")]
     if asked.reverse:
         part.reverse()
+    if asked.again:  # not those of which it is known why they live
+        part = [mutant for mutant in part if mutant.id not in report.reasons()]
     if not asked.count:
         judge(asked.package, part, outcomes, tuple(asked.again), tell)
     outcomes.read()

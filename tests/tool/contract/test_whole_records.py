@@ -282,3 +282,18 @@ def test_two_hundred_levels_are_read(text: str) -> None:
 def test_many_brackets_side_by_side_are_not_deep() -> None:
     text = "[" + ",".join(["[{}]"] * 300) + "]"
     assert exact_json.dump(exact_json.parse(text)) == text
+
+
+def test_a_time_without_an_offset_is_read_in_the_policys_zone_in_every_store() -> None:
+    local, instant = "2025-11-20T13:05:00", "2025-11-20T06:05:00Z"
+    item = f'{{"entity": "x", "value": 1, "timestamp": "{local}"}}'
+    event = rules.redis_metric(b"m", 0, item.encode(), HANOI)
+    source = {"text": "", "entity": "x", "timestamp": local, "sentiment": "negative", "score": 1}
+    document = rules.elasticsearch_document("a", source, HANOI)
+    value = f'{{"score": 1, "positive": 1, "metadata": {{"updated_at": "{local}"}}}}'
+    eaos = rules.redis_eaos(b"x", value.encode(), HANOI, RUN)
+    assert isinstance(event, Mapped)
+    assert isinstance(document, Mapped)
+    assert isinstance(eaos, Mapped)
+    assert exact_json.parse(event.value.body)["timestamp"] == instant
+    assert document.value.source["timestamp"] == eaos.value.fields["updated_at"] == instant
