@@ -195,6 +195,11 @@ def test_a_command_runs_in_a_directory_of_its_own_and_its_lines_are_told_and_kep
     assert (tmp_path / "migration.log").read_text() == f"{tmp_path / 'work'}\nwrong\nend"
 
 
+def test_a_line_is_told_without_its_end_and_as_far_as_anybody_reads(tmp_path: Path) -> None:
+    _, told = run_command(r"printf 'a\r\n\rb\n\377\n\n'", tmp_path)
+    assert told == ["a", "\rb", "\ufffd", ""]
+
+
 def test_a_command_gets_the_policy_asked_for_and_none_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TVMIGRATE_KEEP_ENTITIES", "1")
     _, told = run_command("env | grep ^TVMIGRATE_ | sort", tmp_path, TVMIGRATE_SHOW="show")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from tvmigrate.contract.outcome import Rule, Store
-from tvmigrate.verify import quarantine
+from tvmigrate.verify import expected_tables, quarantine
+from tvmigrate.verify.expected_files import Line
 from tvmigrate.verify.findings import Direction, Finding
+from tvmigrate.verify.redis_live import LiveKey
+from tvmigrate.verify.redis_outcomes import ExpectedKey
+from tvmigrate.verify.redis_records import ttl_finding
 from tvmigrate.verify.spool import Spool
 
 SCHEMA = """
@@ -87,3 +93,72 @@ def test_a_source_has_the_name_that_the_old_system_had_for_it() -> None:
         "redis.eaos": "eaos", "redis.trend": "trend", "redis.metric": "metrics", "clickhouse.comments": "comments",
         "clickhouse.eaos_metrics": "eaos_metrics", "elasticsearch.comments": "tv_comments",
     }  # fmt: skip
+
+
+def test_an_archived_field_that_is_not_what_it_was() -> None:
+    where = {"old": "a", "new": "migration_archive"}
+    found = list(quarantine._archived_differences(*OF, "a", '{"x": 1.50, "y": [1, 2]}', '{"x": 2, "y": [1, 3]}'))
+    assert found == [
+        Finding(
+            *OF, direction, f"The archived field {path} of redis metrics record a is not what the old record held.",
+            **where, field=path, expected=expected, actual=actual,
+        )
+        for path, direction, expected, actual in (
+            ("x", Direction.CHANGED, "1.50", 2), ("y[1]", Direction.CHANGED, 2, 3),
+        )
+    ]  # fmt: skip
+    (whole,) = quarantine._archived_differences(*OF, "a", '{"x": 1}', "[]")
+    assert (whole.field, whole.expected, whole.actual) == ("fields", {"x": 1}, [])
+    assert whole.note == "The archived field fields of redis metrics record a is not what the old record held."
+    (unread,) = quarantine._archived_differences(*OF, "a", '{"x": 1}', "{")
+    assert unread.note.startswith("The archived fields of redis metrics record a cannot be read: bad-json: not JSON at")
+    assert (unread.direction, unread.field, unread.expected, unread.actual) == (
+        Direction.CHANGED, "fields", '{"x": 1}', "{",
+    )  # fmt: skip
+    assert (unread.old, unread.new) == ("a", "migration_archive")
+
+
+@pytest.mark.parametrize(
+    ("due", "there", "direction", "words"),
+    [
+        (None, 5_000, Direction.EXTRA, "now expires, and the old key did not"),
+        (5_000, None, Direction.MISSING, "does not expire any more; the old key did"),
+        (5_000, 6_001, Direction.CHANGED, "expires 1.0 s later than the old key"),
+        (9_500, 5_000, Direction.CHANGED, "expires 4.5 s earlier than the old key"),
+        (5_000, 6_000, None, ""),
+        (6_000, 5_000, None, ""),
+        (None, None, None, ""),
+    ],
+)
+def test_a_time_to_live_that_is_not_the_old_keys(
+    due: int | None, there: int | None, direction: Direction | None, words: str
+) -> None:
+    expected = ExpectedKey(0, b"eaos:current:p", "hash", Rule.REDIS_EAOS, "eaos:x", None, due)
+    found = ttl_finding(expected, LiveKey(0, b"eaos:current:p", "hash", {}, there), Rule.REDIS_TTL)
+    if direction is None:
+        assert found is None
+        return
+    note = f"{expected.name} {words} (eaos:x). A key's time to live comes along, to the second."
+    assert found == Finding(
+        Store.REDIS, Rule.REDIS_TTL, direction, note, old="eaos:x", new=expected.name, field="ttl", expected=due,
+        actual=there,
+    )  # fmt: skip
+
+
+def test_columns_that_cannot_be_read_are_told_with_the_type_they_have() -> None:
+    body = {
+        "key": {"comment_id": "a"},
+        "row": {"text": "x", "topics": ["a"]},
+        "rule": "clickhouse.comments",
+        "note": "why",
+    }
+    line = Line("raw_comments.ndjson:3", body)
+    types = {"comment_id": "String", "topics": "UInt8"}
+    findings = list(expected_tables.judge(cast("Any", None), "raw_comments", types, [line]))
+    assert [(f.direction, f.rule, f.new, f.field, f.actual) for f in findings] == [
+        (Direction.SCHEMA, Rule.CLICKHOUSE_COMMENTS, "raw_comments a", "text", None),
+        (Direction.SCHEMA, Rule.CLICKHOUSE_COMMENTS, "raw_comments a", "topics", "UInt8"),
+    ]
+    (gone,) = expected_tables.judge(cast("Any", None), "raw_comments", None, [line])
+    assert (gone.direction, gone.new) == (Direction.MISSING, "raw_comments a")
+    assert gone.note == "There is no table raw_comments. It is expected by raw_comments.ndjson:3: why."
