@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="mutants whose id holds this")
     parser.add_argument("--part", choices=["module", "function"], help="those inside functions, or the others")
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--reverse", action="store_true", help="begin with the last, beside one that began first")
+    parser.add_argument("--begin", type=float, default=0.0, help="how far into the list, 0 to 1, beside others")
     parser.add_argument("--again", action="append", default=[], metavar="OUTCOME")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", action="store_true", help="judge nothing, count what is known")
@@ -97,8 +97,8 @@ def main() -> None:
     part = [mutant for mutant in mutants if asked.only in mutant.id][: asked.limit]
     if asked.part:
         part = [mutant for mutant in part if is_of_module(mutant) == (asked.part == "module")]
-    if asked.reverse:
-        part.reverse()
+    begin = int(asked.begin * len(part))
+    part = part[begin:] + part[:begin]
     if asked.again:  # not those of which it is known why they live
         part = [mutant for mutant in part if mutant.id not in report.reasons()]
     if not asked.count:
