@@ -25,7 +25,7 @@ STOPPED = "The check stopped: "
         (redis.TimeoutError("slow"), f"{STOPPED}redis did not answer in the time that --timeout gives it (slow)."),
         (
             elastic_transport.ConnectionTimeout("slow"),
-            f"{STOPPED}elasticsearch did not answer in the time that --timeout gives it (slow).",
+            f"{STOPPED}elasticsearch did not answer in the time that --timeout gives it (Connection timed out).",
         ),
         (
             OperationalError("read timed out"),
@@ -37,17 +37,20 @@ STOPPED = "The check stopped: "
             f"{STOPPED}an answer of clickhouse was cut short (IncompleteRead(5)).",
         ),
         (
-            elastic_transport.ConnectionError("cut within its headers"),
-            f"{STOPPED}an answer of elasticsearch was cut short (cut within its headers).",
+            urllib3.exceptions.HTTPError("cut within its headers"),
+            f"{STOPPED}an answer of clickhouse was cut short (cut within its headers).",
         ),
         (redis.ConnectionError("reset"), f"{STOPPED}the connection to redis broke (reset)."),
-        (elastic_transport.ConnectionError("reset"), f"{STOPPED}the connection to elasticsearch broke (reset)."),
+        (
+            elastic_transport.ConnectionError("reset"),
+            f"{STOPPED}the connection to elasticsearch broke (Connection error).",
+        ),
         (urllib3.exceptions.HTTPError("reset"), f"{STOPPED}the connection to clickhouse broke (reset)."),
         (redis.ResponseError("no"), f"{STOPPED}redis could not do what was asked (ResponseError: no)."),
         (DatabaseError("no"), f"{STOPPED}clickhouse could not do what was asked (DatabaseError: no)."),
         (
             BulkIndexError("no", []),
-            f"{STOPPED}elasticsearch could not do what was asked (BulkIndexError: ('no', [])).",
+            f"{STOPPED}elasticsearch could not do what was asked (BulkIndexError: no).",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
