@@ -165,6 +165,7 @@ def strings(ask: Ask, spool: Path, expression: str, texts: Sequence[str | bytes]
 
 @MANY
 @given(st.lists(TEXTS | st.builds(lambda a, b, c: a + b + c, BLANKS, TEXT, BLANKS), min_size=1, max_size=60))
+@example(["XaX", "-a]", "\\x{9}a", "[a"])
 @example(["\u0085a\u0085", "\x1ca\x1c", "\u180ea", "\ufeffa", " \n", "a\n", "\na\n\n", "a \u3000b"])
 def test_trim_in_sql_is_trim_in_python(ask: Ask, spool: Path, texts: list[str]) -> None:
     found = strings(ask, spool, f"lower(hex({sql.trim('x')}))", texts)
