@@ -16,7 +16,17 @@ from pathlib import Path
 import pytest
 
 from tests.mutation import lent_engines
-from tests.mutation.judge import NEEDS_IMPORT, SURVIVED, TIMEOUT, FreshSession, Measured, Session, Told, is_of_module
+from tests.mutation.judge import (
+    KILLED,
+    NEEDS_IMPORT,
+    SURVIVED,
+    TIMEOUT,
+    FreshSession,
+    Measured,
+    Session,
+    Told,
+    is_of_module,
+)
 from tests.mutation.mutants import PRODUCT, ROOT, Mutant
 from tests.mutation.pure import QUIET, quiet
 from tests.mutation.store import Outcomes
@@ -232,4 +242,22 @@ def _judge_imports(  # noqa: PLR0917
     pytest.main([str(ROOT / "tests"), *QUIET, "-p", "no:tvmigrate", *without], plugins=[session])
 
 
-__all__ = ["COURTS", "judge_all", "judge_imports", "measure"]
+def judge_by(tests: Sequence[str], mutants: Sequence[Mutant], outcomes: Outcomes, tell: Callable[[str], None]) -> None:
+    """Judge mutants by these tests alone, imported anew, and add those that they kill."""
+
+    def work(session: FreshSession) -> None:
+        if session.judge(None, LONGEST).outcome != SURVIVED:
+            tell("the tests fail though nothing is broken")
+            return
+        for mutant in mutants:
+            told = session.judge(mutant, LONGEST)
+            tell(f"{told.outcome} {told.seconds} {told.by} {mutant.id}")
+            if told.outcome == KILLED:
+                outcomes.add(mutant, told)
+
+    with lent_engines.engines() as environ:
+        session = FreshSession(work, [str(ROOT / test) for test in tests], {}, lambda: lent_engines.lend(environ))
+        pytest.main([str(ROOT / "tests"), *QUIET, "-p", "no:tvmigrate"], plugins=[session])
+
+
+__all__ = ["COURTS", "judge_all", "judge_by", "judge_imports", "measure"]
