@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--begin", type=float, default=0.0, help="how far into the list, 0 to 1, beside others")
     parser.add_argument("--again", action="append", default=[], metavar="OUTCOME")
-    parser.add_argument("--by", action="append", metavar="TEST", help="judge survivors by these tests alone")
+    parser.add_argument("--by", action="append", metavar="TEST", help="judge what is not killed by these tests alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", action="store_true", help="judge nothing, count what is known")
     asked = parser.parse_args()
@@ -103,7 +103,7 @@ def main() -> None:
     if asked.again:  # not those of which it is known why they live
         part = [mutant for mutant in part if mutant.id not in report.reasons()]
     if asked.by:
-        alive = [mutant for mutant in part if (outcomes.of(mutant) or {}).get("outcome") == "survived"]
+        alive = [mutant for mutant in part if (outcomes.of(mutant) or {}).get("outcome") not in {"killed", "timeout"}]
         pure.preload()
         real.judge_by(asked.by, [mutant for mutant in alive if mutant.id not in report.reasons()], outcomes, tell)
     elif not asked.count:

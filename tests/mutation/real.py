@@ -243,7 +243,7 @@ def _judge_imports(  # noqa: PLR0917
 
 
 def judge_by(tests: Sequence[str], mutants: Sequence[Mutant], outcomes: Outcomes, tell: Callable[[str], None]) -> None:
-    """Judge mutants by these tests alone, imported anew, and add those that they kill."""
+    """Judge mutants by these tests alone, imported anew; add those that they kill, and those of no function."""
 
     def work(session: FreshSession) -> None:
         if session.judge(None, LONGEST).outcome != SURVIVED:
@@ -252,7 +252,7 @@ def judge_by(tests: Sequence[str], mutants: Sequence[Mutant], outcomes: Outcomes
         for mutant in mutants:
             told = session.judge(mutant, LONGEST)
             tell(f"{told.outcome} {told.seconds} {told.by} {mutant.id}")
-            if told.outcome == KILLED:
+            if told.outcome == KILLED or is_of_module(mutant):
                 outcomes.add(mutant, told)
 
     with lent_engines.engines() as environ:

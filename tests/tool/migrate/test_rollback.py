@@ -70,6 +70,10 @@ def test_what_changed_since_the_switch_is_saved_before_it_goes(stores: Stores) -
         f"Redis keys changed since the switch: 2; they were saved in {folder / 'redis.ndjson'} before the rollback."
     )
     assert sentence in stores.said
+    sentence = (
+        f"tv_comments_v2 was written to after the switch; 1 documents were saved in {folder} before the index goes."
+    )
+    assert sentence in stores.said
     rows = _lines(folder / "clickhouse" / "raw_comments.ndjson")
     assert len(rows) == 61
     assert "late" in {row["comment_id"] for row in rows}

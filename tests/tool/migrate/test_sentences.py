@@ -1,0 +1,41 @@
+"""What the commands print without asking a store: the ledger as a table, a policy as its options."""
+
+from __future__ import annotations
+
+import pytest
+
+from tvmigrate.contract.outcome import LedgerLine, Rule, Store
+from tvmigrate.contract.policy import Policy
+from tvmigrate.migrate import ledger, run
+
+TABLE = """\
+store       rule                     old  mapped  filled  quarantined  untouched  expired
+redis       redis.eaos             1,234   1,000     200           30          4        0
+clickhouse  clickhouse.aggregates      -       7       0            0          0        0"""
+
+
+def test_the_ledger_is_printed_in_columns() -> None:
+    lines = [
+        LedgerLine(Store.REDIS, Rule.REDIS_EAOS, 1234, 1000, 200, 30, 4),
+        LedgerLine(Store.CLICKHOUSE, Rule.CLICKHOUSE_AGGREGATES, None, 7),
+    ]
+    assert ledger.table(lines) == TABLE
+    kept = [{"store": "redis", "rule": "redis.eaos", "old": 1234, "mapped": 1000, "filled": 200, "quarantined": 30,
+             "untouched": 4, "expired": 0}]  # fmt: skip
+    assert ledger.read(kept) == lines[:1]
+    assert ledger.read(None) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (Policy("the_voice"), "--show the_voice --timezone UTC"),
+        (Policy(keep_entities=True, timezone="Asia/Ho_Chi_Minh"), "--keep-entities --timezone Asia/Ho_Chi_Minh"),
+        (
+            Policy("x", False, {"a": "b", "c": "d"}, "UTC", True),
+            "--show x --timezone UTC --missing-counts zero --entity-map with 2 entities",
+        ),
+    ],
+)
+def test_a_policy_is_said_as_the_options_that_ask_for_it(policy: Policy, words: str) -> None:
+    assert run._said(policy) == words
