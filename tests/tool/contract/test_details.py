@@ -119,6 +119,7 @@ REFUSALS: list[tuple[Callable[[], object], Reason, str]] = [
     (parse('{"a":' * 201 + "[]" + "}" * 201), Reason.BAD_JSON, "nested more than 200 levels deep"),
     (parse("NaN"), Reason.NOT_FINITE, "the JSON holds a literal NaN"),
     (parse("1e" + "1" * 99), Reason.BAD_NUMBER, f"the exponent of 1e{'1' * 78} is beyond any number's"),
+    (parse("1E+0" + "1" * 18), Reason.BAD_NUMBER, f"the exponent of 1E+0{'1' * 18} is beyond any number's"),
     (parse('{"b": 1, "a": 1, "a": 2, "b": 2, "c": 1}'), Reason.CONFLICTING_FIELDS,
      "the JSON object says 'a', 'b' twice"),
     (parse(r'["\ud800"]'), Reason.NOT_UTF8, r"'\ud800' holds half of a surrogate pair"),

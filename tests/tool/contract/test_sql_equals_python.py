@@ -305,6 +305,8 @@ BREAKDOWNS = (
 @example([metrics(b'{"positive": 9007199254740993.0}'), metrics(b'{"positive": 18446744073709551616}')], KEEP)
 @example([metrics(b'{"positive": 9223372036854775295.0}'), metrics(b'{"positive": 9223372036854774785.5}')], KEEP)
 @example([metrics(b'{"positive": 9.223372036854775e18}'), metrics(b'{"positive": 9223372036854775808.0}')], KEEP)
+@example([metrics(b'{"positive": "9223372036854775807"}'), metrics(b'{"positive": null}')], KEEP)
+@example([metrics(b'{"positive": 1E99999999999999999999}'), metrics(b'{"positive": 1E2}')], KEEP)
 @example([metrics(b'{"positive": -1}'), metrics(b'{"positive": "-1"}'), metrics(b'{"positive": -0}')], KEEP)
 @example([metrics(b'{"positive": "abc"}'), metrics(b'{"positive": ""}'), metrics(b'{"positive": "1.5"}')], KEEP)
 @example([metrics(b'{"positive": 9223372036854775807}'), metrics(b'{"positive": 9223372036854775808}')], KEEP)
