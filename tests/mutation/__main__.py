@@ -26,25 +26,35 @@ from tests.mutation.store import Outcomes, digest_of_product
 WORK = ROOT / ".tvmigrate" / "mutation"
 SAMPLED = ("migrate", "verify")
 SAMPLE = 300
+SAMPLED_IDS = Path(__file__).with_name("sample.json")
 
 
 def chosen(package: str, seed: int = 0) -> tuple[list[Mutant], int]:
     """Return the mutants of a package that are to be judged, and how many it has.
 
-    Their order is such that any beginning is a fair sample.
+    Their order is such that any beginning is a fair sample. The sample is kept in `sample.json`, so that a line that
+    changes somewhere does not draw another; mutants that are no more fall out of it.
     """
     kept = WORK / f"{package}.{digest_of_product()}.{seed}.pickle"
     if not kept.exists():
-        chance = random.Random(seed)  # noqa: S311 - a sample, no secret
-        names = SAMPLED if package in SAMPLED else (package,)
-        every = [mutant for name in names for mutant in all_mutants(name)]
-        sample = chance.sample(every, SAMPLE if package in SAMPLED else len(every))
-        for name in names:
-            of = sum(mutant.package == name for mutant in every)
-            ours = [mutant for mutant in sample if mutant.package == name]
-            (WORK / f"{name}.{digest_of_product()}.{seed}.pickle").write_bytes(pickle.dumps((ours, of)))
+        every = list(all_mutants(package))
+        kept.write_bytes(pickle.dumps((_drawn(package, every, seed), len(every))))
     found: tuple[list[Mutant], int] = pickle.loads(kept.read_bytes())  # noqa: S301 - written by ourselves
     return found
+
+
+def _drawn(package: str, every: list[Mutant], seed: int) -> list[Mutant]:
+    chance = random.Random(seed)  # noqa: S311 - a sample, no secret
+    if package not in SAMPLED:
+        return chance.sample(every, len(every))
+    known = json.loads(SAMPLED_IDS.read_text(encoding="utf-8")) if SAMPLED_IDS.exists() else {}
+    if known.get("seed") != seed:
+        both = [mutant.id for name in SAMPLED for mutant in (every if name == package else all_mutants(name))]
+        ids = chance.sample(both, SAMPLE)
+        known = {"seed": seed, **{name: [one for one in ids if one.startswith(f"{name}/")] for name in SAMPLED}}
+        SAMPLED_IDS.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    by_id = {mutant.id: mutant for mutant in every}
+    return [by_id[name] for name in known[package] if name in by_id]
 
 
 def handful(limit: int) -> list[Mutant]:

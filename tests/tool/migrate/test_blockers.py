@@ -214,3 +214,9 @@ def test_a_database_in_which_tables_cannot_change_places_stands_in_the_way(store
         "The ClickHouse database tv_analytics has the engine Memory, in which tables cannot change places in one step; "
         "expected is Atomic. Move its tables into a database of that engine first."
     )
+
+
+@pytest.mark.parametrize("existing", ["keep", "replace"])
+def test_what_is_said_of_existing_targets_clears_the_way_for_a_plan(stores: Stores, existing: str) -> None:
+    CASES["a_different_target"].meddle(stores)
+    assert stores.blockers(existing=existing) == []
