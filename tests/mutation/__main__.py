@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.mutation import pure, real, report
 from tests.mutation.judge import is_of_module
