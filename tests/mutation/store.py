@@ -30,6 +30,7 @@ class Outcomes:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.known: dict[str, dict[str, object]] = {}
+        self.once_alive: set[str] = set()  # those that survived until a test was written
         self.read()
 
     def read(self) -> None:
@@ -38,6 +39,8 @@ class Outcomes:
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 told = json.loads(line)
                 self.known[told["id"]] = told
+                if told["outcome"] == "survived":
+                    self.once_alive.add(told["id"])
 
     def of(self, mutant: Mutant) -> dict[str, object] | None:
         """Return what is known of a mutant, None if nothing is."""

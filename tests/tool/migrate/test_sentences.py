@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
+
 import pytest
 
 from tvmigrate.contract.outcome import LedgerLine, Rule, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.migrate import ledger, run
+from tvmigrate.migrate.errors import MigrationError
 
 TABLE = """\
 store       rule                     old  mapped  filled  quarantined  untouched  expired
@@ -39,3 +43,25 @@ def test_the_ledger_is_printed_in_columns() -> None:
 )
 def test_a_policy_is_said_as_the_options_that_ask_for_it(policy: Policy, words: str) -> None:
     assert run._said(policy) == words
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "[Errno 28] No space left. Make room on the disk, then run"),
+        (
+            sqlite3.OperationalError("database or disk is full."),
+            "database or disk is full. Make room on the disk, then run",
+        ),
+        (OSError("gone\n  away"), "gone away. See to that, then run"),
+        (OSError(), "OSError. See to that, then run"),
+        (OSError("x" * 600), f"{'x' * 500}. See to that, then run"),
+    ],
+)
+def test_what_a_driver_or_the_disk_raises_becomes_a_sentence(problem: Exception, sentence: str) -> None:
+    with pytest.raises(MigrationError) as stopped, run._sentences("The step backup.redis"):
+        raise problem
+    assert str(stopped.value) == (
+        f"The step backup.redis stopped: {sentence} the command again: it goes on where it stopped; `tvmigrate rollback`"
+        " goes back."
+    )
