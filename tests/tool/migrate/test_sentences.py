@@ -62,6 +62,6 @@ def test_what_a_driver_or_the_disk_raises_becomes_a_sentence(problem: Exception,
     with pytest.raises(MigrationError) as stopped, run._sentences("The step backup.redis"):
         raise problem
     assert str(stopped.value) == (
-        f"The step backup.redis stopped: {sentence} the command again: it goes on where it stopped; `tvmigrate rollback`"
-        " goes back."
+        f"The step backup.redis stopped: {sentence} the command again: it goes on where it stopped; `tvmigrate "
+        "rollback` goes back."
     )
