@@ -56,23 +56,31 @@ def counted(told: Iterable[tuple[Mapping[str, Any], bool, float]]) -> list[Run]:
     return list(runs.values())
 
 
+def commit() -> str:
+    """Return the commit that is checked out, with `-dirty` where files differ from it."""
+    return subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+
+
+def now() -> str:
+    """Return the time as a result file has it, in UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def write(run: Run, command: str) -> Path:
     """Write what `run`, which `command` repeats, came to into the run's result file; return its path.
 
     A long run may be run in pieces: each kind stands there as it was run last.
     """
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{run.name}.json"
     kinds = json.loads(path.read_text(encoding="utf-8"))["kinds"] if path.exists() else {}
-    date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     for kind, count in run.counts.items():
         told = {
-            **count, "seed": run.seeds.get(kind), "seconds": round(run.seconds_of.get(kind, 0)), "date": date,
-            "commit": commit, "command": command,
+            **count, "seed": run.seeds.get(kind), "seconds": round(run.seconds_of.get(kind, 0)), "date": now(),
+            "commit": commit(), "command": command,
         }  # fmt: skip
         kinds[kind] = {key: told[key] for key in KEYS}
     result = {"run": run.name, "what": run.what, "kinds": kinds}

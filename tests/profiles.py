@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 
 def register() -> None:
@@ -14,6 +14,16 @@ def register() -> None:
     settings.register_profile("dev", common, max_examples=40)
     settings.register_profile("ci", common, max_examples=200, print_blob=True)
     settings.register_profile("nightly", common, max_examples=5000, print_blob=True)
+    # A judge of mutants finds the same in the same time, and nobody reads what it found.
+    settings.register_profile(
+        "mutation",
+        settings(common, suppress_health_check=list(HealthCheck)),
+        max_examples=20,
+        derandomize=True,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
+        report_multiple_bugs=False,
+    )
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

@@ -115,8 +115,9 @@ def count(value: object) -> int:
         whole = None
     elif isinstance(value, int):
         whole = value
-    elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 4000:
-        whole = int(value)
+    elif isinstance(value, str) and value.isascii() and value.isdigit():
+        # A count has at most 19 digits, and Python refuses to read thousands.
+        whole = int(value.lstrip("0")[:20] or "0")
     elif isinstance(value, Decimal | float):
         double = _double(value)
         # A literal with a fraction or an exponent is an IEEE double, here and in SQL.

@@ -59,7 +59,7 @@ def _ttl(context: Context, line: Line, left: int, at: Mapping[str, str]) -> Iter
         wrong = not told - passed - TTL_TOLERANCE_MS <= left <= told
     if wrong:
         what = f"Key {at['new']} has {left if left >= 0 else 'no'} ms to live; at the load it was {told}."
-        direction = direction_between(told, "none" if left < 0 else left, "none")
+        direction = direction_between(None if told == "none" else told, None if left < 0 else left, None)
         yield line.find(Store.REDIS, direction, what, **at, field="ttl", expected=told, actual=left)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,22 @@ def test_a_sql_file_names_the_command_that_writes_it(name: str) -> None:
 def test_rendering_writes_just_these_files(tmp_path: Path) -> None:
     assert [str(path.relative_to(tmp_path)) for path in render.write(tmp_path)] == list(render.files())
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == set(render.files())
+
+
+def test_files_are_written_over_those_of_before(tmp_path: Path) -> None:
+    for path in render.write(tmp_path / "a" / "b"):
+        path.write_text("before")
+    assert [path.read_text("utf-8") for path in render.write(tmp_path / "a" / "b")] == list(render.files().values())
+
+
+@pytest.mark.parametrize(("words", "folder"), [([], "scripts"), (["an/other"], "an/other")])
+def test_the_command_writes_below_scripts_or_the_folder_that_is_named(
+    tmp_path: Path, words: list[str], folder: str
+) -> None:
+    command = [sys.executable, "-m", render.__name__, *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"{folder}/{name}" for name in render.files()]
+    assert {name: (tmp_path / folder / name).read_text("utf-8") for name in render.files()} == dict(render.files())
 
 
 @pytest.fixture

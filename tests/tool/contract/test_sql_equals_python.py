@@ -165,6 +165,7 @@ def strings(ask: Ask, spool: Path, expression: str, texts: Sequence[str | bytes]
 
 @MANY
 @given(st.lists(TEXTS | st.builds(lambda a, b, c: a + b + c, BLANKS, TEXT, BLANKS), min_size=1, max_size=60))
+@example(["XaX", "-a]", "\\x{9}a", "[a"])
 @example(["\u0085a\u0085", "\x1ca\x1c", "\u180ea", "\ufeffa", " \n", "a\n", "\na\n\n", "a \u3000b"])
 def test_trim_in_sql_is_trim_in_python(ask: Ask, spool: Path, texts: list[str]) -> None:
     found = strings(ask, spool, f"lower(hex({sql.trim('x')}))", texts)
@@ -304,6 +305,12 @@ BREAKDOWNS = (
 @example([metrics(b'{"positive": 9007199254740993.0}'), metrics(b'{"positive": 18446744073709551616}')], KEEP)
 @example([metrics(b'{"positive": 9223372036854775295.0}'), metrics(b'{"positive": 9223372036854774785.5}')], KEEP)
 @example([metrics(b'{"positive": 9.223372036854775e18}'), metrics(b'{"positive": 9223372036854775808.0}')], KEEP)
+@example([metrics(b'{"positive": "9223372036854775807"}'), metrics(b'{"positive": null}')], KEEP)
+@example([metrics(b'{"positive": 1E99999999999999999999}'), metrics(b'{"positive": 1E2}')], KEEP)
+@example([metrics(b'{"positive": -1}'), metrics(b'{"positive": "-1"}'), metrics(b'{"positive": -0}')], KEEP)
+@example([metrics(b'{"positive": "abc"}'), metrics(b'{"positive": ""}'), metrics(b'{"positive": "1.5"}')], KEEP)
+@example([metrics(b'{"positive": 9223372036854775807}'), metrics(b'{"positive": 9223372036854775808}')], KEEP)
+@example([metrics(b'{"positive": "%s1"}' % (b"0" * 5000)), metrics(b'{"positive": "%s"}' % (b"9" * 5000))], KEEP)
 @example([metrics(b'{"positive": true}'), metrics(b'{"positive": [1]}'), metrics(b'{"positive": {}}')], KEEP)
 @example([metrics(b'{"positive": "\\ud800"}'), metrics(b'{"\\ud800": 1}'), metrics(b'{"positive\\u0000": 1}')], KEEP)
 def test_eaos_metrics_map_in_sql_as_in_python(

@@ -205,3 +205,18 @@ def test_entities_that_share_a_program_id_are_listed(stores: Stores) -> None:
         f"INSERT INTO {DB}.comments (comment_id, entity, sentiment) VALUES ('x', 'the_voice/contestant_1', 'neutral')"
     )
     assert stores.plan().shared == [("the_voice/contestant_1", ["contestant_1", "the_voice/contestant_1"])]
+
+
+def test_a_database_in_which_tables_cannot_change_places_stands_in_the_way(stores: Stores) -> None:
+    stores.clients.clickhouse.command(f"DROP DATABASE {DB} SYNC")
+    stores.clients.clickhouse.command(f"CREATE DATABASE {DB} ENGINE = Memory")
+    assert stores.plan().blockers[0] == (
+        "The ClickHouse database tv_analytics has the engine Memory, in which tables cannot change places in one step; "
+        "expected is Atomic. Move its tables into a database of that engine first."
+    )
+
+
+@pytest.mark.parametrize("existing", ["keep", "replace"])
+def test_what_is_said_of_existing_targets_clears_the_way_for_a_plan(stores: Stores, existing: str) -> None:
+    CASES["a_different_target"].meddle(stores)
+    assert stores.blockers(existing=existing) == []

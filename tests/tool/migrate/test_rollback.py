@@ -70,6 +70,10 @@ def test_what_changed_since_the_switch_is_saved_before_it_goes(stores: Stores) -
         f"Redis keys changed since the switch: 2; they were saved in {folder / 'redis.ndjson'} before the rollback."
     )
     assert sentence in stores.said
+    sentence = (
+        f"tv_comments_v2 was written to after the switch; 1 documents were saved in {folder} before the index goes."
+    )
+    assert sentence in stores.said
     rows = _lines(folder / "clickhouse" / "raw_comments.ndjson")
     assert len(rows) == 61
     assert "late" in {row["comment_id"] for row in rows}
@@ -158,6 +162,28 @@ def test_finish_drops_the_kept_copies_and_refuses_a_rollback_after_that(stores: 
     assert stores.finish().text == f"The run {run_id} is finished already; nothing was changed."
     assert stores.apply().text == f"The run {run_id} is applied and finished for good; nothing was changed."
     assert stores.status() == f"Finished for good: the run {run_id}; what was kept for a rollback is gone."
+
+
+def test_finish_does_not_mind_a_kept_copy_that_is_gone_already(stores: Stores) -> None:
+    applied = stores.apply()
+    assert applied.run is not None
+    stores.clients.elasticsearch.indices.delete(index=new.kept_index("tv_comments", applied.run.id))
+    stores.clients.clickhouse.command(f"DROP TABLE {new.DATABASE}.{new.kept_table('comments', applied.run.id)} SYNC")
+    assert stores.finish().text.endswith("is finished for good: the kept copies are gone, the backup stays.")
+
+
+def test_a_rollback_that_was_killed_saves_what_changed_into_a_file_of_its_own(stores: Stores) -> None:
+    stores.apply()
+    key = "eaos:current:the_voice/contestant_1"
+    stores.clients.redis.hset(key, "score", "0.5")
+    stores.killed("rollback", "redis.put#1")
+    stores.clients.redis.hset(key, "score", "0.25")
+    stores.rollback()
+    folder = stores.folder() / "after_switch"
+    saved = [_lines(folder / name) for name in ("redis.ndjson", "redis-1.ndjson")]
+    assert [[(line["key"], line["value"]["score"]) for line in lines] for lines in saved] == [
+        [(key, "0.5")], [(key, "0.25")],
+    ]  # fmt: skip
 
 
 def test_finish_before_an_apply_says_what_is_missing(stores: Stores) -> None:

@@ -26,6 +26,7 @@ from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.reference import ReferenceEngine, load_reference, read_baseline
 
 from . import small_redis
+from .sound import require_sound
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 
@@ -48,6 +49,7 @@ class World:
             if any(check.id.startswith(prefix) for check in examination.checks)
             for result in examine(examination, context, limit=50)
         ]
+        require_sound(results)
         return {result.id: result for result in results}
 
     def sql(self, statement: str) -> None:

@@ -17,7 +17,7 @@ from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
-from tvmigrate.events import Event, Printed, ignore
+from tvmigrate.events import Event, Finished, Printed, Started, ignore
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Registry, Sheet, examine
@@ -195,6 +195,11 @@ def test_a_command_runs_in_a_directory_of_its_own_and_its_lines_are_told_and_kep
     assert (tmp_path / "migration.log").read_text() == f"{tmp_path / 'work'}\nwrong\nend"
 
 
+def test_a_line_is_told_without_its_end_and_as_far_as_anybody_reads(tmp_path: Path) -> None:
+    _, told = run_command(r"printf 'a\r\n\rb\n\377\n\n'", tmp_path)
+    assert told == ["a", "\rb", "\ufffd", ""]
+
+
 def test_a_command_gets_the_policy_asked_for_and_none_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TVMIGRATE_KEEP_ENTITIES", "1")
     _, told = run_command("env | grep ^TVMIGRATE_ | sort", tmp_path, TVMIGRATE_SHOW="show")
@@ -346,3 +351,64 @@ def test_a_rollback_that_changes_nothing_is_the_same_twice(empty_engines: Endpoi
     again = [f"rollback.redis{suffix}" for suffix in ("", ".twice", ".after-second-migration")]
     assert [results[check_id] for check_id in again] == [State.PASS] * 3
     assert results["redis.eaos.second-migration"] is State.FAIL
+
+
+def test_each_look_says_how_many_checks_and_what_they_came_to(
+    empty_engines: Endpoints, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry()
+    says = {"a.finds": None, "b.stops": OSError("gone"), "c.passes": None}
+    for name, problem in says.items():
+        check = Check(name, Phase.MIGRATION, Store.REDIS, Rule.REDIS_EAOS, "Assert that it holds.")
+
+        def run(
+            context: Context, sheets: Mapping[str, Sheet], name: str = name, problem: Exception | None = problem
+        ) -> None:
+            sheets[name].saw(1)
+            if name == "a.finds":
+                sheets[name].find(FINDING)
+            if problem is not None:
+                raise problem
+
+        registry.examines(check)(run)
+    for name, url in empty_engines.environ().items():
+        monkeypatch.setenv(name, url)
+    told: list[Event] = []
+    job = Job(small_dataset.path, POLICY, migration="true", engines="live")
+    with Rehearsal(job, told.append, registry) as rehearsal:
+        rehearsal.migrated()
+    assert [event.task for event in told if isinstance(event, Started) and event.task.startswith("check ")] == [
+        "check a", "check b", "check c",
+    ]  # fmt: skip
+    assert {event.task: event.note for event in told if isinstance(event, Finished) and "check" in event.task} == {
+        "check a": "1 checks, 1 findings",
+        "check b": "1 checks, 0 findings, could not look to the end",
+        "check c": "1 checks, 0 findings",
+    }
+
+
+def test_the_verdict_says_what_was_asked_and_how_long_it_took(
+    empty_engines: Endpoints, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, url in empty_engines.environ().items():
+        monkeypatch.setenv(name, url)
+    job = Job(small_dataset.path, POLICY, migration="true", rollback="true", engines="live", second_round=False)
+    with Rehearsal(replace(job, only=frozenset({"redis.extra", "rollback.redis"}))) as rehearsal:
+        migrated, rolled_back = rehearsal.migrated(), rehearsal.rolled_back()
+        verdict = rehearsal.verdict()
+    assert (verdict.show, verdict.policy) == (
+        POLICY.show,
+        {
+            "show": POLICY.show, "keep_entities": False, "entity_map": {}, "timezone": POLICY.timezone,
+            "missing_counts": "quarantine", "old": "removed", "quarantine": "table", "migration": "true",
+            "rollback": "true", "dataset": small_dataset.name,
+        },
+    )  # fmt: skip
+    assert sorted(verdict.engines) == ["clickhouse", "elasticsearch", "redis"]
+    assert verdict.checks == [*migrated, *rolled_back]
+    assert [result.id for result in verdict.checks] == ["redis.extra", "rollback.redis"]
+    assert list(verdict.seconds) == [
+        "engines", "load", "migration", "verify migration", "rollback", "verify rollback",
+    ]  # fmt: skip
+    assert all(0 <= seconds == round(seconds, 3) for seconds in verdict.seconds.values())
+    assert all(line.old is None or line.old >= 0 for line in verdict.ledger)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -374,3 +375,14 @@ def test_two_keys_with_one_target_are_both_named(migrated: World) -> None:
     same = Policy(show="show", entity_map={"a": "show/one", "hour": "show/one"})
     findings = migrated.judge("redis.", policy=same)["redis.eaos"].findings
     assert ("eaos:hour", "eaos:current:show/one", "eaos:a") in [(f.old, f.new, f.expected) for f in findings]
+
+
+def test_where_there_is_no_quarantine_it_is_told_how_many_records_should_be_in_it(migrated: World) -> None:
+    migrated.sql(f"DROP TABLE {QUARANTINE} SYNC")
+    findings = migrated.judge("redis.quarantine")["redis.quarantine"].findings
+    told = {
+        f.rule: re.findall(r"^There is no table (\S+), though (\d+) records of (\S+) do not map\. ", f.note)
+        for f in findings
+    }
+    assert set(told) == {Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC}
+    assert all(rule == name and table == QUARANTINE and int(n) > 0 for rule, ((table, n, name),) in told.items())

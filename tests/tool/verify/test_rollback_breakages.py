@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -145,6 +146,18 @@ def test_what_a_rollback_left_wrong_is_found(loaded: World, name: str) -> None:
     assert result.state is State.FAIL
     assert (breakage.direction, breakage.field) in found
     assert all(f.store is store and f.rule == f"rollback.{store}" for f in result.findings)
+
+
+@pytest.mark.parametrize("loaded", [Store.ELASTICSEARCH], indirect=True)
+def test_a_changed_document_is_told_with_what_it_held_and_holds(loaded: World) -> None:
+    documents = loaded.context.reference.dataset.documents()
+    before = next(json.loads(document.source) for document in documents if document.id == "k001")
+    name = next(name for name, value in before.items() if isinstance(value, str))
+    _es(lambda es: es.update(index="tv_comments", id="k001", doc={name: "other"}))(loaded)
+    (finding,) = loaded.judge("rollback.elasticsearch")["rollback.elasticsearch"].findings
+    assert (finding.old, finding.new, finding.field) == ("k001", "tv_comments k001", name)
+    assert (finding.expected, finding.actual) == (before[name], "other")
+    assert finding.note == f"{name} of the document k001 of tv_comments is not what it was."
 
 
 def test_a_setting_that_is_null_is_none() -> None:

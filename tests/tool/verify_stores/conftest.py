@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from tests.tool.verify.sound import require_sound
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
@@ -50,6 +51,7 @@ class World:
             if named and examination.run.__module__ in OURS:
                 results |= {result.id: result for result in examine(examination, context, limit=50)}
         self.book = book
+        require_sound(results.values())
         return results
 
 

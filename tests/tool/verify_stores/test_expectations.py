@@ -86,13 +86,27 @@ def test_events_out_of_order_are_found(world: World) -> None:
 
 def test_a_key_that_is_gone_of_another_type_or_left_behind_is_found(world: World) -> None:
     with key_changed(world, EAOS, "DEL", EAOS):
-        assert only(world.judge("expected.redis"), "expected.redis").direction == "missing"
+        gone = only(world.judge("expected.redis"), "expected.redis")
+    assert (gone.direction, gone.expected) == ("missing", "hash")
+    assert gone.note.startswith(f"Key {EAOS} is ")
     with key_changed(world, EAOS, "SET", EAOS, "{}"):
-        assert only(world.judge("expected.redis"), "expected.redis").field == "type"
+        other = only(world.judge("expected.redis"), "expected.redis")
+    assert (other.field, other.expected, other.actual) == ("type", "hash", "string")
+    assert other.note.startswith(f"Key {EAOS} is a string, and should be a hash. It is expected by ")
     with key_changed(world, "eaos:contestant_1", "SET", "eaos:contestant_1", "{}"):
         finding = only(world.judge("expected.redis"), "expected.redis")
     assert facts(finding)[:2] == ("extra", "eaos:contestant_1")
     assert finding.old == "eaos:contestant_1"
+
+
+def test_a_time_to_live_that_is_lost_or_was_not_there_says_which(world: World) -> None:
+    expiring = "eaos:current:the_voice/contestant_2"
+    with key_changed(world, expiring, "PERSIST", expiring):
+        lost = only(world.judge("expected.redis"), "expected.redis")
+    assert (lost.field, lost.direction, lost.actual) == ("ttl", "missing", -1)
+    with key_changed(world, EAOS, "PEXPIRE", EAOS, "60000000"):
+        (given,) = [f for f in found(world.judge("expected.redis"), "expected.redis") if f.field == "ttl"]
+    assert (given.direction, given.expected) == ("extra", "none")
 
 
 def test_with_old_kept_lines_about_old_names_say_nothing(world: World) -> None:
