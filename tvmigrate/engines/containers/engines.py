@@ -60,6 +60,7 @@ class ContainerEngines:
         ports: Mapping[str, int] = MappingProxyType({}),
         heap: str | None = None,
         timeout: float = 300,
+        emptied: bool = True,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         """Say what is to run; nothing is started yet.
@@ -68,10 +69,11 @@ class ContainerEngines:
             listener: is told about pulls and starts.
             logs: directory that takes the containers' logs if they do not start, or `with` is left by an error.
             keep: what the containers are kept for, such as `rehearse`. They then run on when they are stopped, and are
-                used again, emptied, by the next start that says the same. None: removed at the end.
+                used again by the next start that says the same. None: removed at the end.
             ports: by store, the ports on this machine where a free one will not do.
             heap: Elasticsearch's, such as `1g`; else `TVMIGRATE_ES_HEAP`, else 1g.
             timeout: seconds that one container may take until it answers, pulls not counted.
+            emptied: whether kept containers are emptied before they are used again.
             environ: names the images; see `images.chosen_images`.
 
         Raises:
@@ -87,6 +89,7 @@ class ContainerEngines:
         self._keep = keep
         self._ports = dict(ports)
         self._timeout = timeout
+        self._emptied = emptied
         self._running: dict[str, _Running] = {}
         self._run = uuid.uuid4().hex
         self._cancelled = threading.Event()
@@ -247,8 +250,10 @@ class ContainerEngines:
         with closing(client.client):
             for spec in self._specs:
                 self._running[spec.name] = self._await(spec, containers[spec.name], client)
-        empty(self.endpoints)
-        self._tell(Said(f"The containers that an earlier run had kept are used again, emptied: {', '.join(NAMES)}."))
+        if self._emptied:
+            empty(self.endpoints)
+        how = "emptied, " if self._emptied else ""
+        self._tell(Said(f"The containers that an earlier run had kept are used again, {how}in place of new ones."))
         return True
 
     def _mine(self) -> list[Any]:
