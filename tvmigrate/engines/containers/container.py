@@ -184,9 +184,7 @@ def tail(container: Any) -> str:
 def save_log(container: Any, path: Path) -> bool:
     """Write the whole log of a Docker container to `path`; return whether Docker still had one."""
     try:
-        pieces = container.logs(stream=True, follow=False, timestamps=True)
-        with path.open("wb") as file:
-            file.writelines(pieces)
+        path.write_bytes(container.logs(timestamps=True))
     except APIError:
         return False
     return True
