@@ -10,6 +10,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 schema=$here/../../scripts/clickhouse-init/002_updated_schema.sql
 . "$here/steps.sh"
 
+# Our file stops before it changes anything where the old tables stand. The guide speaks of none that does so: it gets
+# the bare statements, and is judged by what it does itself.
+sed '/^SELECT throwIf/,/;$/d; s/^CREATE TABLE IF NOT EXISTS /CREATE TABLE /' "$schema" >002_updated_schema.sql
+schema=002_updated_schema.sql
+
 echo '### Step 1: Backup Existing Data'
 guide redis-cli --rdb dump.rdb
 guide clickhouse-client --query="CREATE TABLE tv_analytics.comments_backup AS tv_analytics.comments"

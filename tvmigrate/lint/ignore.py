@@ -25,10 +25,10 @@ class Ignore:
     lines: frozenset[int]
 
 
-def ignores(source: Source) -> Iterator[Ignore]:
+def ignores(path: str, text: str, kind: str = "") -> Iterator[Ignore]:
     """Yield the ignores of a file."""
-    lines = source.text.splitlines()
-    data = lines_of_data(source.text) if source.kind == "markdown" else set()
+    lines = text.splitlines()
+    data = lines_of_data(text) if kind == "markdown" else set()
     for number, line in enumerate(lines, start=1):
         found = _COMMENT.search(line)
         if found is None or number in data or _is_example(line, found.start()):
@@ -37,7 +37,7 @@ def ignores(source: Source) -> Iterator[Ignore]:
         below = _next_line(lines, number) if alone else number
         codes, reason = (found[1].split(","), found[2]) if _COMMA.fullmatch(found[1]) else ([found[1] or "?"], found[2])
         for code in codes:
-            yield Ignore(Place(source.path, number, found.start() + 1), code, reason, frozenset({number, below}))
+            yield Ignore(Place(path, number, found.start() + 1), code, reason, frozenset({number, below}))
 
 
 def _is_example(line: str, start: int) -> bool:
@@ -57,14 +57,20 @@ def without_ignored(
 ) -> Iterator[Finding]:
     """Yield what no comment ignores, and the comments that are not right.
 
-    `judged`: the codes that were looked for; an ignore of another that is `known` is no matter of this run.
+    `judged`: the codes that were looked for; an ignore of another that is `known` is no matter of this run. Comments of
+    a file that another one feeds to a command hold, and are judged where that file is given itself.
     """
-    said = [one for source in sources for one in ignores(source)]
+    said = [one for source in sources for one in ignores(source.path, source.text, source.kind)]
+    given = {source.path for source in sources}
+    fed = {path: text for source in sources for path, text in source.fed.items() if path not in given}
+    heard = said + [one for path, text in fed.items() for one in ignores(path, text)]
     used: set[Ignore] = set()
     for finding in found:
         place = finding.place
         fitting = [
-            one for one in said if one.place.path == place.path and one.code == finding.code and place.line in one.lines
+            one
+            for one in heard
+            if one.place.path == place.path and one.code == finding.code and place.line in one.lines
         ]
         used.update(fitting)
         if not any(one.reason for one in fitting):

@@ -128,7 +128,7 @@ Statement = Redis | Sql | Http | Shell | Unread | PythonSwallow
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: its text, and its statements in order."""
+    """One file: its text, and its statements in order. `fed`: the text, by path, of what it names and was read."""
 
     path: str
     kind: str
@@ -138,6 +138,7 @@ class Source:
     errexit: bool = True  # False only for a shell script without `set -e`
     pipefail: bool = True
     first_line: int = 1
+    fed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

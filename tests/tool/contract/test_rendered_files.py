@@ -70,6 +70,88 @@ def test_a_sql_file_creates_exactly_the_contracts_tables(ask: Ask, name: str, ta
         assert columns == [[column.name, column.type, ""] for column in table.columns]
 
 
+def everything(ask: Ask) -> list[object]:
+    """What the database holds: tables with their columns, and the number of rows."""
+    return ask(
+        "SELECT t.name, t.uuid, t.create_table_query, t.total_rows FROM system.tables AS t"
+        " WHERE database = 'tv_analytics' ORDER BY name"
+    )
+
+
+@pytest.mark.usefixtures("no_database")
+def test_the_new_file_run_twice_changes_nothing_the_second_time(ask: Ask) -> None:
+    run_file(ask, render.NEW_SQL)
+    ask("INSERT INTO tv_analytics.anomalies (program_id, metric) VALUES ('p', 'm')")
+    before = everything(ask)
+    run_file(ask, render.NEW_SQL)
+    assert everything(ask) == before
+
+
+OLD_LEFT = (
+    "The database tv_analytics still holds tables of the old layout: comments, or eaos_metrics with one of the columns "
+    "entity, eaos_score, sentiment_breakdown, comment_count, recorded_at. Nothing was changed. Migrate them: "
+    "tvmigrate apply"
+)
+
+
+@pytest.mark.usefixtures("no_database")
+@pytest.mark.parametrize("dropped", [None, "comments", "eaos_metrics"], ids=["both", "eaos_metrics", "comments"])
+def test_beside_old_tables_the_new_file_fails_before_it_changes_anything(ask: Ask, dropped: str | None) -> None:
+    run_file(ask, render.OLD_SQL)
+    ask("INSERT INTO tv_analytics.comments (comment_id) VALUES ('1')")
+    if dropped:
+        ask(f"DROP TABLE tv_analytics.{dropped} SYNC")
+    before = everything(ask)
+    with pytest.raises(RuntimeError) as failure:
+        run_file(ask, render.NEW_SQL)
+    assert OLD_LEFT in str(failure.value)
+    assert everything(ask) == before
+
+
+@pytest.mark.usefixtures("no_database")
+def test_tables_kept_aside_by_a_migration_do_not_stop_the_new_file(ask: Ask) -> None:
+    run_file(ask, render.OLD_SQL)
+    for table in old.TABLES:
+        ask(f"RENAME TABLE tv_analytics.{table.name} TO tv_analytics.{new.kept_table(table.name, 'a_run')}")
+    run_file(ask, render.NEW_SQL)
+    assert {table.name for table in new.TABLES} < {name for name, *_ in everything(ask)}
+
+
+OTHER_SHAPES = {
+    "a column more": "ALTER TABLE tv_analytics.{} ADD COLUMN more String",
+    "a column less": "ALTER TABLE tv_analytics.{} DROP COLUMN {}",
+    "another type": "ALTER TABLE tv_analytics.{} MODIFY COLUMN {} Nullable(String)",
+    "a default": "ALTER TABLE tv_analytics.{} MODIFY COLUMN {} DEFAULT 1",
+    "another sorting key": "CREATE OR REPLACE TABLE tv_analytics.{0} AS tv_analytics.{0} ENGINE = MergeTree"
+    " PARTITION BY toYYYYMM(timestamp) ORDER BY timestamp",
+    "another partition key": "CREATE OR REPLACE TABLE tv_analytics.{0} AS tv_analytics.{0} ENGINE = MergeTree"
+    " PARTITION BY program_id ORDER BY ({2})",
+    "another engine": "CREATE OR REPLACE TABLE tv_analytics.{0} AS tv_analytics.{0} ENGINE = ReplacingMergeTree"
+    " PARTITION BY toYYYYMM(timestamp) ORDER BY ({2})",
+}
+
+
+@pytest.mark.usefixtures("no_database")
+@pytest.mark.parametrize("table", new.TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("change", OTHER_SHAPES.values(), ids=OTHER_SHAPES.keys())
+def test_beside_a_new_table_of_another_shape_the_new_file_fails_before_it_changes_anything(
+    ask: Ask, table: Table, change: str
+) -> None:
+    run_file(ask, render.NEW_SQL)
+    free = next(column.name for column in table.columns if column.type == "Float64")
+    ask(change.format(table.name, free, ", ".join(table.order_by)))
+    missing = next(one for one in new.TABLES if one is not table)
+    ask(f"DROP TABLE tv_analytics.{missing.name} SYNC")
+    before = everything(ask)
+    with pytest.raises(RuntimeError) as failure:
+        run_file(ask, render.NEW_SQL)
+    assert (
+        f"The table tv_analytics.{table.name} is there with other columns, another engine or other keys than the new "
+        "layout has. Nothing was changed. python scripts/init_databases.py names the difference"
+    ) in str(failure.value)
+    assert everything(ask) == before
+
+
 # Written from the requirement, not from the code: what a change of the contract must not change unseen.
 NEW_COLUMNS = {
     "eaos_metrics": "program_id timestamp score positive_count negative_count neutral_count total_comments",

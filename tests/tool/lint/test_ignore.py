@@ -1,9 +1,12 @@
 """Ignore comments: followed with a reason, told without one, told when they match nothing."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.tool.lint.samples import judged
-from tvmigrate.lint.run import Choice
+from tvmigrate.lint.read.files import read_file
+from tvmigrate.lint.run import Choice, lint
 
 REASON = "the cache of the test machine"
 
@@ -72,3 +75,17 @@ def test_an_ignore_of_a_code_that_was_not_looked_for_is_no_matter():
 def test_a_comment_that_is_quoted_in_prose_is_none():
     assert told("a.md", "# A\n\nWrite `# tvmigrate: ignore TVM116 reason` above it.\n") == []
     assert told("a.md", "# A\n\n```text\n# tvmigrate: ignore TVM116\n```\n") == []
+
+
+def test_an_ignore_in_a_file_that_is_fed_to_a_command_holds_and_is_judged_only_where_that_file_is_given(tmp_path: Path):
+    script, fed = tmp_path / "a.sh", tmp_path / "clear.sql"
+    script.write_text("set -eo pipefail\ncat clear.sql | clickhouse-client\n", encoding="utf-8")
+    fed.write_text(f"-- tvmigrate: ignore TVM211 {REASON}\nTRUNCATE TABLE comments;\n", encoding="utf-8")
+    assert lint([read_file(script, str(script))]).findings == ()
+    fed.write_text(f"TRUNCATE TABLE comments;\n-- tvmigrate: ignore TVM203 {REASON}\n", encoding="utf-8")
+    assert [(one.code, one.place.path) for one in lint([read_file(script, str(script))]).findings] == [
+        ("TVM211", str(fed))
+    ]
+    assert [one.code for one in lint([read_file(script, str(script)), read_file(fed, str(fed))]).findings].count(
+        "TVM903"
+    ) == 1

@@ -88,11 +88,18 @@ def opener(folders: Sequence[Path]) -> Opener:
 def read_source(text: str, shown: str, kind: str, opens: Opener) -> Source:
     """Read a text of a known kind."""
     rollback = speaks_of_rollback(Path(shown).name)
-    around = Around(shown, rollback, kind == "shell", group=shown, opener=opens)
+    fed: dict[str, str] = {}
+
+    def note(name: str) -> tuple[str, str] | None:
+        if (opened := opens(name)) is not None:
+            fed[opened[1]] = opened[0]
+        return opened
+
+    around = Around(shown, rollback, kind == "shell", group=shown, opener=note)
     statements = tuple(_statements(Text(text, 1, 1, around), kind))
     errexit, pipefail = (True, True) if kind != "shell" else _strict(text)
     first = next((number for number, line in enumerate(text.splitlines(), 1) if line.strip()), 1)
-    return Source(shown, kind, text, rollback, statements, errexit, pipefail, first)
+    return Source(shown, kind, text, rollback, statements, errexit, pipefail, first, fed)
 
 
 def _statements(text: Text, kind: str) -> Iterator[Statement]:

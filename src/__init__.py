@@ -1,0 +1,1 @@
+"""The tv_analytics application on the new layout: storage clients, agent tools, API."""

@@ -1,0 +1,1 @@
+"""What stands behind `scripts/`: creating the new layout in the three stores, and filling it with sample data."""
