@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import docker
 from docker.errors import APIError, DockerException
+from testcontainers.core.docker_client import DockerClient, get_docker_host
 
 from tvmigrate.engines.errors import DockerUnavailable
 
 DOCKER_HOST = "DOCKER_HOST"
+_UNIX = "unix://"
+_USUAL = f"{_UNIX}/var/run/docker.sock"
 _SECONDS = 10  # for an answer to a question that costs Docker nothing
 _LONG_SECONDS = 300  # for any other
 
@@ -35,20 +37,30 @@ def opened(timeout: int = _LONG_SECONDS) -> Iterator[Any]:
         DockerUnavailable: none answers, when the body first asks at the latest.
     """
     client = None
+    where = get_docker_host() or _USUAL
     try:
-        client = docker.from_env(timeout=timeout)
+        _require_socket(where)
+        client = DockerClient(timeout=timeout).client
         client.ping()
     except (DockerException, OSError) as error:
         if client is not None:
             client.close()
         raise DockerUnavailable(
-            f"No Docker answers at {os.environ.get(DOCKER_HOST) or 'its usual socket'}: {told(error)}. Start it, let "
-            "this user talk to it (group docker), or name another with DOCKER_HOST; --engines embedded needs none."
+            f"No Docker answers at {where}: {told(error)}. Start it, let this user talk to it (group docker), or name "
+            f"another with {DOCKER_HOST}; --engines embedded needs none."
         ) from error
     try:
         yield client
     finally:
         client.close()
+
+
+def _require_socket(where: str) -> None:
+    """Raise OSError if nobody listens at `where`, a `unix://` URL: docker's own client would leave a socket open."""
+    if where.startswith(_UNIX):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_SECONDS)
+            probe.connect(where.removeprefix(_UNIX))
 
 
 def told(error: Exception) -> str:
