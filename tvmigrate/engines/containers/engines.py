@@ -146,10 +146,7 @@ class ContainerEngines:
             if not (self._keep and self._use_kept(self._keep)):
                 self._start_all()
         except BaseException as error:
-            if self._logs is not None:
-                self._save(self._mine(), self._logs)
-            self._remove(self._mine)
-            self._close()
+            self._give_up()
             if isinstance(error, DockerException):
                 raise EngineError(f"Docker failed at what was asked of it: {told(error)}.") from error
             raise
@@ -161,10 +158,13 @@ class ContainerEngines:
         self._cancelled.set()
         if self._client is None:
             return
-        self._running = {}
         try:
             if not self._keep:
-                self._remove(self._mine)
+                self._remove()
+        except (DockerException, OSError) as error:
+            raise EngineError(
+                f"Docker did not remove the containers: {told(error)}. The next run will, if it finds it."
+            ) from error
         finally:
             self._close()
 
@@ -262,12 +262,26 @@ class ContainerEngines:
         filters = {"label": f"{owner.RUN}={self._run}"}
         return list(self._client.containers.list(all=True, filters=filters, ignore_removed=True))
 
-    def _remove(self, which: Callable[[], list[Any]]) -> None:
-        """Remove the containers that Docker lists; a second signal does not leave any of them behind."""
-        containers = which()
+    def _remove(self) -> None:
+        """Remove every container of this start, whether or not its thread has told of it; raises DockerException."""
+        containers = self._mine()
         if containers:
             with ThreadPoolExecutor(len(containers)) as pool:
                 list(pool.map(owner.remove, containers))
+
+    def _give_up(self) -> None:
+        """After a start that failed: keep the logs, and leave nothing."""
+        try:
+            if self._logs is not None:
+                self._save(self._mine(), self._logs)
+        except (DockerException, OSError) as error:
+            self._tell(Said(f"The engines' logs could not be kept: {told(error)}.", "warning"))
+        try:
+            self._remove()
+        except (DockerException, OSError) as error:
+            self._tell(Said(f"Docker did not remove the containers: {told(error)}. The next run will.", "warning"))
+        finally:
+            self._close()
 
     def _save(self, containers: list[Any], directory: Path) -> None:
         saved = []
