@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tvmigrate.engines.containers.images import chosen_images, image_variables
 from tvmigrate.engines.live import KINDS, open_engines, settle
 from tvmigrate.errors import UsageError
 from tvmigrate.settings import Asked
+
+from .processes import ROOT
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -40,3 +44,14 @@ def test_the_engines_logs_go_below_the_report_and_keep_is_asked_for_again(tmp_pa
     assert (job.engines, job.keep, job.logs) == ("containers", True, tmp_path / "r" / "logs")
     assert "--engines containers" in asked.command()
     assert asked.command().endswith("--keep")
+
+
+def test_without_variables_containers_are_of_the_images_that_compose_starts() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    assert chosen_images({}) == {store: service["image"] for store, service in services.items()}
+
+
+def test_a_variable_names_another_image_of_its_store_alone() -> None:
+    pinned = chosen_images({})
+    for store, variable in image_variables().items():
+        assert chosen_images({variable: "another:1"}) == pinned | {store: "another:1"}

@@ -11,7 +11,7 @@ import pytest
 
 from tvmigrate.engines.clients import Clients, check_reachable
 from tvmigrate.engines.containers import NAMES, ContainerEngines, clickhouse, elasticsearch, owner, redis
-from tvmigrate.engines.containers.images import chosen_images, image_variables
+from tvmigrate.engines.containers.images import image_variables
 from tvmigrate.engines.containers.spec import Spec
 from tvmigrate.engines.errors import ContainerNotStarted, DockerUnavailable, EngineDied, ImageUnavailable
 from tvmigrate.engines.live import settle
@@ -67,14 +67,6 @@ def test_the_image_that_the_environment_names_is_what_runs(
 ) -> None:
     container = docker.containers.get(engines.containers[name])
     assert container.attrs["Config"]["Image"] == images[image_variables()[name]]
-
-
-def test_without_variables_the_pinned_official_images_are_meant() -> None:
-    assert chosen_images({}) == {
-        "redis": "redis:8.2.8-bookworm",
-        "clickhouse": "clickhouse/clickhouse-server:25.8.30.16",
-        "elasticsearch": "docker.elastic.co/elasticsearch/elasticsearch:9.5.3",
-    }
 
 
 def test_a_time_without_a_zone_is_told_in_utc(engines: ContainerEngines) -> None:
