@@ -21,7 +21,7 @@ from src.storage.redis_client_v2 import RedisClientV2
 
 Record = dict[str, Any]
 _PAGE = 500
-_SMALL_PAGE = 7
+_SMALL_PAGE = 3
 _INSTANTS = ("timestamp", "updated_at")
 _AT_ONCE = 16
 
