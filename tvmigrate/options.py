@@ -80,6 +80,23 @@ def command_options(command: Command) -> Command:
     return command
 
 
+def engines_option(*kinds: str) -> Callable[[Command], Command]:
+    """Return the decorator that adds --engines with a choice of `kinds`, the first by default."""
+    told = {
+        "embedded": "embedded: three of our own, of Python packages",
+        "containers": "containers: of Docker's",
+        "auto": "auto: in containers if Docker answers, else embedded",
+        "live": "live: those of REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL, which must be empty",
+    }
+    return click.option(
+        "--engines",
+        type=click.Choice(kinds),
+        default=kinds[0],
+        show_default=True,
+        help="; ".join(told[kind] for kind in kinds) + ".",
+    )
+
+
 def report_option(holds: str) -> Callable[[Command], Command]:
     """Return the decorator that adds --report; `holds` says what goes there, as in `verdict.json goes`."""
     return click.option(

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 DEFAULT_DATASET = Path("fixtures/standard")  # below the project's root
 _ASKED = pytest.StashKey[settings.Asked]()
+_CHOSEN = pytest.StashKey[str | None]()
 _TOLD = pytest.StashKey[list[str]]()
 _SUITE = "tvmigrate"  # what a worker of pytest-xdist calls what it has to tell
 _SHOWN = 5  # findings of a check in a failure's text; verdict.json has the others
 _CHOICES = {
-    "engines": ("embedded", "live"),
+    "engines": ("embedded", "containers", "live", "auto"),
     "missing_counts": ("quarantine", "zero"),
     "old": ("removed", "kept"),
     "quarantine": ("table", "none"),
@@ -48,7 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                         choices=_CHOICES.get(destination))  # fmt: skip
 
     add(
-        "--engines", "embedded (default): three of our own; live: those of REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL"
+        "--engines",
+        "embedded (default): three of our own; containers: of Docker's; live: those of REDIS_URL, CLICKHOUSE_URL, "
+        "ELASTICSEARCH_URL; auto: containers if Docker answers, else embedded",
+    )
+    group.addoption(
+        "--keep", dest="tvmigrate_keep", action="store_true", help="containers run on, and serve the next run, emptied"
     )
     add("--dataset", "the old system as files; default: fixtures/standard of the project", "DIR")
     add("--migration", "shell command to judge; default: tvmigrate apply", "CMD")
@@ -110,7 +116,11 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         second_round=True,
         timeout=settings.timeout_of(os.environ),
         report=Path(given("report") or config.rootpath / _DEFAULTS.report),
+        keep=bool(config.option.tvmigrate_keep),
     )
+    config.stash[_CHOSEN] = None
+    if asked.engines == "auto":
+        asked, config.stash[_CHOSEN] = asked.settled()
     config.stash[_ASKED] = asked
     return asked
 
@@ -119,19 +129,26 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what the suite would judge, on what engines; nothing in a project that has no suite."""
     try:
         asked = asked_for(config)
+        versions = _versions(asked)
     except TvmigrateError:
         return []
+    chosen = config.stash[_CHOSEN]
     program = f"show {asked.show}" if asked.show else "entities kept"
     migration, rollback = asked.migration or "tvmigrate apply", asked.rollback or "tvmigrate rollback"
     return [
-        f"tvmigrate: dataset {asked.dataset}, {program}, engines {asked.engines} ({_versions(asked)})",
+        f"tvmigrate: dataset {asked.dataset}, {program}, engines {asked.engines} ({versions})",
         f"tvmigrate: migration `{migration}`, rollback `{rollback}`, report {asked.report}",
+        *([f"tvmigrate: {chosen}"] if chosen else []),
     ]
 
 
 def _versions(asked: settings.Asked) -> str:
     if asked.engines == "live":
         return "versions are asked for when they are used"
+    if asked.engines == "containers":
+        from tvmigrate.engines.containers.images import chosen_images  # noqa: PLC0415 - as below
+
+        return ", ".join(chosen_images().values())
     from tvmigrate.engines.embedded.versions import Versions  # noqa: PLC0415 - not in every pytest run
 
     pinned = Versions.read()
@@ -223,6 +240,8 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
             return
         paths = write_reports(verdict, asked.report, asked.repeat)
         told = [*(f"report: {path}" for path in paths), *(line.plain for line in verdict_lines(verdict))]
+        if chosen := config.stash[_CHOSEN]:  # the header, which says it too, is not there with -q
+            told.insert(0, chosen)
         # A worker of pytest-xdist has no terminal: what it has to tell goes to the process that started it.
         getattr(config, "workeroutput", {})[_SUITE] = told
         config.stash[_TOLD] = told

@@ -8,19 +8,14 @@ import click
 
 from tvmigrate import settings
 from tvmigrate.errors import ExitCode
-from tvmigrate.options import command_options, dataset_option, policy_options, report_option
+from tvmigrate.options import command_options, dataset_option, engines_option, policy_options, report_option
 
 
 @click.command()
 @dataset_option
 @policy_options
-@click.option(
-    "--engines",
-    type=click.Choice(["embedded", "live"]),
-    default="embedded",
-    show_default=True,
-    help="Start three of our own, or use those of REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL; these must be empty.",
-)
+@engines_option("embedded", "containers", "live", "auto")
+@click.option("--keep", is_flag=True, help="Let the containers run on, and use those of an earlier run, emptied.")
 @command_options
 @click.option(
     "--second-round", is_flag=True, help="Then roll back again, migrate again, and roll that back, looking each time."
@@ -70,6 +65,9 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
     from tvmigrate.report.progress import watch  # noqa: PLC0415
     from tvmigrate.verify.rehearsal import rehearse as run_rehearsal  # noqa: PLC0415
 
+    asked, chosen = asked.settled()
+    if chosen:
+        click.echo(chosen, err=True)
     job = asked.job()
     require_writable(asked.report)
     with watch(Console(stderr=True, highlight=False)) as listener:

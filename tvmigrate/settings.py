@@ -18,7 +18,6 @@ from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from tvmigrate.engines.live import Kind
     from tvmigrate.verify.rehearsal import Job
 
 STATE = "TVMIGRATE_STATE"  # the variable of the directory that `tvmigrate apply` keeps its journal in
@@ -35,7 +34,7 @@ class Asked:
 
     `migration` and `rollback` are shell commands, `only` the ids of the checks to run (empty: all).
     `second_round` also rolls back twice, migrates again and rolls that back. `timeout` is how long the verification
-    waits for an answer of a store, in seconds.
+    waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run.
     """
 
     dataset: Path
@@ -54,6 +53,7 @@ class Asked:
     second_round: bool = False
     timeout: float = DEFAULT_TIMEOUT
     report: Path = DEFAULT_REPORT
+    keep: bool = False
 
     def policy(self) -> Policy:
         """Return the policy asked for.
@@ -71,24 +71,37 @@ class Asked:
             UsageError: as `policy`.
         """
         # Imported here, so that `--help` does not wait for three drivers.
+        from tvmigrate.engines.live import settle  # noqa: PLC0415
         from tvmigrate.verify.context import OldEndState, QuarantineKind  # noqa: PLC0415
         from tvmigrate.verify.rehearsal import MIGRATION_COMMAND, ROLLBACK_COMMAND, Job  # noqa: PLC0415
 
-        kind: Kind = "live" if self.engines == "live" else "embedded"
         return Job(
             dataset=self.dataset,
             policy=self.policy(),
             entity_map=self.entity_map,
             migration=MIGRATION_COMMAND if self.migration is None else _from_here(self.migration),
             rollback=ROLLBACK_COMMAND if self.rollback is None else _from_here(self.rollback),
-            engines=kind,
+            engines=settle(self.engines).kind,
             old_end_state=OldEndState(self.old),
             quarantine=QuarantineKind(self.quarantine),
             max_findings=self.max_findings,
             only=frozenset(self.only) or None,
             second_round=self.second_round,
             timeout=self.timeout,
+            keep=self.keep,
+            logs=self.report / "logs",
         )
+
+    def settled(self) -> tuple[Asked, str | None]:
+        """Return the same of one kind of engines, where `auto` was asked for, and the sentence about the choice.
+
+        Raises:
+            UsageError: there is no such kind.
+        """
+        from tvmigrate.engines.live import settle  # noqa: PLC0415 - as in `job`
+
+        settled = settle(self.engines)
+        return replace(self, engines=settled.kind), settled.reason
 
     def command(self, *only: str) -> str:
         """Return the shell command that asks for the same, of the checks `only`."""
@@ -111,6 +124,7 @@ class Asked:
             if value != default:
                 words += [option, str(value)]
         words += ["--second-round"] if self.second_round else []
+        words += ["--keep"] if self.keep else []
         for check in only:
             words += ["--only", check]
         return shlex.join(words)

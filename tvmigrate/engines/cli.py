@@ -1,10 +1,11 @@
-"""`tvmigrate engines`: start embedded engines, say whether they run, stop them."""
+"""`tvmigrate engines`: start engines, say whether they run, stop them; make images of the embedded ones."""
 
 from __future__ import annotations
 
 import shlex
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tvmigrate.engines.embedded.engines import answer
 from tvmigrate.engines.embedded.keeper import keep, leave_on_signals, start_detached
 from tvmigrate.engines.embedded.state import STATE_FILE, State, end
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.live import settle
 from tvmigrate.errors import ExitCode, TvmigrateError, UsageError
 from tvmigrate.events import Advanced, Event, Finished, Said, Started
 
@@ -40,30 +42,54 @@ _same_directory = click.option(
     "--dir",
     "directory",
     type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="The directory that `engines up` was given.",
+    help="The directory that `engines up` was given; required unless the engines are containers.",
 )
+
+
+def _kind(*kinds: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    text = "; auto: in containers if Docker answers" if "auto" in kinds else ""
+    return click.option(
+        "--engines",
+        type=click.Choice(kinds),
+        default=kinds[0],
+        show_default=True,
+        help=f"Of Python packages, or in Docker's containers{text}.",
+    )
 
 
 @click.group(cls=_Group)
 def engines() -> None:
-    """Redis, ClickHouse and Elasticsearch on this machine, without Docker or Java."""
+    """Redis, ClickHouse and Elasticsearch on this machine, without Docker or Java, or in Docker's containers."""
 
 
 @engines.command()
-@click.option("--detach", is_flag=True, help="Return when they answer, and let them run on; needs --dir.")
+@_kind("embedded", "containers", "auto")
+@click.option(
+    "--detach",
+    is_flag=True,
+    help="Return when they answer, and let them run on; needs --dir unless the engines are containers.",
+)
 @_directory
 @click.option("--redis-port", type=click.IntRange(1, 65535), help="Redis's port; a free one unless given.")
 @click.option("--clickhouse-port", type=click.IntRange(1, 65535), help="ClickHouse's port, likewise.")
 @click.option("--elasticsearch-port", type=click.IntRange(1, 65535), help="Elasticsearch's port, likewise.")
 @click.option("--heap", help="Elasticsearch's heap, such as 1g; else TVMIGRATE_ES_HEAP, else 1g.")
-def up(detach: bool, directory: Path | None, heap: str | None, **given: int | None) -> None:
+def up(engines: str, detach: bool, directory: Path | None, heap: str | None, **given: int | None) -> None:
     """Start the three, and print the variables that lead to them as lines for `eval`.
 
-    Without --detach they run until Ctrl-C. Where they already run in DIR, the same variables are printed
-    again.
+    Without --detach they run until Ctrl-C. Where they already run in DIR, or in containers, the same variables
+    are printed again.
     """
     ports = {name: port for name in NAMES if (port := given[f"{name}_port"]) is not None}
+    if _in_containers(engines, directory):
+        from tvmigrate.engines.containers import standing  # noqa: PLC0415 - who wants no containers waits for no Docker
+
+        if detach:
+            _export(standing.start(_Progress(), ports, heap))
+        else:
+            leave_on_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            standing.stay(_Progress(), ports, heap, _export_for_now)
+        return
     if directory is None:
         if detach:
             raise UsageError("--detach needs --dir DIR: that is where `engines status` and `engines down` find them.")
@@ -84,9 +110,20 @@ def up(detach: bool, directory: Path | None, heap: str | None, **given: int | No
 
 
 @engines.command()
+@_kind("embedded", "containers")
 @_same_directory
-def status(directory: Path) -> None:
+def status(engines: str, directory: Path | None) -> None:
     """Say of each engine whether it runs and answers: exit code 0 if all do, else 3."""
+    if _in_containers(engines, directory):
+        from tvmigrate.engines.containers import standing  # noqa: PLC0415 - as in `up`
+
+        lines, all_answer = standing.status()
+        for line in lines:
+            click.echo(line)
+        if not all_answer:
+            raise SystemExit(ExitCode.COULD_NOT_CHECK)
+        return
+    directory = _required(directory)
     state = State.read(directory)
     if state is None:
         for name in NAMES:
@@ -106,12 +143,51 @@ def status(directory: Path) -> None:
 
 
 @engines.command()
+@_kind("embedded", "containers")
 @_same_directory
-def down(directory: Path) -> None:
-    """Stop the engines that `up` started in DIR, and nothing else; their data stays."""
+def down(engines: str, directory: Path | None) -> None:
+    """Stop the engines that `up` started in DIR, and nothing else; their data stays.
+
+    Of containers, those of `up --detach` and those that --keep let run on are removed with their data.
+    """
+    if _in_containers(engines, directory):
+        from tvmigrate.engines.containers import standing  # noqa: PLC0415 - as in `up`
+
+        removed = standing.stop()
+        _say(f"Removed containers: {', '.join(removed)}." if removed else "No containers were kept.")
+        return
+    directory = _required(directory)
     state = State.read(directory)
     ran = state is not None and end(directory, state)
     _say(f"The engines in {directory} are stopped." if ran else f"No engines ran in {directory}.")
+
+
+@engines.command()
+def images() -> None:
+    """Make three local images of the embedded engines, and print the variables that name them, for `eval`.
+
+    They are made of files of this machine, and nothing is pulled. With these variables `--engines containers` starts
+    them in place of the official images.
+    """
+    from tvmigrate.engines.containers.local.build import make_images  # noqa: PLC0415 - as in `up`
+
+    _print_exports(make_images(_Progress()))
+
+
+def _in_containers(engines: str, directory: Path | None) -> bool:
+    """Tell whether containers are asked for, saying so where they are this machine's choice."""
+    settled = settle(engines)
+    if settled.reason:
+        _say(settled.reason)
+    if settled.kind == "containers" and directory is not None:
+        raise UsageError("--dir is for embedded engines; containers are found by their labels: leave it off.")
+    return settled.kind == "containers"
+
+
+def _required(directory: Path | None) -> Path:
+    if directory is None:
+        raise UsageError("--dir DIR is missing: the directory that `engines up` was given.")
+    return directory
 
 
 def _answers(state: State) -> dict[str, str | None]:
@@ -125,8 +201,7 @@ def _stay(directory: Path | None, ports: dict[str, int], heap: str | None) -> No
     """Run engines until a signal, or until one of them dies."""
     leave_on_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     with EmbeddedEngines(directory, _Progress(), ports=ports, heap=heap) as running:
-        _export(running.endpoints)
-        _say("Ctrl-C stops them.")
+        _export_for_now(running.endpoints)
         try:
             keep(running)
         finally:
@@ -134,8 +209,17 @@ def _stay(directory: Path | None, ports: dict[str, int], heap: str | None) -> No
 
 
 def _export(endpoints: Endpoints) -> None:
+    _print_exports(endpoints.environ())
+
+
+def _export_for_now(endpoints: Endpoints) -> None:
+    _export(endpoints)
+    _say("Ctrl-C stops them.")
+
+
+def _print_exports(variables: Mapping[str, str]) -> None:
     """Print shell lines to stdout, and nothing else."""
-    for name, value in endpoints.environ().items():
+    for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     sys.stdout.flush()
 

@@ -17,6 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL, Endpoints
 from tvmigrate.engines.errors import EngineUnreachable, UnsupportedVersion
+from tvmigrate.engines.plain_json import PlainJsonNode
 from tvmigrate.engines.whole_answers import require_whole_answers
 from tvmigrate.errors import UsageError
 
@@ -26,7 +27,7 @@ ANSWER_SECONDS = 300
 SUPPORTED: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {
     "redis": ((6, 2), None),
     "clickhouse": ((23, 8), None),
-    "elasticsearch": ((9, 0), (10, 0)),
+    "elasticsearch": ((8, 16), (10, 0)),  # the first whose point in time can refuse to leave out shards
 }
 _VARIABLE = {"redis": REDIS_URL, "clickhouse": CLICKHOUSE_URL, "elasticsearch": ELASTICSEARCH_URL}
 
@@ -91,7 +92,8 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
     """Return a client; nothing is sent yet.
 
     It keeps the driver's own JSON reader: orjson is faster, but turns whole numbers beyond 64 bits into
-    floats and refuses lone surrogates, which old documents may hold.
+    floats and refuses lone surrogates, which old documents may hold. Its node class makes one client do for servers of
+    different majors.
 
     Args:
         url: `http(s)://[user:password@]host[:port]`.
@@ -108,6 +110,7 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
         f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}",
         basic_auth=user,
         request_timeout=timeout,
+        node_class=PlainJsonNode,
     )
 
 

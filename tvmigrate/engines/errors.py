@@ -38,12 +38,32 @@ class DirectoryUnusable(EngineError):
     """The directory cannot hold the engines' data: not writable, not a directory, or no space left."""
 
 
+class DockerUnavailable(EngineError):
+    """No Docker answers, so that nothing can run in containers."""
+
+
+class ImageUnavailable(EngineError):
+    """An image is not on this machine and cannot be pulled."""
+
+
+class ImageNotMade(EngineError):
+    """A local image could not be made."""
+
+
+class ContainerNotStarted(EngineError):
+    """Docker refused to make or start a container."""
+
+
+class EnginesInUse(EngineError):
+    """Another process uses the containers that are kept."""
+
+
 class JarsUnavailable(EngineError):
     """The jars of the embedded Elasticsearch are not in the cache and could not be downloaded."""
 
 
 class JarCorrupt(EngineError):
-    """A jar's sha256 is not the one in `jars.toml`."""
+    """A jar's sha256 is not the one in `jars-VERSION.toml`."""
 
 
 class UnknownEngine(UsageError):

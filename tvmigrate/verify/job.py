@@ -23,7 +23,8 @@ class Job:
     the file that `policy.entity_map` was read from. `directory` keeps the commands' logs and what they leave in their
     working directory; None: nothing is kept. `only` limits the report to these check ids (and those of second looks).
     `second_round` also rolls back twice, migrates again and rolls back again. `timeout` is how long the verification
-    waits for an answer of a store, in seconds.
+    waits for an answer of a store, in seconds. `keep` is for engines in containers: they run on for the next rehearsal.
+    `logs` is the directory that takes the engines' logs where something failed; None: they are not kept.
     """
 
     dataset: Path
@@ -39,3 +40,5 @@ class Job:
     only: frozenset[str] | None = None
     second_round: bool = True
     timeout: float = ANSWER_SECONDS
+    keep: bool = False
+    logs: Path | None = None

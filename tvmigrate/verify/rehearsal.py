@@ -96,8 +96,8 @@ class Rehearsal:
                 # The verifier's own ClickHouse takes the rows while Elasticsearch is still starting.
                 tables = pool.submit(load_reference, self._dataset)
                 opened.callback(lambda: None if tables.exception() else tables.result().close())
-                engines = open_engines(self.job.engines, None, self._listener, quick_start=self._is_small())
-                self._engines = opened.enter_context(engines)
+                self._engines = opened.enter_context(self._open_engines())
+                opened.push(self._keep_logs)
             with self._timed("load"):
                 report = load(self._dataset, self.endpoints, self._listener)
                 with Clients(self.endpoints, self.job.timeout) as clients:
@@ -114,13 +114,13 @@ class Rehearsal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.__exit__(kind, error, trace)
 
     def close(self) -> None:
         """Stop the engines and remove what is not kept; a second call does nothing."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.close()
+        self.__exit__(None, None, None)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -331,6 +331,22 @@ class Rehearsal:
         unknown = sorted((self.job.only or frozenset()) - set(known))
         if unknown:
             raise UsageError(f"There is no check {', '.join(unknown)}; the checks are {', '.join(known)}.")
+
+    def _open_engines(self) -> EngineSource:
+        job = self.job
+        if job.logs is not None:
+            for store in Store:
+                (job.logs / f"{store}.log").unlink(missing_ok=True)  # of an earlier run that failed
+        return open_engines(
+            job.engines, None, self._listener, quick_start=self._is_small(), keep=job.keep, logs=job.logs
+        )
+
+    def _keep_logs(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Save the engines' logs if an error ends the rehearsal, or something was not as it should be."""
+        results = [*(self._migrated or []), *(self._rolled_back or [])]
+        failed = error is not None or any(one.state in {State.FAIL, State.ERROR} for one in results)
+        if failed and self._engines is not None and self.job.logs is not None:
+            self._engines.save_logs(self.job.logs)
 
     def _is_small(self) -> bool:
         files = (index.documents for index in self._dataset.indices.values())

@@ -129,7 +129,7 @@ def test_every_option_of_rehearse_is_asked_for_under_its_own_name():
 def test_an_unknown_choice_names_the_choices():
     result = CliRunner().invoke(rehearse, ["--dataset", "d", "--show", "s", "--engines", "docker"])
     assert result.exit_code == 2
-    assert "'docker' is not one of 'embedded', 'live'." in result.output
+    assert "'docker' is not one of 'embedded', 'containers', 'live', 'auto'." in result.output
 
 
 def parsed(command):

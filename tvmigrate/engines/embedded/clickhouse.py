@@ -23,9 +23,9 @@ def url(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def answer(port: int) -> str | None:
+def answer(port: int, host: str = HOST) -> str | None:
     """Return the version if a SELECT is answered, else None."""
-    connection = HTTPConnection(HOST, port, timeout=5)
+    connection = HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/?query=SELECT%20version()")
         response = connection.getresponse()

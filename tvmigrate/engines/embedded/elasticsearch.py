@@ -67,9 +67,9 @@ def url(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def answer(port: int) -> str | None:
+def answer(port: int, host: str = HOST) -> str | None:
     """Return the version if the cluster's health is yellow or green and `GET /` is answered, else None."""
-    connection = HTTPConnection(HOST, port, timeout=5)
+    connection = HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/_cluster/health?wait_for_status=yellow&timeout=2s")
         response = connection.getresponse()

