@@ -162,7 +162,7 @@ class Bench:
             os.waitpid(self._pid, 0)
 
 
-def judge_all(  # noqa: PLR0917
+def judge_all(
     courts: Sequence[Court],
     mutants: Sequence[Mutant],
     outcomes: Outcomes,
@@ -220,7 +220,7 @@ def judge_imports(
                 _judge_imports(court, court is courts[-1], todo, environ, measured, outcomes, tell)
 
 
-def _judge_imports(  # noqa: PLR0917
+def _judge_imports(
     court: Court,
     is_last: bool,
     todo: Sequence[Mutant],
