@@ -26,6 +26,7 @@ from src.errors import AppError, StoreRefused, StoreUnavailable, UnreadableRecor
 from src.settings import Urls, masked
 from src.storage.clickhouse_client_v2 import clickhouse_client_v2
 from src.storage.elasticsearch_client_v2 import elasticsearch_client_v2
+from src.storage.elasticsearch_node import PlainJsonSyncNode
 from src.storage.redis_client_v2 import redis_client_v2
 from tvmigrate.contract import new
 
@@ -198,7 +199,7 @@ async def elasticsearch_filters_and_pages(probe: Probe) -> None:
 
 
 def clean_elasticsearch(probe: Probe) -> None:
-    with elasticsearch.Elasticsearch(Urls.from_environ().elasticsearch) as client:
+    with elasticsearch.Elasticsearch(Urls.from_environ().elasticsearch, node_class=PlainJsonSyncNode) as client:
         for comment in probe.comments:
             client.options(ignore_status=404).delete(index=new.ALIAS, id=comment["comment_id"], refresh=True)
 

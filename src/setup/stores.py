@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from src.errors import AppError
 from src.settings import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL, Urls, masked
+from src.storage.elasticsearch_node import PlainJsonSyncNode
 from src.storage.failures import CLICKHOUSE, ELASTICSEARCH, REDIS, reason, split_url
 
 FAILURES = (
@@ -137,6 +138,7 @@ class Stores:
             f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}",
             basic_auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
             request_timeout=_ANSWER_S,
+            node_class=PlainJsonSyncNode,
         )
         try:
             # Not `GET /`: a node answers that before it has a master, and can create nothing yet.

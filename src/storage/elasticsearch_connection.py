@@ -20,6 +20,7 @@ from elasticsearch import (
 )
 
 from src.settings import ELASTICSEARCH_URL, Urls
+from src.storage.elasticsearch_node import PlainJsonNode
 from src.storage.failures import ELASTICSEARCH, INIT, away, is_away, not_connected, refused, split_url, waits
 
 T = TypeVar("T")
@@ -53,6 +54,7 @@ class ElasticsearchConnection:
             request_timeout=self._timeout,
             connections_per_node=self._pool_size,
             max_retries=0,  # ours have jitter
+            node_class=PlainJsonNode,
         )
         try:
             await self.ask("connect", lambda client: client.info())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,12 @@ def test_both_majors_run_embedded() -> None:
 
 @pytest.mark.parametrize("version", OTHERS)
 def test_a_rehearsal_passes_on_the_other_major_too(version: str, environ: dict[str, str], tmp_path: Path) -> None:
+    """Assert it of the application too: its clients' own check and its script, behind the migration, end well."""
+    check = f"{sys.executable} {ROOT}/tests/test_storage_v2.py"
+    migration = f"tvmigrate apply --yes && {check} && {sys.executable} {ROOT}/scripts/init_databases.py"
     run = subprocess.run(
         python("-m", "tvmigrate", "rehearse", "--dataset", str(ROOT / "fixtures" / "clean"), "--show", "the_voice",
-               "--report", str(tmp_path)),
+               "--report", str(tmp_path), "--migration", migration),
         env=environ | {"TVMIGRATE_ELASTICSEARCH_VERSION": version},
         capture_output=True,
         text=True,
