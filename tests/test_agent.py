@@ -73,7 +73,8 @@ class Terminal:
             sys.executable,
             [*COMMAND, *arguments],
             cwd=str(ROOT),
-            env=environ,
+            # readline, wherever it is imported, puts another terminal's size into the environment.
+            env={name: value for name, value in environ.items() if name not in {"COLUMNS", "LINES"}},
             dimensions=(50, 120),
             encoding="utf-8",
             timeout=60,

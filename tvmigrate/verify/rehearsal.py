@@ -279,8 +279,10 @@ class Rehearsal:
             results = examine(examination, context, limit=self.job.max_findings)
             if any(result.error for result in results):
                 away |= self._stores_away()
-                if dead := self._dead_engine() or " ".join(away.values()):
-                    results = [replace(r, error=f"{r.error} {dead}") if r.error else r for r in results]
+                dead = self._dead_engine() or ""
+                why = " ".join([dead, *(told for store, told in away.items() if not dead.startswith(store))]).strip()
+                if why:
+                    results = [replace(r, error=f"{r.error} {why}") if r.error else r for r in results]
         found = sum(result.findings_total for result in results)
         note = f"{len(results)} checks, {found} findings"
         if any(result.state is State.ERROR for result in results):
