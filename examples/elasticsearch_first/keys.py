@@ -113,7 +113,11 @@ def forward():
                 if ends > 0:
                     pipe.pexpireat(OURS + key, ends)
                 pipe.rename(OURS + key, key)
-            pipe.execute()
+            try:
+                pipe.execute()
+            except redis.ResponseError as error:
+                if "no such key" not in str(error):  # it ran out meanwhile
+                    raise
 
 
 def back():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,8 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tvmigrate.engines.clients import Clients, check_reachable
-from tvmigrate.engines.embedded import NAMES, EmbeddedEngines, locks
+from tvmigrate.engines.embedded import NAMES, EmbeddedEngines, locks, redis
 from tvmigrate.engines.embedded import engines as engines_module
+from tvmigrate.engines.embedded.ports import free_ports
+from tvmigrate.engines.embedded.process import EngineProcess
 from tvmigrate.engines.embedded.versions import Versions
 from tvmigrate.engines.errors import (
     DirectoryInUse,
@@ -41,6 +44,18 @@ def test_the_version_that_runs_is_the_pinned_one(engines: EmbeddedEngines, name:
 def test_engines_start_side_by_side(running: Running) -> None:
     """Assert it by who tells of it: which engine is the faster one says nothing on a busy machine."""
     assert len({running.threads[name] for name in NAMES}) == len(NAMES)
+
+
+def test_redis_starts_in_a_locale_that_the_machine_has_not_got(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "no_SUCH.UTF-8")
+    (port,) = free_ports(1)
+    process = EngineProcess(redis.launch(tmp_path, port), tmp_path / "redis.log")
+    try:
+        while process.running and redis.answer(port) is None:
+            time.sleep(0.05)
+        assert process.running
+    finally:
+        process.kill()
 
 
 def test_engines_listen_on_the_loopback_address_alone(engines: EmbeddedEngines) -> None:

@@ -42,6 +42,8 @@ def launch(data: Path, port: int) -> Launch:
         "protected-mode": "yes",
         "dir": str(data),
         "databases": "16",
+        # Else that of the environment, and a locale that the machine has not got keeps Redis from starting.
+        "locale-collate": "C",
         # What was acknowledged is on disk, and survives kill -9; the append-only file alone holds it.
         "save": "",
         "appendonly": "yes",
