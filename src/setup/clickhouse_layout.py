@@ -104,16 +104,17 @@ def set_aside(client: Client, keys: Sequence[str]) -> set[str]:
 
 def _live(client: Client) -> dict[str, _Live]:
     where = f"WHERE database = {literal(new.DATABASE)}"
+    # The tables first: one that another run creates in between is then not seen yet, and not seen without its columns.
+    rows: Sequence[Sequence[Any]] = client.query(
+        "SELECT name, engine, sorting_key, primary_key, partition_key, sampling_key, create_table_query"
+        f" FROM system.tables {where} ORDER BY name"
+    ).result_rows
     columns: dict[str, dict[str, str]] = {}
     for table, name, kind, *beside in client.query(
         "SELECT table, name, type, toString(default_kind), default_expression, compression_codec"
         f" FROM system.columns {where} ORDER BY table, position"
     ).result_rows:
         columns.setdefault(table, {})[name] = " ".join(str(part) for part in (kind, *beside) if part)
-    rows: Sequence[Sequence[Any]] = client.query(
-        "SELECT name, engine, sorting_key, primary_key, partition_key, sampling_key, create_table_query"
-        f" FROM system.tables {where} ORDER BY name"
-    ).result_rows
     live = {}
     for name, *facts in rows:
         engine, order_by, primary_key, partition_by, sample_by, create = map(str, facts)
