@@ -18,11 +18,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import nightly
 from tests.mutation import pure, real, report
-from tests.mutation.judge import is_of_module
 from tests.mutation.lent_chdb import lend
-from tests.mutation.mutants import ROOT, Mutant, all_mutants, files, mutants_of
-from tests.mutation.store import Outcomes, digest_of_product
+from tests.mutation.measured import is_of_module
+from tests.mutation.mutants import ROOT, Mutant, all_mutants, digest_of_product, files, mutants_of
+from tests.mutation.store import Outcomes
 
 WORK = ROOT / ".tvmigrate" / "mutation"
 SAMPLED = ("migrate", "verify")
@@ -121,7 +122,9 @@ def main() -> None:
         judge(asked.package, part, outcomes, tuple(asked.again), tell)
     outcomes.read()
     told = report.counted(mutants, outcomes, of, asked.seed)
-    report.keep(asked.package, told)
+    if not asked.count:
+        report.keep(asked.package, told)
+        nightly.write(report.as_run(asked.package, told), f"python -m tests.mutation {asked.package}")
     sys.stdout.write("".join(f"{name}\n" for name in report.unexplained(told)))
     sys.stdout.write(json.dumps({key: told[key] for key in ("of", "asked", "judged", "killed", "by time")}) + "\n")
 

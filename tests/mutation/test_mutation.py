@@ -38,7 +38,7 @@ def test_every_survivor_has_a_reason(package: str, share: Tell) -> None:
     """Assert that each mutant that lives may live, of all of `contract/` and of the sample of the others."""
     judged(package)
     told = report.result()[package]
-    share(report.RUN, package, ran=told["judged"], of=told["asked"], seed=told["seed"])
+    share(report.RUN, package, ran=told["judged"], of=told["asked"], seed=told["seed"], seconds=told["seconds"])
     assert report.unexplained(told) == []
 
 
