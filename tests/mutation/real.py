@@ -200,9 +200,12 @@ def _benches(courts: Sequence[Court], work: Path, most: float) -> Iterator[list[
             environ = opened.enter_context(lent_engines.engines())
             measured = measure(court, environ, work / f"{court.name}.measured.json")
             bench = Bench(court, environ, measured, work / f"{court.name}.log", most)
-            opened.callback(bench.close)
             benches.append(bench)
-        yield benches
+        try:
+            yield benches
+        finally:
+            for bench in benches:
+                bench.close()  # before the engines, which end with the last process that has their stdin
 
 
 def judge_imports(
