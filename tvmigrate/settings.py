@@ -35,7 +35,8 @@ class Asked:
     `migration` and `rollback` are shell commands, `only` the ids of the checks to run (empty: all).
     `second_round` also rolls back twice, migrates again and rolls that back. `timeout` is how long the verification
     waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run.
-    `redis_cluster` is the shape of the embedded engines' Redis Cluster, such as `3x1`.
+    `redis_cluster` is the shape of the embedded engines' Redis Cluster, such as `3x1`. `workers` is for the
+    verification, and for the commands if they are ours.
     """
 
     dataset: Path
@@ -56,6 +57,7 @@ class Asked:
     report: Path = DEFAULT_REPORT
     keep: bool = False
     redis_cluster: str | None = None
+    workers: int | None = None
 
     def policy(self) -> Policy:
         """Return the policy asked for.
@@ -93,6 +95,7 @@ class Asked:
             timeout=self.timeout,
             keep=self.keep,
             redis_cluster=None if self.redis_cluster is None else Shape.parse(self.redis_cluster),
+            workers=self.workers,
             logs=self.report / "logs",
         )
 
@@ -123,6 +126,7 @@ class Asked:
             ("--quarantine", self.quarantine, "table"),
             ("--max-findings", self.max_findings, DEFAULT_MAX_FINDINGS),
             ("--timeout", f"{self.timeout:g}", f"{DEFAULT_TIMEOUT:g}"),
+            ("--workers", self.workers, None),
             ("--report", self.report, self.report if self.report.absolute() == DEFAULT_REPORT.absolute() else None),
         )
         for option, value, default in given:
