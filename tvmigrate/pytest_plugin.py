@@ -89,7 +89,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
     if _ASKED in config.stash:
         return config.stash[_ASKED]
 
-    from tvmigrate.executors import workers_of  # noqa: PLC0415 - not in every pytest run
+    from tvmigrate.executors import EXECUTOR, workers_of  # noqa: PLC0415 - not in every pytest run
 
     def given(name: str) -> str | None:
         value: str | None = getattr(config.option, f"tvmigrate_{name}")
@@ -120,6 +120,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         report=Path(given("report") or config.rootpath / _DEFAULTS.report),
         keep=bool(config.option.tvmigrate_keep),
         workers=workers_of(os.environ),
+        executor=os.environ.get(EXECUTOR) or None,
     )
     config.stash[_CHOSEN] = None
     if asked.engines == "auto":

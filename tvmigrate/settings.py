@@ -34,8 +34,8 @@ class Asked:
 
     `migration` and `rollback` are shell commands, `only` the ids of the checks to run (empty: all).
     `second_round` also rolls back twice, migrates again and rolls that back. `timeout` is how long the verification
-    waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run. `workers` is
-    for the verification, and for the commands if they are ours.
+    waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run. `workers` and
+    `executor` are for the verification, and for the commands if they are ours.
     """
 
     dataset: Path
@@ -56,6 +56,7 @@ class Asked:
     report: Path = DEFAULT_REPORT
     keep: bool = False
     workers: int | None = None
+    executor: str | None = None
 
     def policy(self) -> Policy:
         """Return the policy asked for.
@@ -92,6 +93,7 @@ class Asked:
             timeout=self.timeout,
             keep=self.keep,
             workers=self.workers,
+            executor=self.executor,
             logs=self.report / "logs",
         )
 
@@ -122,6 +124,7 @@ class Asked:
             ("--max-findings", self.max_findings, DEFAULT_MAX_FINDINGS),
             ("--timeout", f"{self.timeout:g}", f"{DEFAULT_TIMEOUT:g}"),
             ("--workers", self.workers, None),
+            ("--executor", self.executor, None),
             ("--report", self.report, self.report if self.report.absolute() == DEFAULT_REPORT.absolute() else None),
         )
         for option, value, default in given:

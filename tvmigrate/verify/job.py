@@ -25,8 +25,8 @@ class Job:
     `second_round` also rolls back twice, migrates again and rolls back again. `timeout` is how long the verification
     waits for an answer of a store, in seconds. `keep` is for engines in containers: they run on for the next rehearsal.
     `workers` is how many processes share out what the verification reads, and the commands' work if they are ours;
-    None: as many as is usual. `logs` is the directory that takes the engines' logs where something failed; None: they
-    are not kept.
+    None: as many as is usual. `executor` is the address of a cluster that does it instead. `logs` is the directory that
+    takes the engines' logs where something failed; None: they are not kept.
     """
 
     dataset: Path
@@ -45,3 +45,4 @@ class Job:
     keep: bool = False
     logs: Path | None = None
     workers: int | None = None
+    executor: str | None = None
