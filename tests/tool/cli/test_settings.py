@@ -62,6 +62,8 @@ EVERYTHING = Asked(
     max_findings=3,
     second_round=True,
     timeout=2.5,
+    workers=3,
+    executor="dask://127.0.0.1:8786",
     report=Path("a report"),
 )
 
