@@ -53,6 +53,12 @@ _state = click.option(
     show_default=True,
     help="Directory of the journal and the backups.",
 )
+_cluster = click.option(
+    "--clickhouse-cluster",
+    "cluster",
+    metavar="NAME",
+    help="Make ClickHouse's tables on each server of this cluster, replicated. [default: on the one server asked]",
+)
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
@@ -64,13 +70,14 @@ def _policy_options(command: Any) -> Any:
 
 @click.command()
 @_policy_options
+@_cluster
 @_state
-def plan(state: Path, existing: str | None, **chosen: Any) -> int:
+def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) -> int:
     """Say what would be done, with record counts and blockers; nothing is written.
 
     Exit code 0 if nothing stands in the way, 1 if something does.
     """
-    found = run.plan(Endpoints.from_environ(), _required(chosen), existing, state, _tell)
+    found = run.plan(Endpoints.from_environ(), _required(chosen), existing, state, _tell, cluster=cluster)
     click.echo(ledger.table(found.ledger))
     for name, count in found.counts.items():
         click.echo(f"{count:,} {name}")
@@ -82,6 +89,8 @@ def plan(state: Path, existing: str | None, **chosen: Any) -> int:
         click.echo(f"one program id for several entities: {program_id} for {', '.join(entities)}")
     for remark in found.remarks:
         click.echo(remark)
+    for statement in found.statements:
+        click.echo(f"{statement};")
     if not found.blockers:
         click.echo("Nothing stands in the way.")
         return ExitCode.PASS
@@ -93,17 +102,24 @@ def plan(state: Path, existing: str | None, **chosen: Any) -> int:
 
 @click.command()
 @_policy_options
+@_cluster
 @_state
 @workers_options
 @_yes
-def apply(
-    state: Path, existing: str | None, workers: int | None, executor: str | None, yes: bool, **chosen: Any
+def apply(  # noqa: PLR0913, PLR0917 - one a option
+    state: Path,
+    existing: str | None,
+    cluster: str | None,
+    workers: int | None,
+    executor: str | None,
+    yes: bool,
+    **chosen: Any,
 ) -> int:
     """Migrate the three stores, or go on where an interrupted run stopped."""
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
     _ask("Migrate the three stores now? Old writers must be stopped.", yes)
     with open_workers(workers, executor, endpoints) as at_work:
-        done = run.apply(endpoints, policy, existing, state, _tell, workers=at_work)
+        done = run.apply(endpoints, policy, existing, state, _tell, workers=at_work, cluster=cluster)
     if done.ledger:
         click.echo(ledger.table(done.ledger))
     click.echo(done.text)

@@ -15,6 +15,7 @@ from tvmigrate.migrate.clickhouse_build import (
     set_aside,
     table_rules,
 )
+from tvmigrate.migrate.clickhouse_cluster import site, wait_for_replicas
 from tvmigrate.migrate.clickhouse_old import drop, dump, holder, note_digest, noted_digest, require_same
 from tvmigrate.migrate.clickhouse_rows import INSTANT
 from tvmigrate.migrate.clickhouse_tables import digest, months, number, place, staging, uuids
@@ -59,10 +60,6 @@ def build(work: Work) -> None:
         require_same(work, table.name, "since its backup")
     for new_table in new.TABLES:
         create(work, new_table)
-    with work.spool.together():
-        work.spool.clear(Store.CLICKHOUSE)
-        for rule in table_rules(work.policy):
-            set_aside(work, rule)
     for rule in table_rules(work.policy):
         column = INSTANT[rule.source.name]
         done = 0
@@ -73,6 +70,10 @@ def build(work: Work) -> None:
                 fill(work, new.COMMENT_AGGREGATES, part, aggregates)
             done += part.rows
             work.advanced("build.clickhouse", done)
+    with work.spool.together():
+        work.spool.clear(Store.CLICKHOUSE)
+        for rule in table_rules(work.policy):
+            set_aside(work, rule)
     total = number(client, f"SELECT count() FROM {place(staging(new.COMMENT_AGGREGATES, work.run.id))}")
     work.spool.fate(Rule.CLICKHOUSE_AGGREGATES, Store.CLICKHOUSE, Fate.MAPPED, total)
     work.spool.fate(Rule.CLICKHOUSE_ANOMALIES, Store.CLICKHOUSE, Fate.MAPPED, 0)
@@ -101,17 +102,23 @@ def compare(work: Work) -> None:
 
 
 def switch(work: Work) -> None:
-    """Give the new tables their names; one that has a namesake changes places with it in one statement."""
+    """Give the new tables their names; one that has a namesake changes places with it in one statement.
+
+    Raises:
+        NotEqual: a server of the cluster has not all of their rows.
+    """
     client = work.clients.clickhouse
+    switched = {name for name, uuid in uuids(client).items() if uuid in _made(work)}
+    wait_for_replicas(work, sorted(switched))
     for table in _ALL_NEW:
         now = uuids(client)
         built = staging(table, work.run.id)
         if now.get(table.name) == work.noted(f"clickhouse.built.{table.name}"):
             continue
         if table.name in now:
-            client.command(f"EXCHANGE TABLES {place(built)} AND {place(table.name)}")
+            client.command(site(work).exchange(built, table.name))
         else:
-            client.command(f"RENAME TABLE {place(built)} TO {place(table.name)}")
+            client.command(site(work).rename(built, table.name))
 
 
 def remove(work: Work) -> None:
@@ -133,7 +140,7 @@ def remove(work: Work) -> None:
                 "now). They are not in the new tables. Stop the old writers, run `tvmigrate rollback`, then "
                 "`tvmigrate apply`."
             )
-        client.command(f"RENAME TABLE {place(name)} TO {place(kept)}")
+        client.command(site(work).rename(name, kept))
     work.say(f"ClickHouse keeps {', '.join(new.kept_table(t.name, work.run.id) for t in old.TABLES)} until finish.")
 
 
@@ -151,7 +158,7 @@ def restore(work: Work) -> None:
 
 def clean(work: Work) -> None:
     """Drop every table that this run made, by its uuid, and what is left under a staging name."""
-    made = {work.noted(f"clickhouse.built.{table.name}") for table in _ALL_NEW}
+    made = _made(work)
     for name, uuid in uuids(work.clients.clickhouse).items():
         if uuid in made or name.endswith(_staging_suffix(work)):
             drop(work, name)
@@ -165,6 +172,10 @@ def finish(work: Work) -> None:
             drop(work, name)
 
 
+def _made(work: Work) -> set[str | None]:
+    return {work.noted(f"clickhouse.built.{table.name}") for table in _ALL_NEW}
+
+
 def _staging_suffix(work: Work) -> str:
     return staging(new.RAW_COMMENTS, work.run.id).removeprefix(new.RAW_COMMENTS.name)
 
@@ -174,9 +185,9 @@ def _give_name(work: Work, holder_name: str, name: str) -> None:
     if holder_name == name:
         return
     if name in uuids(client):
-        client.command(f"EXCHANGE TABLES {place(holder_name)} AND {place(name)}")
+        client.command(site(work).exchange(holder_name, name))
     else:
-        client.command(f"RENAME TABLE {place(holder_name)} TO {place(name)}")
+        client.command(site(work).rename(holder_name, name))
 
 
 def _save_changed(work: Work) -> None:

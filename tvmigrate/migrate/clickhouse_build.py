@@ -10,11 +10,10 @@ from tvmigrate.contract.outcome import Fate, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.sql import TableRule
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
+from tvmigrate.migrate.clickhouse_cluster import site
 from tvmigrate.migrate.clickhouse_old import drop
 from tvmigrate.migrate.clickhouse_rows import RULES, record_key_sql, unmapped
 from tvmigrate.migrate.clickhouse_tables import (
-    DATABASE,
-    INSERT_SETTINGS,
     Digest,
     Months,
     cast,
@@ -43,7 +42,7 @@ def create(work: Work, table: Table) -> None:
     if work.noted(f"clickhouse.built.{table.name}") is not None:
         return
     drop(work, name)
-    client.command(table.create(DATABASE, name))
+    client.command(site(work).create(table, name))
     work.note(f"clickhouse.built.{table.name}", uuids(client)[name])
 
 
@@ -56,13 +55,18 @@ def create_own(work: Work) -> None:
 
 
 def set_aside(work: Work, rule: TableRule) -> None:
-    """Tell the spool which rows of an old table do not map and why, and how many do: all others, as `compare` sees."""
+    """Tell the spool which rows of an old table do not map and why, and how many do: all others, as `compare` sees.
+
+    The new table has been filled: where it has as many rows as the old one there is none to be looked for.
+    """
     client, table = work.clients.clickhouse, rule.source.name
+    total = number(client, f"SELECT count() FROM {place(table)}")
     aside = 0
-    for row in unmapped(client, rule, work.policy):
-        work.spool.quarantine(row)
-        aside += 1
-    mapped = number(client, f"SELECT count() FROM {place(table)}") - aside
+    if number(client, f"SELECT count() FROM {place(staging(rule.target, work.run.id))}") != total:
+        for row in unmapped(client, rule, work.policy):
+            work.spool.quarantine(row)
+            aside += 1
+    mapped = total - aside
     work.spool.fate(RULES[table], Store.CLICKHOUSE, Fate.MAPPED, mapped)
     work.spool.fate(RULES[table], Store.CLICKHOUSE, Fate.QUARANTINED, aside)
     for column in _extra_columns(work, rule.source):
@@ -72,7 +76,8 @@ def set_aside(work: Work, rule: TableRule) -> None:
 def fill(work: Work, target: Table, part: Months, query: str) -> None:
     """Insert one range of months, unless the journal says it is there; what a dead process left of it goes first.
 
-    Deduplication tokens would do nothing here: they do not work on a plain MergeTree.
+    A deduplication token does nothing on a plain MergeTree; on a cluster it keeps what is sent twice from being there
+    twice. DROP PARTITION makes a replicated table forget the tokens of what it drops.
     """
     client, name = work.clients.clickhouse, staging(target, work.run.id)
     done = f"clickhouse.filled.{target.name}.{part.first}-{part.last}"
@@ -81,7 +86,8 @@ def fill(work: Work, target: Table, part: Months, query: str) -> None:
     if number(client, f"SELECT count() FROM {place(name)} WHERE {part.where('timestamp')}"):
         for month in part.each:
             client.command(f"ALTER TABLE {place(name)} DROP PARTITION {month}")
-    client.command(f"INSERT INTO {place(name)} {query}", settings=dict(INSERT_SETTINGS))
+    settings = site(work).insert_settings(f"{name} {part.first}-{part.last}")
+    client.command(f"INSERT INTO {place(name)} {query}", settings=settings)
     work.note(done, True)
 
 

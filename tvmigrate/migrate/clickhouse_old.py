@@ -10,6 +10,7 @@ from tvmigrate.contract.layout import Table
 from tvmigrate.contract.outcome import Store
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.write import Part, RowsWriter, write_table
+from tvmigrate.migrate.clickhouse_cluster import site
 from tvmigrate.migrate.clickhouse_tables import DATABASE, Digest, create_statement, digest, place, staging, uuids
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
 from tvmigrate.migrate.work import Work
@@ -82,4 +83,4 @@ def holder(work: Work, table: Table) -> str:
 
 def drop(work: Work, name: str) -> None:
     """Drop a table of the database, however big, if it is there."""
-    work.clients.clickhouse.command(f"DROP TABLE IF EXISTS {place(name)} SYNC", settings={"max_table_size_to_drop": 0})
+    work.clients.clickhouse.command(site(work).drop(name), settings={"max_table_size_to_drop": 0})

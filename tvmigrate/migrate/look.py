@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tvmigrate.contract.outcome import LedgerLine
 from tvmigrate.contract.policy import Policy
@@ -22,7 +22,7 @@ class Plan:
     """What `apply` would do: blockers and remarks as sentences, records by name, fates by rule.
 
     `reasons` are (store, source, reason, records), `extras` (store, source, field, records) of what goes to the
-    archive, `shared` the program ids that several entities become.
+    archive, `shared` the program ids that several entities become, `statements` those for a ClickHouse cluster.
     """
 
     blockers: list[str]
@@ -32,6 +32,7 @@ class Plan:
     reasons: list[tuple[str, str, str, int]]
     extras: list[tuple[str, str, str, int]]
     shared: list[tuple[str, list[str]]]
+    statements: list[str] = field(default_factory=list)
 
 
 def look(endpoints: Endpoints, clients: Clients, policy: Policy, existing: str | None, listener: Listener) -> Plan:

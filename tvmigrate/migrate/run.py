@@ -22,7 +22,7 @@ from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Started
-from tvmigrate.migrate import ledger, look, system
+from tvmigrate.migrate import clickhouse_cluster, ledger, look, system
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
@@ -88,8 +88,18 @@ class _Open:
         self.listener(Finished(step.name, time.monotonic() - begun))
 
 
-def plan(endpoints: Endpoints, policy: Policy, existing: str | None, state: Path, listener: Listener) -> look.Plan:
+def plan(  # noqa: PLR0913 - they are the command's own
+    endpoints: Endpoints,
+    policy: Policy,
+    existing: str | None,
+    state: Path,
+    listener: Listener,
+    *,
+    cluster: str | None = None,
+) -> look.Plan:
     """Look at the live stores and say what `apply` would do; nothing is written anywhere.
+
+    `cluster` is the ClickHouse cluster on which tables would be made.
 
     Raises:
         EngineUnreachable, UnsupportedVersion: a store cannot be worked with.
@@ -105,7 +115,18 @@ def plan(endpoints: Endpoints, policy: Policy, existing: str | None, state: Path
                 "back with `tvmigrate rollback`, before another run begins."
             )
             found.blockers.insert(0, sentence)
+        _plan_cluster(clients, policy, cluster, found)
         return found
+
+
+def _plan_cluster(clients: Clients, policy: Policy, cluster: str | None, found: look.Plan) -> None:
+    if cluster is None:
+        found.remarks.extend(clickhouse_cluster.seen(clients.clickhouse))
+        return
+    found.blockers.extend(clickhouse_cluster.in_the_way(clients.clickhouse, cluster))
+    for known in clickhouse_cluster.clusters(clients.clickhouse):
+        if known.name == cluster:
+            found.statements.extend(clickhouse_cluster.statements(policy, known, "RUN"))
 
 
 def apply(  # noqa: PLR0913 - they are the command's own
@@ -116,10 +137,12 @@ def apply(  # noqa: PLR0913 - they are the command's own
     listener: Listener,
     *,
     workers: Workers = ALONE,
+    cluster: str | None = None,
 ) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
 
     `policy` may be None to go on with the run's own. `workers` do the partitions; whoever made them closes them.
+    `cluster` is the ClickHouse cluster on which tables are made; None is one server, or the interrupted run's own.
 
     Raises:
         Blocked: the plan has blockers; nothing was written.
@@ -134,7 +157,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
             return Done(False, f"The run {run.id} is applied already; nothing was changed.", run, lines)
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
-        run = _to_apply(opened, run, policy, existing)
+        run = _to_apply(opened, run, policy, existing, cluster)
         opened.take(run, STEPS)
         opened.journal.set_state(run.id, State.APPLIED)
         text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}."
@@ -205,7 +228,7 @@ def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
         return Done(True, f"The run {run.id} is finished for good: the kept copies are gone, the backup stays.", run)
 
 
-def _to_apply(opened: _Open, run: Run | None, policy: Policy | None, existing: str | None) -> Run:
+def _to_apply(opened: _Open, run: Run | None, policy: Policy | None, existing: str | None, cluster: str | None) -> Run:
     """Return the interrupted run to go on with, or a new one."""
     if run is not None and run.state in {State.ROLLING_BACK, State.FINISHING}:
         command = "rollback" if run.state is State.ROLLING_BACK else "finish"
@@ -216,14 +239,25 @@ def _to_apply(opened: _Open, run: Run | None, policy: Policy | None, existing: s
                 f"The interrupted run {run.id} was begun with {_said(run.policy)}, and now it is {_said(policy)}. Go "
                 "on with the same options, or run `tvmigrate rollback` first."
             )
+        noted = opened.journal.noted(run.id, clickhouse_cluster.NOTED)
+        if cluster is not None and cluster != noted:
+            raise UsageError(
+                f"The interrupted run {run.id} was begun {_on(noted)}, and now it is {_on(cluster)}. Go on with the "
+                "same options, or run `tvmigrate rollback` first."
+            )
         return run
     if policy is None:
         policy = Policy()  # raises the sentence that says what is missing
     blockers = look.blockers(opened.endpoints, opened.clients, policy, existing, opened.listener)
+    if cluster is not None:
+        blockers += clickhouse_cluster.in_the_way(opened.clients.clickhouse, cluster)
     if blockers:
         raise Blocked(blockers)
     urls = {name: masked(url) for name, url in opened.endpoints.environ().items()}
-    return opened.journal.begin(system.identify(opened.clients), policy, existing, urls)
+    begun = opened.journal.begin(system.identify(opened.clients), policy, existing, urls)
+    if cluster is not None:
+        opened.journal.note(begun.id, clickhouse_cluster.NOTED, cluster)
+    return begun
 
 
 @contextmanager
@@ -248,6 +282,10 @@ def _sentences(what: str) -> Iterator[None]:
             f"{what} stopped: {reason.rstrip('.')[:500]}. {advice} run the command again: it goes on where it stopped; "
             "`tvmigrate rollback` goes back."
         ) from error
+
+
+def _on(cluster: str | None) -> str:
+    return "without --clickhouse-cluster" if cluster is None else f"with --clickhouse-cluster {cluster}"
 
 
 def _said(policy: Policy) -> str:

@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--password-file", type=Path, help=f"file that holds the password (else ${PASSWORD}, else none)"
     )
+    parser.add_argument("--config", type=Path, help="file of ClickHouse's own configuration: clusters, macros")
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends")
     options = parser.parse_args(argv)
     try:
@@ -104,7 +105,7 @@ def serve(options: argparse.Namespace) -> None:
     from tvmigrate.engines.embedded.clickhouse_server.execute import Service  # noqa: PLC0415
 
     try:
-        engine = Engine(options.data)
+        engine = Engine(options.data, options.config)
     except QueryError as error:
         raise TvmigrateError(
             f"The ClickHouse engine cannot open its data directory {options.data}: {error.text} "

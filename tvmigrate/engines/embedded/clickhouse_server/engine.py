@@ -172,13 +172,13 @@ def _as_text(text: bytes | str) -> bytes | str:
 class Engine:
     """The engine over one data directory. It lives until `close`, however many handles come and go."""
 
-    def __init__(self, data: Path) -> None:
-        """Open or create the data directory `data`.
+    def __init__(self, data: Path, config: Path | None = None) -> None:
+        """Open or create the data directory `data`; `config` is a file of ClickHouse's own configuration.
 
         Raises:
             QueryError: chdb cannot use the directory.
         """
-        self._path = str(data)
+        self._path = str(data) if config is None else f"{data}?config-file={config.absolute()}"
         self._lock = threading.Lock()
         self._root = self.open()
         self.version = self._root.scalar("SELECT version()")
