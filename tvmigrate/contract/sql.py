@@ -159,6 +159,23 @@ def _count_of(raw: str, kind: str) -> str:
     )
 
 
+def _plain_counts(breakdown: str) -> tuple[str, str]:
+    """Return the SQL of whether a breakdown is as most writers write it, and of its counts, in a tenth of the time.
+
+    It is an object of known labels as they are, none of them twice, and whole numbers of up to 17 digits.
+    """
+    label, number = f'"(?:{"|".join(SENTIMENTS)})"', "(?:0|[1-9][0-9]{0,16})"
+    pattern = literal(rf"^\{{{label}: ?{number}(?:, ?{label}: ?{number})*\}}$")
+    names = f'extractAll({breakdown}, \'"([^"]+)"\')'
+    is_plain = f"match({breakdown}, {pattern}) AND length({names}) = length(arrayDistinct({names}))"
+    labels = {meaning: [name for name, its in SENTIMENTS.items() if its is meaning] for meaning in Sentiment}
+    counts = [
+        " + ".join(f"toUInt128(JSONExtractUInt({breakdown}, {literal(name)}))" for name in labels[meaning])
+        for meaning in Sentiment
+    ]
+    return is_plain, f"[{', '.join(counts)}]"
+
+
 _ALL_COUNTS = f"arrayAll(number -> ifNull(number <= {MAX_COUNT}, 0), counts)"
 
 
@@ -186,6 +203,7 @@ def eaos_metrics(policy: Policy) -> TableRule:
     bound = f"arrayMap((names, labels, counts) -> if({known}, {sums}, []), [{names}], [{labels}], [{counts}])[1]"
     # The three counts in the order of Sentiment, or none where a label or a count is not one.
     by_label = f"arrayMap(members -> {bound}, [{members}])[1]"
+    plain, plainly = _plain_counts(breakdown)
 
     can_be_read = [
         f"isValidJSON({breakdown})",
@@ -198,7 +216,7 @@ def eaos_metrics(policy: Policy) -> TableRule:
         *_all_utf8(old.EAOS_METRICS, ("entity",)),
         _not_blank(_few("entity")),
         "isFinite(eaos_score)",
-        f"notEmpty(if({' AND '.join(can_be_read)}, {by_label}, []) AS {_BY_LABEL})",
+        f"notEmpty(multiIf({plain}, {plainly}, {' AND '.join(can_be_read)}, {by_label}, []) AS {_BY_LABEL})",
         f"arrayAll(sum -> sum <= {MAX_COUNT}, {_BY_LABEL})",
     ]
     places = {label: f"{_BY_LABEL}[{place}]" for place, label in enumerate(Sentiment, 1)}
