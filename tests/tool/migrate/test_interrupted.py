@@ -15,14 +15,14 @@ from tvmigrate.migrate.errors import SourceChanged
 
 EVERYWHERE = (
     "backup.elasticsearch",
-    "redis.put#1",
+    "redis_parts.carry_out#1",
     "clickhouse.fill#2",
     "elasticsearch.clone#1",
     "documents._bulk#1",
     "compare.clickhouse",
     "switch.elasticsearch",
     "remove.clickhouse",
-    "redis._remove_batch#1",
+    "redis_parts.remove_batch#1",
     "ledger",
 )
 
@@ -101,6 +101,18 @@ def test_rollback_goes_on_after_a_kill(stores: Stores, where: str) -> None:
     stores.apply()
     stores.killed("rollback", where)
     assert stores.status().startswith("Rolling back: the run ")
+    stores.rollback()
+    assert different(before, stores.picture()) == {}
+
+
+def test_a_clone_that_a_killed_rollback_left_half_made_is_made_anew_though_somebody_dropped_the_alias(
+    stores: Stores,
+) -> None:
+    before = stores.picture()
+    stores.apply()
+    stores.clients.elasticsearch.indices.delete_alias(index=new.INDEX.name, name=new.ALIAS)
+    stores.killed("rollback", "elasticsearch.clone#1")
+    stores.clients.elasticsearch.indices.create(index=old.INDEX.name)  # what a clone that was cut short can leave
     stores.rollback()
     assert different(before, stores.picture()) == {}
 
