@@ -30,6 +30,16 @@ def test_the_old_state_passes_every_check(loaded: World, request: pytest.Fixture
     assert len(results) == 3
 
 
+@pytest.mark.parametrize("loaded", [Store.CLICKHOUSE], indirect=True, ids=str)
+def test_in_whatever_zone_the_server_shows_instants_they_are_the_same(loaded: World) -> None:
+    client = loaded.clients.clickhouse
+    client.set_client_setting("session_timezone", "Asia/Ho_Chi_Minh")
+    try:
+        assert loaded.judge("rollback.clickhouse")["rollback.clickhouse"].state is State.PASS
+    finally:
+        client.set_client_setting("session_timezone", "")
+
+
 @dataclass(frozen=True)
 class Breakage:
     do: Callable[[World], Any]
