@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tvmigrate.contract.outcome import Rule, Store
-from tvmigrate.verify import elasticsearch_same
+from tvmigrate.verify import clickhouse_same, elasticsearch_same
 from tvmigrate.verify.findings import Direction, State
 from tvmigrate.verify.law import Law
+from tvmigrate.verify.reference import ReferenceEngine
 
 from .conftest import World
 
@@ -30,14 +31,16 @@ def test_the_old_state_passes_every_check(loaded: World, request: pytest.Fixture
     assert len(results) == 3
 
 
-@pytest.mark.parametrize("loaded", [Store.CLICKHOUSE], indirect=True, ids=str)
-def test_in_whatever_zone_the_server_shows_instants_they_are_the_same(loaded: World) -> None:
-    client = loaded.clients.clickhouse
-    client.set_client_setting("session_timezone", "Asia/Ho_Chi_Minh")
-    try:
-        assert loaded.judge("rollback.clickhouse")["rollback.clickhouse"].state is State.PASS
-    finally:
-        client.set_client_setting("session_timezone", "")
+@pytest.mark.parametrize(
+    "column_type",
+    ["DateTime('Europe/Berlin')", "DateTime64(3, 'Europe/Berlin')", "Nullable(DateTime('Europe/Berlin'))"],
+)
+def test_two_instants_that_a_clock_shows_alike_are_not_the_same(clean_tables: ReferenceEngine, kind: str) -> None:
+    """Assert it of 2024-10-27 02:30, which clocks in Berlin showed twice."""
+    instant = f"CAST(toDateTime(1729989000 + 3600 * number, 'UTC') AS {kind})"
+    text = clickhouse_same._canonical("seen", kind)
+    rows = clean_tables.query(f"SELECT {text} AS text FROM (SELECT {instant} AS seen FROM numbers(2))")
+    assert [row["text"][:17] for row in rows] == ["=2024-10-27 00:30", "=2024-10-27 01:30"]
 
 
 @dataclass(frozen=True)
