@@ -32,7 +32,7 @@ def test_the_old_state_passes_every_check(loaded: World, request: pytest.Fixture
 
 
 @pytest.mark.parametrize(
-    "column_type",
+    "kind",
     ["DateTime('Europe/Berlin')", "DateTime64(3, 'Europe/Berlin')", "Nullable(DateTime('Europe/Berlin'))"],
 )
 def test_two_instants_that_a_clock_shows_alike_are_not_the_same(clean_tables: ReferenceEngine, kind: str) -> None:
