@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integrity.one_set import rehearse_on
+from tests.profiles import is_nightly
 from tests.tool.migrate.stores import FIXTURES, Picture, Stores, different
 from tests.tool.redis_cluster.servers import Nodes, until
 from tvmigrate.dataset.errors import DatasetError
@@ -139,7 +140,7 @@ def test_a_rehearsal_on_a_cluster_finds_nothing_wrong(endpoints: Endpoints, data
     )
 
 
-@pytest.mark.parametrize("step", ["build.redis", "remove.redis"])
+@pytest.mark.parametrize("step", ["build.redis", "remove.redis"] if is_nightly() else ["build.redis"])
 def test_a_master_that_is_killed_costs_nothing_and_doubles_nothing(
     step: str, stores: Stores, nodes: Nodes, engines: EmbeddedEngines, undisturbed: Picture
 ) -> None:
@@ -202,6 +203,7 @@ class moving:  # noqa: N801 - it reads as what it does
             self._failed = failed
 
 
+@pytest.mark.skipif(not is_nightly(), reason="its long run: HYPOTHESIS_PROFILE=nightly")
 def test_a_killed_run_on_a_cluster_goes_on_and_back(stores: Stores, undisturbed: Picture) -> None:
     before = stores.picture()
     stores.killed("apply", "remove.redis")
