@@ -89,6 +89,8 @@ def asked_for(config: pytest.Config) -> settings.Asked:
     if _ASKED in config.stash:
         return config.stash[_ASKED]
 
+    from tvmigrate.executors import workers_of  # noqa: PLC0415 - not in every pytest run
+
     def given(name: str) -> str | None:
         value: str | None = getattr(config.option, f"tvmigrate_{name}")
         return value
@@ -117,6 +119,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         timeout=settings.timeout_of(os.environ),
         report=Path(given("report") or config.rootpath / _DEFAULTS.report),
         keep=bool(config.option.tvmigrate_keep),
+        workers=workers_of(os.environ),
     )
     config.stash[_CHOSEN] = None
     if asked.engines == "auto":

@@ -8,6 +8,7 @@ import click
 
 from tvmigrate import settings
 from tvmigrate.errors import ExitCode
+from tvmigrate.executors import workers_options
 from tvmigrate.options import command_options, dataset_option, engines_option, policy_options, report_option
 
 
@@ -37,6 +38,7 @@ from tvmigrate.options import command_options, dataset_option, engines_option, p
     metavar="SECONDS",
     help=f"How long the verification waits for an answer of a store, else {settings.TIMEOUT}.",
 )
+@workers_options
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; may be given again.")
 @report_option("verdict.json and junit.xml go")
 @click.pass_context

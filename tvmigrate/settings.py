@@ -34,7 +34,8 @@ class Asked:
 
     `migration` and `rollback` are shell commands, `only` the ids of the checks to run (empty: all).
     `second_round` also rolls back twice, migrates again and rolls that back. `timeout` is how long the verification
-    waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run.
+    waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run. `workers` is
+    for the verification, and for the commands if they are ours.
     """
 
     dataset: Path
@@ -54,6 +55,7 @@ class Asked:
     timeout: float = DEFAULT_TIMEOUT
     report: Path = DEFAULT_REPORT
     keep: bool = False
+    workers: int | None = None
 
     def policy(self) -> Policy:
         """Return the policy asked for.
@@ -89,6 +91,7 @@ class Asked:
             second_round=self.second_round,
             timeout=self.timeout,
             keep=self.keep,
+            workers=self.workers,
             logs=self.report / "logs",
         )
 
@@ -118,6 +121,7 @@ class Asked:
             ("--quarantine", self.quarantine, "table"),
             ("--max-findings", self.max_findings, DEFAULT_MAX_FINDINGS),
             ("--timeout", f"{self.timeout:g}", f"{DEFAULT_TIMEOUT:g}"),
+            ("--workers", self.workers, None),
             ("--report", self.report, self.report if self.report.absolute() == DEFAULT_REPORT.absolute() else None),
         )
         for option, value, default in given:

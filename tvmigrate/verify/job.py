@@ -24,7 +24,9 @@ class Job:
     working directory; None: nothing is kept. `only` limits the report to these check ids (and those of second looks).
     `second_round` also rolls back twice, migrates again and rolls back again. `timeout` is how long the verification
     waits for an answer of a store, in seconds. `keep` is for engines in containers: they run on for the next rehearsal.
-    `logs` is the directory that takes the engines' logs where something failed; None: they are not kept.
+    `workers` is how many processes share out what the verification reads, and the commands' work if they are ours;
+    None: as many as is usual. `logs` is the directory that takes the engines' logs where something failed; None: they
+    are not kept.
     """
 
     dataset: Path
@@ -42,3 +44,4 @@ class Job:
     timeout: float = ANSWER_SECONDS
     keep: bool = False
     logs: Path | None = None
+    workers: int | None = None
