@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-import elastic_transport
 import orjson
 from elastic_transport import JsonSerializer
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from tvmigrate.dataset.lines import members
 from tvmigrate.dataset.model import StoredDocument
 from tvmigrate.engines.clients import open_elasticsearch
 from tvmigrate.migrate.errors import MigrationError
 
-P = TypeVar("P")
-R = TypeVar("R")
 # A document: the JSON text of its _id, and that of its _source.
 Pair = tuple[bytes, bytes]
 
@@ -57,18 +54,6 @@ def text_client(url: str) -> Elasticsearch:
     return client
 
 
-def raising_what_travels(part: Callable[[P], R], given: P) -> R:
-    """Do a part; raise what Elasticsearch's driver raises as an error that another process can be told of.
-
-    `ApiError` keeps too little to be made again from (its arguments are more than `args`), and a pool whose worker
-    sends one breaks.
-    """
-    try:
-        return part(given)
-    except ApiError as error:
-        raise elastic_transport.TransportError(str(error)) from None
-
-
 def open_at_one_time(client: Elasticsearch, index: str) -> str:
     """Return the id of a point in time of `index`, all of it; `client` is a `text_client`."""
     opened = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE, allow_partial_search_results=False)
@@ -96,9 +81,7 @@ def pages_of(client: Elasticsearch, index: str, where: dict[str, Any] | None = N
         close(client, pit)
 
 
-def pages(
-    client: Elasticsearch, index: str, part: Slice, where: dict[str, Any] | None = None
-) -> Iterator[list[Pair]]:
+def pages(client: Elasticsearch, index: str, part: Slice, where: dict[str, Any] | None = None) -> Iterator[list[Pair]]:
     """Yield the documents of a part of a point in time, a page at a time: as many as make about 4 MB.
 
     No `filter_path` here: with one, Elasticsearch writes each `_source` anew, and numbers lose digits.
@@ -108,7 +91,7 @@ def pages(
         MigrationError: a shard did not answer.
     """
     pit, after, size = part.pit, None, _FIRST_PAGE
-    sliced = {"slice": {"id": part.number, "max": part.of}} if part.of > 1 else {}
+    sliced = {"id": part.number, "max": part.of} if part.of > 1 else None
     while True:
         answer: bytes = client.search(
             pit={"id": pit, "keep_alive": KEEP_ALIVE},
@@ -118,9 +101,9 @@ def pages(
             size=size,
             track_total_hits=False,
             allow_partial_search_results=False,
-            **sliced,
+            slice=sliced,
         ).body
-        page = _quick_page(answer) or _Page(*_careful_page(answer))
+        page = _quick_page(answer) or _careful_page(answer)
         if page.envelope["timed_out"] or page.envelope["_shards"]["failed"]:
             raise MigrationError(f"Elasticsearch could not read every shard of {index}; run the command again.")
         pit = page.envelope.get("pit_id", pit)
@@ -184,12 +167,14 @@ def _is_an_object(source: bytes) -> bool:
         return False
 
 
-def _careful_page(answer: bytes) -> tuple[dict[str, Any], list[Pair], list[Any] | None]:
+def _careful_page(answer: bytes) -> _Page:
     body = {name: raw for name, _, raw in members(answer.decode())}
-    envelope = {name: json.loads(body[name]) for name in ("timed_out", "_shards", "pit_id") if name in body}
-    hits = list(_hits(body["hits"])) if "hits" in body else []
+    envelope: dict[str, Any] = {
+        name: json.loads(raw) for name, raw in body.items() if name in {"timed_out", "_shards", "pit_id"}
+    }
+    hits = list(_hits(body["hits"]))
     pairs = [(hit["_id"].encode(), hit["_source"].encode()) for hit in hits]
-    return envelope, pairs, json.loads(hits[-1]["sort"]) if hits else None
+    return _Page(envelope, pairs, json.loads(hits[-1]["sort"]) if hits else None)
 
 
 def _hits(hits: str) -> Iterator[dict[str, str]]:

@@ -18,10 +18,9 @@ from tvmigrate.contract.outcome import Fate, Mapped, Quarantined, Rule, Store, U
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.rules import Document, elasticsearch_document
 from tvmigrate.contract.unicode import show_bytes
-from tvmigrate.dataset.lines import numbered
+from tvmigrate.dataset.lines import blocks
 from tvmigrate.dataset.read import cut_document, document_of
 from tvmigrate.engines.clients import open_elasticsearch
-from tvmigrate.migrate import documents
 from tvmigrate.migrate.documents import Pair
 from tvmigrate.migrate.elasticsearch_bulk import Bulk
 from tvmigrate.migrate.spool import QuarantineRow, Spool
@@ -45,7 +44,7 @@ class Part:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of a part's documents: fates, rows for quarantine and archive, and the sum of the new ones' digests."""
+    """What became of a part's documents: fates, rows for quarantine and archive, the sum of the new digests."""
 
     fates: Counter[Fate] = field(default_factory=Counter)
     quarantined: list[QuarantineRow] = field(default_factory=list)
@@ -67,7 +66,8 @@ class Tally:
     def keep(self, spool: Spool) -> None:
         """Tell the spool of them; raises sqlite3.Error."""
         for fate, count in self.fates.items():
-            spool.fate(Rule.ELASTICSEARCH_COMMENTS, Store.ELASTICSEARCH, fate, count)
+            if count:
+                spool.fate(Rule.ELASTICSEARCH_COMMENTS, Store.ELASTICSEARCH, fate, count)
         for row in self.quarantined:
             spool.quarantine(row)
         spool.db.executemany(
@@ -80,19 +80,17 @@ class Tally:
             spool.program(program, entity)
 
 
-def parts(path: Path, url: str, index: str, policy: Policy) -> Iterator[Part]:
-    """Yield the lines of the backup's file `path` in parts of about 4 MB; raises DatasetError."""
-    batch: list[bytes] = []
-    size = 0
+def parts(path: Path, url: str, index: str, policy: Policy, seen: Callable[[bytes], object]) -> Iterator[Part]:
+    """Yield the lines of the backup's file `path` in parts of about 4 MB; give all its bytes to `seen`.
+
+    Raises:
+        DatasetError: the file cannot be read, or is cut short.
+    """
     first = 1
-    for number, line in numbered(path):
-        batch.append(line)
-        size += len(line) + 1
-        if size >= PART_BYTES:
-            yield Part(url, index, policy, path, first, b"\n".join(batch))
-            batch, size, first = [], 0, number + 1
-    if batch:
-        yield Part(url, index, policy, path, first, b"\n".join(batch))
+    for lines in blocks(path, PART_BYTES):
+        seen(lines)
+        yield Part(url, index, policy, path, first, lines[:-1])
+        first += lines.count(b"\n")
 
 
 def write_part(part: Part) -> Tally:
@@ -101,12 +99,8 @@ def write_part(part: Part) -> Tally:
     Raises:
         DatasetError: a line is not of the form.
         MigrationError: Elasticsearch refused a document.
-        TransportError: it does not answer.
+        ApiError, TransportError: it does not answer, or with an error.
     """
-    return documents.raising_what_travels(_write, part)
-
-
-def _write(part: Part) -> Tally:
     tally = Tally()
     with open_elasticsearch(part.url) as client, Bulk(client, part.index) as bulk:
         assess(pairs_of(part), part.policy, tally, bulk.add)
@@ -183,8 +177,10 @@ def _archive(tally: Tally, doc_id: bytes, fields: dict[str, Any]) -> None:
 
 def digest_sum(pairs: Iterable[Pair]) -> int:
     """Return the sum of the digests of new documents, in whatever order they come."""
-    sha256, sums = hashlib.sha256, 0
-    for raw_id, source in pairs:
-        name = raw_id[1:-1] if b"\\" not in raw_id else json.loads(raw_id).encode()
-        sums += int.from_bytes(sha256(name + source).digest(), "little")
-    return sums % _SUM
+    return sum([int.from_bytes(document_digest(raw_id, source), "little") for raw_id, source in pairs]) % _SUM
+
+
+def document_digest(raw_id: bytes, source: bytes) -> bytes:
+    """Return the digest of a new document, of its `_id` and every byte of its `_source`."""
+    name = raw_id[1:-1] if b"\\" not in raw_id else json.loads(raw_id).encode()
+    return hashlib.sha256(name + source).digest()
