@@ -11,12 +11,12 @@ from typing import Any, Self
 from elasticsearch import ApiError, Elasticsearch
 
 from tvmigrate.migrate.errors import MigrationError
+from tvmigrate.pace import Pace
 
-BULK_BYTES = 4 << 20
-_LEAST_BYTES = 128 << 10
+_ANSWER_S = 5.0  # an answer in that time is none that is late
 _IN_FLIGHT = 2
-_PATIENCE_S = 60.0
 _TOO_MANY = 429
+_STORE = "Elasticsearch"
 
 
 class Bulk:
@@ -30,7 +30,7 @@ class Bulk:
         self._index = index
         self._lines: list[bytes] = []
         self._size = 0
-        self._limit = BULK_BYTES
+        self._pace = Pace(size=2 << 20, least=64 << 10, most=8 << 20, target=_ANSWER_S)  # bytes
         self._threads: ThreadPoolExecutor | None = None
         self._sent: deque[Future[None]] = deque()
 
@@ -39,11 +39,12 @@ class Bulk:
 
         Raises:
             MigrationError: Elasticsearch refused one; the sentence names it and says why.
+            Overloaded: it takes nothing for a minute.
         """
         line = b'{"index":{"_id":' + doc_id + b"}}\n" + source + b"\n"
         self._lines.append(line)
         self._size += len(line)
-        if self._size >= self._limit:
+        if self._size >= self._pace.size:
             self._send()
 
     def _send(self) -> None:
@@ -80,38 +81,46 @@ class Bulk:
                 self._threads.shutdown(cancel_futures=True)
 
     def _index_all(self, body: bytes) -> None:
-        deadline = time.monotonic() + _PATIENCE_S
-        pause = 0.2
         # All is well in a word; which document is not, the next answer has to say.
-        wanted = "errors"
+        wanted = _ERRORS
         while True:
+            began = time.monotonic()
             try:
-                # An `operations` of bytes goes out as it is, though the driver's annotation knows only lists.
-                answer = self._client.bulk(index=self._index, operations=body, filter_path=wanted)  # type: ignore[arg-type]
+                answer = send(self._client, self._index, body, wanted)
             except ApiError as error:
-                if error.status_code != _TOO_MANY or time.monotonic() > deadline:
+                if error.status_code != _TOO_MANY:
                     raise
-            else:
-                if not answer["errors"]:
-                    return
-                if wanted == "errors":
-                    wanted = "errors,items.index.error,items.index._id"
-                    continue
-                self._refuse(answer["items"], patient=time.monotonic() <= deadline)
-            # 429: its queue or a circuit breaker is full; it asks for a pause, and for less at a time.
-            self._limit = max(_LEAST_BYTES, self._limit // 2)
-            time.sleep(pause)
-            pause = min(pause * 2, 5)
+                self._pace.refused(_STORE, str(error))
+                continue
+            if not answer["errors"]:
+                self._pace.answered(len(body), time.monotonic() - began)
+                return
+            if wanted == _ERRORS:
+                wanted = _WHICH
+                continue
+            failed = [item["index"] for item in answer["items"] if "error" in item["index"]]
+            self._require_only_refusals(failed)
+            self._pace.refused(_STORE, _why(failed[0]), in_part=len(failed) < len(answer["items"]))
 
-    def _refuse(self, items: list[dict[str, Any]], *, patient: bool) -> None:
-        failed = [item["index"] for item in items if "error" in item["index"]]
+    def _require_only_refusals(self, failed: list[dict[str, Any]]) -> None:
         problem = next((item for item in failed if "rejected" not in item["error"]["type"]), None)
-        if problem is None and failed and not patient:
-            problem = failed[0]
-        if problem is None:
-            return
-        error_says = f"{problem['error']['type']}: {problem['error'].get('reason', '')}"
-        raise MigrationError(
-            f"Elasticsearch refused the document {problem['_id']!r} of {self._index}: {error_says}. Nothing was "
-            "switched; run `tvmigrate rollback`, and report the document: the contract should have set it aside."
-        )
+        if problem is not None:
+            raise MigrationError(
+                f"Elasticsearch refused the document {problem['_id']!r} of {self._index}: {_why(problem)}. Nothing was "
+                "switched; run `tvmigrate rollback`, and report the document: the contract should have set it aside."
+            )
+
+
+_ERRORS = "errors"
+_WHICH = "errors,items.index.error,items.index._id"
+
+
+def send(client: Elasticsearch, index: str, body: bytes, wanted: str) -> dict[str, Any]:
+    """Send a ready bulk body; return the `wanted` parts of the answer (a filter_path)."""
+    # An `operations` of bytes goes out as it is, though the driver's annotation knows only lists.
+    answer: dict[str, Any] = client.bulk(index=index, operations=body, filter_path=wanted).body  # type: ignore[arg-type]
+    return answer
+
+
+def _why(failed: dict[str, Any]) -> str:
+    return f"{failed['error']['type']}: {failed['error'].get('reason', '')}"
