@@ -17,6 +17,11 @@ from tvmigrate.options import command_options, dataset_option, engines_option, p
 @policy_options
 @engines_option("embedded", "containers", "live", "auto")
 @click.option("--keep", is_flag=True, help="Let the containers run on, and use those of an earlier run, emptied.")
+@click.option(
+    "--redis-cluster",
+    metavar="MASTERSxREPLICAS",
+    help="A Redis Cluster in place of the embedded Redis server, such as 3x1.",
+)
 @command_options
 @click.option(
     "--second-round", is_flag=True, help="Then roll back again, migrate again, and roll that back, looking each time."

@@ -344,10 +344,12 @@ class Rehearsal:
         job = self.job
         if job.logs is not None:
             for store in Store:
-                (job.logs / f"{store}.log").unlink(missing_ok=True)  # of an earlier run that failed
+                for log in job.logs.glob(f"{store}*.log"):  # of an earlier run that failed
+                    log.unlink(missing_ok=True)
         return open_engines(
-            job.engines, None, self._listener, quick_start=self._is_small(), keep=job.keep, logs=job.logs
-        )
+            job.engines, None, self._listener, quick_start=self._is_small(), keep=job.keep, logs=job.logs,
+            redis_cluster=job.redis_cluster,
+        )  # fmt: skip
 
     def _keep_logs(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Save the engines' logs if an error ends the rehearsal, or something was not as it should be."""
