@@ -12,23 +12,28 @@ _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19  # digits that a whole number beyond 64 bits has
 
 
-class QuickJson(JsonSerializer):
-    """JSON as the driver reads it, five times as fast.
+def read_json(data: bytes) -> Any:
+    """Return the value of JSON text as `json.loads` does, five times as fast; raises ValueError, RecursionError.
 
     orjson turns whole numbers beyond 64 bits into doubles, and refuses half a surrogate pair and NaN, all of which old
-    documents may hold: an answer with anything of that kind is read by Python's own reader.
+    documents may hold: text with anything of that kind is read by Python's own reader.
     """
+    if data.translate(_DIGITS).find(_LONG) < 0:
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass  # the other reader says what is wrong, if anything is
+    return json.loads(data)
+
+
+class QuickJson(JsonSerializer):
+    """Reads answers by `read_json`."""
 
     def loads(self, data: bytes) -> Any:
         """Return the value of JSON text; raises SerializationError."""
-        if data.translate(_DIGITS).find(_LONG) < 0:
-            try:
-                return orjson.loads(data)
-            except orjson.JSONDecodeError:
-                pass  # the other reader says what is wrong, if anything is
         try:
-            return json.loads(data)
+            return read_json(data)
         except (ValueError, RecursionError) as error:
             raise SerializationError(
-                message=f"Unable to deserialize as JSON: {data[:200]!r}", errors=(error,)
+                message=f"Unable to deserialize as JSON: {data!r:.200}", errors=(error,)
             ) from error

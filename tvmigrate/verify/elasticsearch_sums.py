@@ -68,8 +68,7 @@ class Sums:
         return frozenset(
             bucket
             for bucket in range(BUCKETS)
-            if self.counts[bucket] != other.counts[bucket]
-            or (self.digests[bucket] - other.digests[bucket]) % _SUM != 0
+            if self.counts[bucket] != other.counts[bucket] or (self.digests[bucket] - other.digests[bucket]) % _SUM != 0
         )
 
 
@@ -142,4 +141,3 @@ def _digests_of_slice(digest: Digest, buckets: frozenset[int], part: Slice) -> l
         for hit in part.hits()
         if bucket_of(hit["_id"]) in buckets
     ]
-
