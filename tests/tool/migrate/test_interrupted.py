@@ -15,7 +15,7 @@ from tvmigrate.migrate.errors import SourceChanged
 
 EVERYWHERE = (
     "backup.elasticsearch",
-    "redis.put#1",
+    "redis_parts.carry_out#1",
     "clickhouse.fill#2",
     "elasticsearch.clone#1",
     "elasticsearch_bulk.send#1",
@@ -23,7 +23,7 @@ EVERYWHERE = (
     "compare.clickhouse",
     "switch.elasticsearch",
     "remove.clickhouse",
-    "redis._remove_batch#1",
+    "redis_parts.remove_batch#1",
     "ledger",
 )
 
