@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from math import isfinite
 from typing import Any
 
 import orjson
@@ -19,8 +18,8 @@ from tvmigrate.verify.compare import ABSENT, same, shown
 from tvmigrate.verify.findings import Direction
 
 Outcome = Mapped[rules.Document] | Quarantined
-_NUMBERS = frozenset(name for name, body in new.INDEX.mappings["properties"].items() if body["type"] == "float")
-_INSTANTS = frozenset(name for name, body in new.INDEX.mappings["properties"].items() if body["type"] == "date")
+_NUMBERS = tuple(name for name, body in new.INDEX.mappings["properties"].items() if body["type"] == "float")
+_INSTANTS = tuple(name for name, body in new.INDEX.mappings["properties"].items() if body["type"] == "date")
 _WITH_ZONE = re.compile(r"\d{4}-.*([Zz]|[+-]\d{2}:?(\d{2})?)", re.DOTALL)
 _OF_SECONDS, _OF_MILLISECONDS = len("2025-11-20T13:05:00Z"), len("2025-11-20T13:05:00.123Z")
 _UTC = Policy(keep_entities=True)
@@ -46,31 +45,28 @@ def plain_digest(name: str, source: Mapping[str, Any]) -> bytes:
 
 
 def _canonical_bytes(source: Mapping[str, Any]) -> bytes:
-    canonical: dict[str, Any] = {}
-    for name, value in source.items():
-        kind = type(value)
-        if (kind is str and name in _INSTANTS and not _is_canonical(value)) or (kind is float and name in _NUMBERS):
-            value = _canonical(name, value)  # noqa: PLW2901 - it is the same value
-        canonical[name] = value
-    return _written(canonical)
+    changed: dict[str, Any] = {}
+    for name in _INSTANTS:
+        value = source.get(name)
+        if type(value) is str and not _is_canonical(value):
+            changed[name] = _canonical(name, value)
+    for name in _NUMBERS:
+        value = source.get(name)
+        if type(value) is float and value.is_integer():
+            changed[name] = _canonical(name, value)
+    return _written({**source, **changed} if changed else source)
 
 
 def _written(source: Mapping[str, Any]) -> bytes:
     """Return JSON text that is equal for equal JSON, numbers told apart as Python does: 1 is not 1.0, nor 0.0 -0.0."""
-    # orjson writes what is no finite number as null; only plain values are sure to hold none.
-    if all(map(_is_plain, source.values())):
-        try:
-            return orjson.dumps(source, option=orjson.OPT_SORT_KEYS)
-        except TypeError:
-            pass  # half a surrogate pair, or a whole number beyond 64 bits
+    try:
+        written = orjson.dumps(source, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        written = b"null"  # half a surrogate pair, or a whole number beyond 64 bits
+    if b"null" not in written:
+        return written
+    # orjson writes null for what is no finite number, too.
     return b"\0" + json.dumps(source, sort_keys=True).encode()
-
-
-def _is_plain(value: Any) -> bool:
-    kind = type(value)
-    if kind is list:
-        return all(type(item) is str for item in value)
-    return kind is str or (kind is float and isfinite(value)) or kind is int or value is None or kind is bool
 
 
 def _is_canonical(instant: str) -> bool:

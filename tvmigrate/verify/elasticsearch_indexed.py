@@ -19,6 +19,7 @@ from tvmigrate.verify.findings import Direction, Finding
 _TERMS_ASKED = 200  # the most frequent values; each is one query
 _BY_VALUE = ("program_id", "sentiment")
 _BITS = tuple((name, 1 << position) for position, name in enumerate(new.DOCUMENT_FIELDS))
+_ALL = sum(bit for _, bit in _BITS)
 _VALUE_BITS = tuple((name, bit) for name, bit in _BITS if name in _BY_VALUE)
 
 
@@ -32,16 +33,14 @@ class Counts:
 
     def add(self, source: Mapping[str, Any]) -> None:
         """Take in a document."""
-        has = 0
-        for name, bit in _BITS:
-            value = source.get(name)
-            if value is not None and value != []:
-                has |= bit
+        get = source.get
+        has = _ALL if all(map(get, new.DOCUMENT_FIELDS)) else _fields_of(source)
         self._together[has] += 1
         self.documents += 1
         for name, bit in _VALUE_BITS:
             if has & bit:
-                self.values[name][as_text(source[name])] += 1
+                value = get(name)
+                self.values[name][value if type(value) is str else as_text(value)] += 1
 
     def take(self, other: Counts) -> None:
         """Take in what other counts have."""
@@ -57,7 +56,13 @@ class Counts:
 
     def most(self, name: str) -> list[tuple[str, int]]:
         """Return the most frequent values of a field, with how often they are said."""
-        return sorted(self.values[name].items(), key=lambda pair: (-pair[1], pair[0]))[:_TERMS_ASKED]
+        texts = [(as_text(value), times) for value, times in self.values[name].items()]
+        return sorted(texts, key=lambda pair: (-pair[1], pair[0]))[:_TERMS_ASKED]
+
+
+def _fields_of(source: Mapping[str, Any]) -> int:
+    """Return which of the layout's fields a document has, a bit each."""
+    return sum(bit for name, bit in _BITS if source.get(name) not in (None, []))
 
 
 def ask_the_index(client: Elasticsearch, sheet: Sheet, stored: Counts) -> None:
