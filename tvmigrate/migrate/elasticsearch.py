@@ -17,6 +17,7 @@ from tvmigrate.migrate.elasticsearch_index import (
     BLOCK,
     REPLICAS,
     clone,
+    count,
     create_new,
     indices_behind,
     open_new,
@@ -69,15 +70,15 @@ def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool | None
         )
     if spool is None:
         return found
-    count = 0
+    read = 0
     with documents.text_client(url) as reader:
         for page in documents.pages_of(reader, INDEX):
             tally = Tally()
             assess(page, policy, tally)
             with spool.together():
                 tally.keep(spool)
-            count += len(page)
-    found.counts[f"documents of {INDEX}"] = count
+            read += len(page)
+    found.counts[f"documents of {INDEX}"] = read
     return found
 
 
@@ -93,7 +94,7 @@ def backup(work: Work) -> None:
     keep(work, write_index(work.backup, INDEX, about["settings"], about["mappings"]))
     work.note("elasticsearch.sequence", sequence(client, INDEX))
     client.indices.refresh(index=INDEX)
-    total = int(client.count(index=INDEX)["count"])
+    total = count(client, INDEX)
     with (
         documents.text_client(work.endpoints.elasticsearch) as reader,
         DocumentsWriter(work.backup / "elasticsearch" / f"{INDEX}.ndjson") as writer,
@@ -177,7 +178,7 @@ def restore(work: Work) -> None:
     settings = work.noted("elasticsearch.settings")
     client.indices.put_settings(index=INDEX, settings={BLOCK: settings.get(BLOCK), REPLICAS: settings[REPLICAS]})
     client.indices.refresh(index=INDEX)
-    there = int(client.count(index=INDEX)["count"])
+    there = count(client, INDEX)
     due = work.noted("elasticsearch.documents")
     if there < due:
         raise NotEqual(

@@ -15,7 +15,8 @@ from tvmigrate.pace import Pace
 
 _ANSWER_S = 5.0  # an answer in that time is none that is late
 _IN_FLIGHT = 2
-_TOO_MANY = 429
+_TOO_MANY, _UNAVAILABLE = 429, 503
+_FOR_NOW = frozenset({_TOO_MANY, _UNAVAILABLE})  # a queue is full, a shard is away
 _STORE = "Elasticsearch"
 
 
@@ -88,7 +89,7 @@ class Bulk:
             try:
                 answer = send(self._client, self._index, body, wanted)
             except ApiError as error:
-                if error.status_code != _TOO_MANY:
+                if error.status_code not in _FOR_NOW:
                     raise
                 self._pace.refused(_STORE, str(error))
                 continue
@@ -103,7 +104,7 @@ class Bulk:
             self._pace.refused(_STORE, _why(failed[0]), in_part=len(failed) < len(answer["items"]))
 
     def _require_only_refusals(self, failed: list[dict[str, Any]]) -> None:
-        problem = next((item for item in failed if "rejected" not in item["error"]["type"]), None)
+        problem = next((item for item in failed if item["status"] not in _FOR_NOW), None)
         if problem is not None:
             raise MigrationError(
                 f"Elasticsearch refused the document {problem['_id']!r} of {self._index}: {_why(problem)}. Nothing was "
@@ -112,7 +113,7 @@ class Bulk:
 
 
 _ERRORS = "errors"
-_WHICH = "errors,items.index.error,items.index._id"
+_WHICH = "errors,items.index.error,items.index._id,items.index.status"
 
 
 def send(client: Elasticsearch, index: str, body: bytes, wanted: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tvmigrate.contract import new, old
 from tvmigrate.migrate import documents
 from tvmigrate.migrate.documents import Slice
-from tvmigrate.migrate.elasticsearch_index import REFRESH, REPLICAS, sequence
+from tvmigrate.migrate.elasticsearch_index import REFRESH, REPLICAS, count, sequence
 from tvmigrate.migrate.elasticsearch_map import Tally, assess, digest_sum, document_digest, pairs_of, parts
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.work import Work
@@ -61,7 +61,7 @@ def compare(work: Work) -> None:
     client = work.clients.elasticsearch
     kept = new.kept_index(old.INDEX.name, work.run.id)
     client.indices.refresh(index=kept)
-    copied = int(client.count(index=kept)["count"])
+    copied = count(client, kept)
     if copied != work.noted("elasticsearch.documents"):
         raise NotEqual(
             f"The clone {kept} has {copied} documents, the backup {work.noted('elasticsearch.documents')}. Nothing was "

@@ -7,6 +7,7 @@ from elasticsearch import Elasticsearch
 from tvmigrate.contract import new
 from tvmigrate.dataset.write import DocumentsWriter, write_index
 from tvmigrate.migrate import documents
+from tvmigrate.migrate.errors import MigrationError
 from tvmigrate.migrate.work import Work
 
 BLOCK = "index.blocks.write"
@@ -66,12 +67,37 @@ def indices_behind(client: Elasticsearch, alias: str) -> list[str]:
 
 
 def sequence(client: Elasticsearch, index: str) -> dict[str, int]:
-    """Return the highest sequence number of each shard: another one after any write or delete."""
+    """Return the highest sequence number of each shard: another one after any write or delete.
+
+    Raises:
+        MigrationError: a shard is away.
+    """
     shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
-    return {
-        number: max(copy["seq_no"]["max_seq_no"] for copy in copies if copy["routing"]["primary"])
+    primaries = {
+        number: copy["seq_no"]["max_seq_no"]
         for number, copies in shards.items()
+        for copy in copies
+        if copy["routing"]["primary"]
     }
+    due = int(client.indices.get_settings(index=index, flat_settings=True)[index]["settings"][SHARDS])
+    if len(primaries) != due:
+        raise _away(index, due - len(primaries))
+    return primaries
+
+
+def count(client: Elasticsearch, index: str) -> int:
+    """Return how many documents an index has; raises MigrationError where a shard is away."""
+    answer = client.count(index=index)
+    if failed := answer["_shards"]["total"] - answer["_shards"]["successful"]:
+        raise _away(index, failed)
+    return int(answer["count"])
+
+
+def _away(index: str, shards: int) -> MigrationError:
+    return MigrationError(
+        f"{shards} shards of {index} are away: is a node of the Elasticsearch cluster down? Bring it back, then run "
+        "the command again: it goes on where it stopped."
+    )
 
 
 def save_changed(work: Work) -> None:
