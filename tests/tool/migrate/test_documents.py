@@ -26,9 +26,11 @@ def clients(endpoints: Endpoints) -> Iterator[Clients]:
 
 
 def test_a_document_that_is_refused_is_named_with_the_reason(clients: Clients) -> None:
-    with pytest.raises(MigrationError) as refused, Bulk(clients.elasticsearch, INDEX) as bulk:
-        for name, source in ((b'"one"', b'{"n": 1}'), (b'"odd"', b'{"m": 2}'), (b'"three"', b'{"n": 3}')):
-            bulk.add(name, source)
+    bulk = Bulk(clients.elasticsearch, INDEX)
+    for name, source in ((b'"one"', b'{"n": 1}'), (b'"odd"', b'{"m": 2}'), (b'"three"', b'{"n": 3}')):
+        bulk.add(name, source)
+    with pytest.raises(MigrationError) as refused:
+        bulk.close()
     assert str(refused.value) == (
         "Elasticsearch refused the document 'odd' of only_numbers: strict_dynamic_mapping_exception: [1:7] mapping set "
         "to strict, dynamic introduction of [m] within [_doc] is not allowed. Nothing was switched; run `tvmigrate "
