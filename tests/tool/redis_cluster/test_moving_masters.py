@@ -109,6 +109,17 @@ def test_what_was_acknowledged_survives_a_master_that_is_killed(
     assert {key for page in client.pages() for key in page} == set(KEYS)
 
 
+def test_what_one_master_is_asked_is_asked_of_its_successor(
+    client: ClusterClient, cluster: RedisCluster, nodes: Nodes
+) -> None:
+    fill(client, KEYS[:10])
+    asked = client.masters()[0].connection_pool.connection_kwargs["port"]
+    cluster.nodes[cluster.ports.index(asked)].kill()
+    assert client.time()[0] > 0
+    assert client.info("keyspace") == {"db0": {"keys": 10}}
+    assert asked not in {cluster.ports[number] for number in nodes.masters()}
+
+
 def test_a_write_that_no_replica_has_is_not_called_done(
     client: ClusterClient, cluster: RedisCluster, nodes: Nodes
 ) -> None:
