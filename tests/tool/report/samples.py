@@ -88,7 +88,10 @@ WRONG_TYPE = finding(
     field="sentiment_score", expected="Float64", actual="Float32",
     note="The type of column sentiment_score of tv_analytics.raw_comments is Float32, and should be Float64.",
 )  # fmt: skip
-HOSTILE = "<script>document.title='owned'</script>\"onload='document.title=1' `</code>`|[x](javascript:1)<img src=x onerror=1>"
+HOSTILE = (
+    "<script>document.title='owned'</script>\"onload='document.title=1' `</code>`|[x](javascript:1)"
+    "<img src=x onerror=1>"
+)
 
 
 def rich() -> Verdict:
@@ -122,10 +125,11 @@ def hostile() -> Verdict:
         old=HOSTILE, new=HOSTILE, field=HOSTILE, expected={HOSTILE: HOSTILE}, actual=HOSTILE, note=HOSTILE,
     )  # fmt: skip
     told = replace(failed("redis.eaos", bad, bad), error=HOSTILE)
+    contradiction = {"store": "cross", "rule": HOSTILE, "kind": HOSTILE, "count": 1, "examples": [{"note": HOSTILE}]}
     return replace(
         rich(), show=HOSTILE, checks=[told, *rich().checks], engines={"redis": HOSTILE},
         policy={"dataset": HOSTILE, "migration": HOSTILE},
-        inconsistencies=[{"store": "cross", "rule": HOSTILE, "kind": HOSTILE, "count": 1, "examples": [{"note": HOSTILE}]}],
+        inconsistencies=[contradiction],
         not_judged=[NotJudged((HOSTILE,), HOSTILE)],
         seconds={HOSTILE: 1.0},
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """report.html, summary.md and annotations: what they tell of a verdict, in what bounds, from the verdict alone."""
 
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -13,7 +14,7 @@ from tvmigrate.report import annotations, html, markdown
 from tvmigrate.report.outcome import write_reports
 from tvmigrate.report.problems import ALL_SAMPLES, CAUSES, CHECKS, SAMPLES
 from tvmigrate.report.reasons import MEANINGS
-from tvmigrate.verify.findings import NotJudged
+from tvmigrate.verify.findings import NotJudged, State
 
 from .samples import (
     BACK,
@@ -139,8 +140,6 @@ def test_the_signature_names_versions_and_digests_and_no_host():
 
 
 def test_a_report_names_the_digest_of_the_verdict_beside_it(tmp_path):
-    import hashlib  # noqa: PLC0415
-
     written = write_reports(rich(), tmp_path, str)
     assert [path.name for path in written.paths] == ["verdict.json", "junit.xml", "report.html", "summary.md"]
     digest = hashlib.sha256((tmp_path / "verdict.json").read_bytes()).hexdigest()
@@ -189,8 +188,8 @@ def test_what_is_left_out_is_counted(big):
 def test_the_summary_of_a_run_that_passed_is_a_few_lines():
     assert markdown.text(told(verdict(PASSED, BACK))) == (
         "## ✅ Passed: rehearsal of a migration\n\n"
-        "`the_voice`. After the migration, all that was looked at is as the rules say: 1,234 records and objects, 1 check. "
-        "After the rollback, all that was looked at is as it was: 12 records and objects, 1 check.\n\n"
+        "`the_voice`. After the migration, all that was looked at is as the rules say: 1,234 records and objects, "
+        "1 check. After the rollback, all that was looked at is as it was: 12 records and objects, 1 check.\n\n"
         "| rule | old | mapped | filled | quarantined | untouched | expired | |\n"
         "|---|--:|--:|--:|--:|--:|--:|---|\n"
         "| redis.eaos | 40 | 30 | 4 | 5 | 0 | 1 | balanced |\n"
@@ -222,15 +221,12 @@ def test_data_in_the_summary_stays_what_it_is(value):
 
 def test_github_is_told_a_line_for_each_check_that_did_not_pass(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    problem = result(HOSTILE_STATE, error="50 %\nof it: gone, away")
+    problem = result(State.ERROR, error="50 %\nof it: gone, away")
     (line,) = annotations.github(told(verdict(problem)), Path("data/old"))
     assert line == (
-        "::error file=data/old/dataset.toml,line=1,title=redis.eaos::Assert that every eaos key has its hash. 50 %25%0Aof "
-        "it: gone, away%0ARepeat: tvmigrate rehearse --only redis.eaos"
+        "::error file=data/old/dataset.toml,line=1,title=redis.eaos::Assert that every eaos key has its hash. 50 %25%0A"
+        "of it: gone, away%0ARepeat: tvmigrate rehearse --only redis.eaos"
     )
-
-
-HOSTILE_STATE = STOPPED.state
 
 
 def test_github_is_told_no_more_than_it_shows(big):
