@@ -40,6 +40,7 @@ class Mounted:
 COMMANDS: Mapping[str, Mounted] = {
     "rehearse": Mounted("tvmigrate.rehearse:rehearse", "Load a dataset, migrate, verify, roll back, verify."),
     "faults": Mounted("tvmigrate.faults:faults", "Plant known mistakes, and demand that the checks name each."),
+    "generate": Mounted("tvmigrate.dataset.generate.cli:generate", "Make old data of any size."),
     "load": Mounted("tvmigrate.dataset.cli:load", "Fill the three stores from a dataset."),
     "plan": Mounted("tvmigrate.migrate.cli:plan", "Say what would be done, with counts and blockers."),
     "apply": Mounted("tvmigrate.migrate.cli:apply", "Migrate, or go on where an interrupted run stopped."),

@@ -56,6 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--keep", dest="tvmigrate_keep", action="store_true", help="containers run on, and serve the next run, emptied"
     )
+    add(
+        "--redis-cluster",
+        "a Redis Cluster in place of the embedded Redis server, such as 3x1: three masters with a replica each",
+        "MASTERSxREPLICAS",
+    )
     add("--dataset", "the old system as files; default: fixtures/standard of the project", "DIR")
     add("--migration", "shell command to judge; default: tvmigrate apply", "CMD")
     add("--rollback", "shell command of the way back; default: tvmigrate rollback", "CMD")
@@ -89,6 +94,8 @@ def asked_for(config: pytest.Config) -> settings.Asked:
     if _ASKED in config.stash:
         return config.stash[_ASKED]
 
+    from tvmigrate.executors import workers_of  # noqa: PLC0415 - not in every pytest run
+
     def given(name: str) -> str | None:
         value: str | None = getattr(config.option, f"tvmigrate_{name}")
         return value
@@ -117,6 +124,8 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         timeout=settings.timeout_of(os.environ),
         report=Path(given("report") or config.rootpath / _DEFAULTS.report),
         keep=bool(config.option.tvmigrate_keep),
+        redis_cluster=given("redis_cluster"),
+        workers=workers_of(os.environ),
     )
     config.stash[_CHOSEN] = None
     if asked.engines == "auto":

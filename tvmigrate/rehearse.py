@@ -9,6 +9,7 @@ import click
 
 from tvmigrate import settings
 from tvmigrate.errors import ExitCode
+from tvmigrate.executors import workers_options
 from tvmigrate.options import command_options, dataset_option, engines_option, policy_options, report_option
 
 
@@ -17,6 +18,11 @@ from tvmigrate.options import command_options, dataset_option, engines_option, p
 @policy_options
 @engines_option("embedded", "containers", "live", "auto")
 @click.option("--keep", is_flag=True, help="Let the containers run on, and use those of an earlier run, emptied.")
+@click.option(
+    "--redis-cluster",
+    metavar="MASTERSxREPLICAS",
+    help="A Redis Cluster in place of the embedded Redis server, such as 3x1.",
+)
 @command_options
 @click.option(
     "--second-round", is_flag=True, help="Then roll back again, migrate again, and roll that back, looking each time."
@@ -38,6 +44,7 @@ from tvmigrate.options import command_options, dataset_option, engines_option, p
     metavar="SECONDS",
     help=f"How long the verification waits for an answer of a store, else {settings.TIMEOUT}.",
 )
+@workers_options
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; may be given again.")
 @report_option("verdict.json, junit.xml, report.html and summary.md go")
 @click.option("--show-values", is_flag=True, help="Show comment texts and user names in report.html and summary.md.")

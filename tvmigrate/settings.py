@@ -37,6 +37,8 @@ class Asked:
     `second_round` also rolls back twice, migrates again and rolls that back. `timeout` is how long the verification
     waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run. `show_values`
     lets the reports for people show comment texts and user names; `annotations` names a build server.
+    `redis_cluster` is the shape of the embedded engines' Redis Cluster, such as `3x1`. `workers` is for the
+    verification, and for the commands if they are ours.
     """
 
     dataset: Path
@@ -58,6 +60,8 @@ class Asked:
     keep: bool = False
     show_values: bool = False
     annotations: str | None = None
+    redis_cluster: str | None = None
+    workers: int | None = None
 
     def policy(self) -> Policy:
         """Return the policy asked for.
@@ -72,9 +76,10 @@ class Asked:
         """Return the rehearsal asked for. A command that was given runs where we were started, as it would by hand.
 
         Raises:
-            UsageError: as `policy`.
+            UsageError: as `policy`; the shape of the Redis Cluster is none.
         """
         # Imported here, so that `--help` does not wait for three drivers.
+        from tvmigrate.engines.embedded.redis_cluster import Shape  # noqa: PLC0415
         from tvmigrate.engines.live import settle  # noqa: PLC0415
         from tvmigrate.verify.context import OldEndState, QuarantineKind  # noqa: PLC0415
         from tvmigrate.verify.rehearsal import MIGRATION_COMMAND, ROLLBACK_COMMAND, Job  # noqa: PLC0415
@@ -93,6 +98,8 @@ class Asked:
             second_round=self.second_round,
             timeout=self.timeout,
             keep=self.keep,
+            redis_cluster=None if self.redis_cluster is None else Shape.parse(self.redis_cluster),
+            workers=self.workers,
             logs=self.report / "logs",
         )
 
@@ -121,6 +128,7 @@ class Asked:
         words += ["--keep-entities"] if self.keep_entities else ["--show", self.show or ""]
         given: tuple[tuple[str, object, object], ...] = (
             ("--engines", self.engines, "embedded"),
+            ("--redis-cluster", self.redis_cluster, None),
             ("--migration", self.migration, None),
             ("--rollback", self.rollback, None),
             ("--entity-map", self.entity_map, None),
@@ -131,6 +139,7 @@ class Asked:
             ("--max-findings", self.max_findings, DEFAULT_MAX_FINDINGS),
             ("--timeout", f"{self.timeout:g}", f"{DEFAULT_TIMEOUT:g}"),
             ("--annotations", self.annotations, None),
+            ("--workers", self.workers, None),
             ("--report", self.report, self.report if self.report.absolute() == DEFAULT_REPORT.absolute() else None),
         )
         for option, value, default in given:

@@ -27,7 +27,7 @@ def load(directory: Path, replace: bool) -> None:
         endpoints = Endpoints.from_environ()
         dataset = Dataset.open(directory)
         check_reachable(endpoints)
-        report = load_dataset(dataset, endpoints, _say, replace=replace)
+        report = load_dataset(dataset, endpoints, say, replace=replace)
     except TvmigrateError as error:
         notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
         click.echo(f"Error: {error}{notes}", err=True)
@@ -38,7 +38,8 @@ def load(directory: Path, replace: bool) -> None:
     )
 
 
-def _say(event: Event) -> None:
+def say(event: Event) -> None:
+    """Tell the beginning and the end of a task on stderr."""
     match event:
         case Started(task=task, total=total, unit=unit):
             click.echo(f"{task}: {total} {unit}", err=True)

@@ -91,7 +91,7 @@ def load(dataset: Dataset, endpoints: Endpoints, listener: Listener = ignore, *,
         clients = stack.enter_context(Clients(endpoints))
         pool = stack.enter_context(ThreadPoolExecutor(3, thread_name_prefix="load"))
         stack.callback(stop.set)
-        tell = _one_at_a_time(listener)
+        tell = one_at_a_time(listener)
         in_redis = RedisLoader(dataset, clients, Progress("load redis", "keys", tell, stop))
         in_clickhouse = ClickHouseLoader(dataset, clients.clickhouse, Progress("load clickhouse", "rows", tell, stop))
         in_elasticsearch = ElasticsearchLoader(
@@ -102,13 +102,13 @@ def load(dataset: Dataset, endpoints: Endpoints, listener: Listener = ignore, *,
             "clickhouse": in_clickhouse,
             "elasticsearch": in_elasticsearch,
         }
-        _side_by_side(pool, stop, {store: loader.check for store, loader in loaders.items()})
+        side_by_side(pool, stop, {store: loader.check for store, loader in loaders.items()})
         if replace:
-            _side_by_side(pool, stop, {store: loader.remove for store, loader in loaders.items()})
+            side_by_side(pool, stop, {store: loader.remove for store, loader in loaders.items()})
         else:
-            _refuse_existing(_side_by_side(pool, stop, {store: loader.existing for store, loader in loaders.items()}))
+            _refuse_existing(side_by_side(pool, stop, {store: loader.existing for store, loader in loaders.items()}))
         try:
-            _side_by_side(pool, stop, {store: loader.load for store, loader in loaders.items()})
+            side_by_side(pool, stop, {store: loader.load for store, loader in loaders.items()})
         except BaseException as failure:
             stop.clear()
             _undo(pool, stop, loaders, failure)
@@ -122,7 +122,8 @@ def load(dataset: Dataset, endpoints: Endpoints, listener: Listener = ignore, *,
         )
 
 
-def _one_at_a_time(listener: Listener) -> Listener:
+def one_at_a_time(listener: Listener) -> Listener:
+    """Return a listener for several threads, that tells `listener` one event after the other."""
     lock = Lock()
 
     def tell(event: Event) -> None:
@@ -132,7 +133,7 @@ def _one_at_a_time(listener: Listener) -> Listener:
     return tell
 
 
-def _side_by_side(pool: ThreadPoolExecutor, stop: Flag, work: Mapping[str, Callable[[], T]]) -> dict[str, T]:
+def side_by_side(pool: ThreadPoolExecutor, stop: Flag, work: Mapping[str, Callable[[], T]]) -> dict[str, T]:
     """Run one piece of work a store; the first failure stops the others, and is raised."""
 
     def run(store: str, do: Callable[[], T]) -> T:
@@ -173,6 +174,6 @@ def _refuse_existing(existing: Mapping[str, list[str]]) -> None:
 
 def _undo(pool: ThreadPoolExecutor, stop: Flag, loaders: Mapping[str, _Loader], failure: BaseException) -> None:
     try:
-        _side_by_side(pool, stop, {store: loader.remove for store, loader in loaders.items()})
+        side_by_side(pool, stop, {store: loader.remove for store, loader in loaders.items()})
     except TvmigrateError as error:
         failure.add_note(f"What had been loaded could not be removed again: {error}")

@@ -21,7 +21,7 @@ BATCH_BYTES = 4 << 20
 _OWN_SETTINGS = ("index.uuid", "index.creation_date", "index.provided_name", "index.routing_partition_size")
 _OWN_PREFIXES = ("index.version.", "index.resize.")
 _BLOCKS = "index.blocks."
-_ASKED = "errors,items.*.status,items.*.error"
+ASKED = "errors,items.*.status,items.*.error"
 
 
 class Busy(Exception):  # noqa: N818 - Elasticsearch's own word for it is 429
@@ -112,7 +112,7 @@ class ElasticsearchLoader:
         for document in batch:
             lines += (json.dumps({"create": {"_id": document.id}}, ensure_ascii=False), document.source)
         try:
-            answer = self._client.bulk(index=index.name, operations=lines, filter_path=_ASKED)
+            answer = self._client.bulk(index=index.name, operations=lines, filter_path=ASKED)
         except elasticsearch.ApiError as error:
             if error.status_code == 429:
                 return batch

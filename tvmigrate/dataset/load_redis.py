@@ -37,6 +37,12 @@ class RedisLoader:
         last = RedisKey(-1, b"", STRING, None, b"")
         for key in self._dataset.redis_keys():
             self._total += 1
+            if key.db and self._clients.redis_is_cluster:
+                raise self._refused(
+                    key,
+                    f"the key {shown(key)} is of database {key.db}, and a Redis Cluster has database 0 alone",
+                    "database 0 for every key, or one Redis server",
+                )
             if key.db > last.db:
                 last = key
             if self._total % 1000 == 0:

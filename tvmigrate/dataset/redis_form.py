@@ -49,7 +49,12 @@ def parse(text: str, line: int = 0) -> RedisKey:
         raise BadForm(f"type is {_shown(kind)}", f"one of {', '.join(REDIS_TYPES)}")
     if ttl is not None and type(ttl) is not int:
         raise BadForm(f"ttl_ms is {_shown(ttl)}", "whole milliseconds, or null for a key that does not expire")
-    return RedisKey(db, to_bytes(body["key"], "key"), kind, ttl, _READ[kind](body["value"]), line)
+    return RedisKey(db, to_bytes(body["key"], "key"), kind, ttl, parse_value(kind, body["value"]), line)
+
+
+def parse_value(kind: str, value: Any) -> Any:
+    """Read a value of Redis type `kind` as it stands in a line, parsed; raises BadForm."""
+    return _READ[kind](value)
 
 
 def dump(key: RedisKey) -> bytes:

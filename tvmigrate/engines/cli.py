@@ -14,6 +14,7 @@ import click
 from tvmigrate.engines.embedded import NAMES, EmbeddedEngines
 from tvmigrate.engines.embedded.engines import answer
 from tvmigrate.engines.embedded.keeper import keep, leave_on_signals, start_detached
+from tvmigrate.engines.embedded.redis_cluster import Shape
 from tvmigrate.engines.embedded.state import STATE_FILE, State, end
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.live import settle
@@ -74,15 +75,27 @@ def engines() -> None:
 @click.option("--clickhouse-port", type=click.IntRange(1, 65535), help="ClickHouse's port, likewise.")
 @click.option("--elasticsearch-port", type=click.IntRange(1, 65535), help="Elasticsearch's port, likewise.")
 @click.option("--heap", help="Elasticsearch's heap, such as 1g; else TVMIGRATE_ES_HEAP, else 1g.")
-def up(engines: str, detach: bool, directory: Path | None, heap: str | None, **given: int | None) -> None:
+@click.option(
+    "--redis-cluster",
+    "cluster",
+    metavar="MASTERSxREPLICAS",
+    help="A Redis Cluster instead of one server, such as 3x1 (three masters with a replica each); embedded only.",
+)
+def up(
+    engines: str, detach: bool, directory: Path | None, heap: str | None, cluster: str | None, **given: int | None
+) -> None:
     """Start the three, and print the variables that lead to them as lines for `eval`.
 
     Without --detach they run until Ctrl-C. Where they already run in DIR, or in containers, the same variables
     are printed again.
     """
     ports = {name: port for name in NAMES if (port := given[f"{name}_port"]) is not None}
+    shape = None if cluster is None else Shape.parse(cluster)
     if _in_containers(engines, directory):
         from tvmigrate.engines.containers import standing  # noqa: PLC0415 - who wants no containers waits for no Docker
+
+        if shape is not None:
+            raise UsageError("--redis-cluster is for embedded engines: leave it off.")
 
         if detach:
             _export(standing.start(_Progress(), ports, heap))
@@ -93,10 +106,11 @@ def up(engines: str, detach: bool, directory: Path | None, heap: str | None, **g
     if directory is None:
         if detach:
             raise UsageError("--detach needs --dir DIR: that is where `engines status` and `engines down` find them.")
-        _stay(None, ports, heap)
+        _stay(None, ports, heap, shape)
         return
     state = State.read(directory)
     if state is not None:
+        _require_same_redis(state, shape, directory)
         if detach and all(_answers(state).values()):
             _say(f"They already run in {directory}.")
             _export(state.endpoints)
@@ -104,9 +118,9 @@ def up(engines: str, detach: bool, directory: Path | None, heap: str | None, **g
         if (detach or not state.keeper.alive()) and end(directory, state):
             _say(f"Not all of them ran in {directory}: the others were stopped, all are started again.")
     if detach:
-        _export(start_detached(directory, _Progress(), ports, heap))
+        _export(start_detached(directory, _Progress(), ports, heap, shape))
     else:
-        _stay(directory, ports, heap)
+        _stay(directory, ports, heap, shape)
 
 
 @engines.command()
@@ -131,13 +145,16 @@ def status(engines: str, directory: Path | None) -> None:
         raise SystemExit(ExitCode.COULD_NOT_CHECK)
     versions = _answers(state)
     for name in NAMES:
-        pid, url = state.engines[name].pid, getattr(state.endpoints, name)
+        processes, url = state.of_engine(name), getattr(state.endpoints, name)
+        pids = ", ".join(str(process.pid) for process in processes)
+        ended = [process.pid for process in processes if not process.alive()]
         if versions[name] is not None:
-            click.echo(f"{name}: running, {versions[name]} at {url} (process {pid})")
-        elif state.engines[name].alive():
-            click.echo(f"{name}: process {pid} runs but does not answer at {url}; see {directory / 'logs'}")
+            click.echo(f"{name}: running, {versions[name]} at {url} (process {pids})")
+        elif not ended:
+            click.echo(f"{name}: process {pids} runs but does not answer at {url}; see {directory / 'logs'}")
         else:
-            click.echo(f"{name}: not running; its process {pid} has ended, see {directory / 'logs' / name}.log")
+            log = directory / "logs" / (f"{name}.log" if len(processes) == 1 else "")
+            click.echo(f"{name}: not running; its process {', '.join(map(str, ended))} has ended, see {log}")
     if None in versions.values():
         raise SystemExit(ExitCode.COULD_NOT_CHECK)
 
@@ -192,15 +209,21 @@ def _required(directory: Path | None) -> Path:
 
 def _answers(state: State) -> dict[str, str | None]:
     """Return the version that each engine answers with; None for one whose process or answer is missing."""
-    return {
-        name: answer(name, getattr(state.endpoints, name)) if state.engines[name].alive() else None for name in NAMES
-    }
+    return {name: answer(name, getattr(state.endpoints, name)) if state.all_alive(name) else None for name in NAMES}
 
 
-def _stay(directory: Path | None, ports: dict[str, int], heap: str | None) -> None:
+def _require_same_redis(state: State, shape: Shape | None, directory: Path) -> None:
+    """Refuse to call it the same when what runs in `directory` is another Redis than is asked for."""
+    servers = len(state.of_engine("redis"))
+    if state.keeper.alive() and servers != (1 if shape is None else shape.nodes):
+        there = "one Redis server" if servers == 1 else f"a Redis Cluster of {servers} servers"
+        raise UsageError(f"In {directory} runs {there}, and asked for is another. Stop it with `engines down` first.")
+
+
+def _stay(directory: Path | None, ports: dict[str, int], heap: str | None, shape: Shape | None) -> None:
     """Run engines until a signal, or until one of them dies."""
     leave_on_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    with EmbeddedEngines(directory, _Progress(), ports=ports, heap=heap) as running:
+    with EmbeddedEngines(directory, _Progress(), ports=ports, heap=heap, redis_cluster=shape) as running:
         _export_for_now(running.endpoints)
         try:
             keep(running)

@@ -11,6 +11,7 @@ from typing import Literal, Protocol, Self
 
 from tvmigrate.engines.clients import check_reachable
 from tvmigrate.engines.embedded import EmbeddedEngines
+from tvmigrate.engines.embedded.redis_cluster import Shape
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import DockerUnavailable
 from tvmigrate.errors import UsageError
@@ -111,22 +112,26 @@ def open_engines(  # noqa: PLR0913 - what is of one kind alone is by name
     quick_start: bool | None = None,
     keep: bool = False,
     logs: Path | None = None,
+    redis_cluster: Shape | None = None,
 ) -> EngineSource:
     """Return the engines of `kind`, to be entered; `directory` keeps embedded engines' data.
 
     `quick_start` is for embedded engines that will see little data: see `EmbeddedEngines`. `keep` and `logs` are for
     containers: whether they run on for the next that asks so, and the directory of the logs of those that fail.
+    `redis_cluster` is the shape of the embedded engines' Redis Cluster, if they are to have one.
 
     Raises:
         UsageError: another kind; a directory for other engines than embedded ones; `keep` for other ones than
-            containers; a URL is not set.
+            containers; a Redis Cluster of other engines than embedded ones; a URL is not set.
     """
+    if redis_cluster is not None and kind != "embedded":
+        raise UsageError(f"--redis-cluster is for embedded engines, and the engines are {kind}: leave it off.")
     if keep and kind != "containers":
         raise UsageError(f"--keep is for engines in containers, and the engines are {kind}: leave it off.")
     if directory is not None and kind != "embedded":
         raise UsageError("A directory is for embedded engines; the others have their data where they run.")
     if kind == "embedded":
-        return EmbeddedEngines(directory, listener, quick_start=quick_start)
+        return EmbeddedEngines(directory, listener, quick_start=quick_start, redis_cluster=redis_cluster)
     if kind == "containers":
         from tvmigrate.engines.containers import ContainerEngines  # noqa: PLC0415
 

@@ -14,6 +14,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import ExitCode, UsageError
 from tvmigrate.events import Event, Finished, Said
+from tvmigrate.executors import open_workers, workers_options
 from tvmigrate.migrate import ledger, run
 from tvmigrate.migrate.work import KEEP, REPLACE
 
@@ -93,12 +94,14 @@ def plan(state: Path, existing: str | None, **chosen: Any) -> int:
 @click.command()
 @_policy_options
 @_state
+@workers_options
 @_yes
-def apply(state: Path, existing: str | None, yes: bool, **chosen: Any) -> int:
+def apply(state: Path, existing: str | None, workers: int | None, yes: bool, **chosen: Any) -> int:
     """Migrate the three stores, or go on where an interrupted run stopped."""
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
     _ask("Migrate the three stores now? Old writers must be stopped.", yes)
-    done = run.apply(endpoints, policy, existing, state, _tell)
+    with open_workers(workers) as at_work:
+        done = run.apply(endpoints, policy, existing, state, _tell, workers=at_work)
     if done.ledger:
         click.echo(ledger.table(done.ledger))
     click.echo(done.text)
@@ -115,12 +118,15 @@ def status(state: Path) -> int:
 
 @click.command()
 @_state
+@workers_options
 @_yes
-def rollback(state: Path, yes: bool) -> int:
+def rollback(state: Path, workers: int | None, yes: bool) -> int:
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
-    click.echo(run.rollback(endpoints, state, _tell).text)
+    with open_workers(workers) as at_work:
+        done = run.rollback(endpoints, state, _tell, at_work)
+    click.echo(done.text)
     return ExitCode.PASS
 
 

@@ -29,6 +29,7 @@ from tvmigrate.migrate.lock import locked
 from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work
+from tvmigrate.workers import ALONE, PartFailed, Workers
 
 _ENGINE_ERRORS = (
     redis.RedisError,
@@ -38,6 +39,7 @@ _ENGINE_ERRORS = (
     urllib3.exceptions.HTTPError,
     sqlite3.Error,
     OSError,
+    PartFailed,
 )
 _OVER = {State.ROLLED_BACK, State.FINISHED}
 
@@ -61,6 +63,7 @@ class _Open:
     listener: Listener
     clients: Clients
     journal: Journal
+    workers: Workers
 
     def take(self, run: Run, steps: tuple[Step, ...]) -> None:
         """Take the steps of `run` that the journal does not call done."""
@@ -68,7 +71,7 @@ class _Open:
         folder.mkdir(parents=True, exist_ok=True)
         spool = Spool(folder / "spool.sqlite")
         try:
-            work = Work(self.endpoints, self.clients, run, folder, self.journal, spool, self.listener)
+            work = Work(self.endpoints, self.clients, run, folder, self.journal, spool, self.listener, self.workers)
             for step in steps:
                 if not self.journal.done(run.id, step.name):
                     self._take_one(work, step)
@@ -105,17 +108,26 @@ def plan(endpoints: Endpoints, policy: Policy, existing: str | None, state: Path
         return found
 
 
-def apply(endpoints: Endpoints, policy: Policy | None, existing: str | None, state: Path, listener: Listener) -> Done:
+def apply(  # noqa: PLR0913 - they are the command's own
+    endpoints: Endpoints,
+    policy: Policy | None,
+    existing: str | None,
+    state: Path,
+    listener: Listener,
+    *,
+    workers: Workers = ALONE,
+) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
 
-    `policy` may be None to go on with the run's own.
+    `policy` may be None to go on with the run's own. `workers` do the partitions; whoever made them closes them.
 
     Raises:
         Blocked: the plan has blockers; nothing was written.
         UsageError: no policy for a new run, or another than the interrupted run's.
         MigrationError: a step stopped.
+        WorkerLost: a worker was killed; the command may be run again.
     """
-    with _opened(endpoints, state, listener, "The migration") as opened:
+    with _opened(endpoints, state, listener, "The migration", workers) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.APPLIED:
             lines = ledger.read(opened.journal.noted(run.id, "ledger"))
@@ -148,14 +160,15 @@ def status(endpoints: Endpoints, state: Path) -> str:
     }[run.state]
 
 
-def rollback(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
+def rollback(endpoints: Endpoints, state: Path, listener: Listener, workers: Workers = ALONE) -> Done:
     """Bring the old data back, from whatever step the last run had reached; a second time does nothing.
 
     Raises:
         RolledBackNoMore: the run was finished.
         MigrationError: a step stopped; the command may be run again.
+        WorkerLost: a worker was killed; likewise.
     """
-    with _opened(endpoints, state, listener, "The rollback") as opened:
+    with _opened(endpoints, state, listener, "The rollback", workers) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is None:
             return Done(False, f"There is nothing to roll back: {state} knows of no run on these stores.")
@@ -214,10 +227,12 @@ def _to_apply(opened: _Open, run: Run | None, policy: Policy | None, existing: s
 
 
 @contextmanager
-def _opened(endpoints: Endpoints, state: Path, listener: Listener, what: str) -> Iterator[_Open]:
+def _opened(
+    endpoints: Endpoints, state: Path, listener: Listener, what: str, workers: Workers = ALONE
+) -> Iterator[_Open]:
     check_reachable(endpoints)
     with locked(state), Clients(endpoints) as clients, _sentences(what), Journal(state) as journal:
-        yield _Open(endpoints, state, listener, clients, journal)
+        yield _Open(endpoints, state, listener, clients, journal, workers)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Advanced, Listener, Said
 from tvmigrate.migrate.journal import Journal, Run
 from tvmigrate.migrate.spool import Spool
+from tvmigrate.workers import Workers
 
 T = TypeVar("T")
 KEEP, REPLACE = "keep", "replace"
@@ -20,7 +21,7 @@ KEEP, REPLACE = "keep", "replace"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A run at work. `folder` holds its backup, its spool and what a rollback saved."""
+    """A run at work. `folder` holds its backup, its spool and what a rollback saved; `workers` do its partitions."""
 
     endpoints: Endpoints
     clients: Clients
@@ -29,6 +30,7 @@ class Work:
     journal: Journal
     spool: Spool
     listener: Listener
+    workers: Workers
 
     @property
     def policy(self) -> Policy:

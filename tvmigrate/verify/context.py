@@ -14,6 +14,7 @@ from tvmigrate.events import Listener
 from tvmigrate.verify.kept import Kept
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.redis_state import DumpedStates
+from tvmigrate.workers import ALONE, Workers
 
 
 class OldEndState(StrEnum):
@@ -87,6 +88,7 @@ class Context:
 
     `began_ns` and `ended_ns` (nanoseconds since the epoch) bound the run of the command that was judged last. `book`
     takes the fates of old records and the contradictions of the old data: each store's examination writes into it.
+    `workers` do the partitions of what is read.
     """
 
     clients: Clients
@@ -98,3 +100,4 @@ class Context:
     old_end_state: OldEndState = OldEndState.REMOVED
     quarantine: QuarantineKind = QuarantineKind.TABLE
     book: Book = field(default_factory=Book)
+    workers: Workers = ALONE

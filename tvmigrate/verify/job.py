@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.clients import ANSWER_SECONDS
+from tvmigrate.engines.embedded.redis_cluster import Shape
 from tvmigrate.engines.live import Kind
 from tvmigrate.verify.context import OldEndState, QuarantineKind
 
@@ -24,7 +25,10 @@ class Job:
     working directory; None: nothing is kept. `only` limits the report to these check ids (and those of second looks).
     `second_round` also rolls back twice, migrates again and rolls back again. `timeout` is how long the verification
     waits for an answer of a store, in seconds. `keep` is for engines in containers: they run on for the next rehearsal.
-    `logs` is the directory that takes the engines' logs where something failed; None: they are not kept.
+    `redis_cluster` is the shape of the embedded engines' Redis Cluster; None: one server.
+    `workers` is how many processes share out what the verification reads, and the commands' work if they are ours;
+    None: as many as is usual. `logs` is the directory that takes the engines' logs where something failed; None: they
+    are not kept.
     """
 
     dataset: Path
@@ -41,4 +45,6 @@ class Job:
     second_round: bool = True
     timeout: float = ANSWER_SECONDS
     keep: bool = False
+    redis_cluster: Shape | None = None
     logs: Path | None = None
+    workers: int | None = None

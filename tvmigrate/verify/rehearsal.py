@@ -25,6 +25,7 @@ from tvmigrate.engines.errors import EngineError
 from tvmigrate.engines.live import EngineSource, open_engines
 from tvmigrate.errors import TvmigrateError, UsageError
 from tvmigrate.events import Finished, Listener, Said, Started, ignore
+from tvmigrate.executors import WORKERS, open_workers
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Examination, Registry, Sheet, examine
@@ -38,6 +39,7 @@ from tvmigrate.verify.kept import Kept
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.provenance import dataset_digest, provenance
 from tvmigrate.verify.reference import load_reference, read_baseline
+from tvmigrate.workers import ALONE, Workers
 
 # What is added to the ids of checks that look a second time.
 TWICE = ".twice"
@@ -75,6 +77,7 @@ class Rehearsal:
         self._opened: ExitStack | None = None
         self._engines: EngineSource | None = None
         self._reference: Reference | None = None
+        self._workers: Workers = ALONE
         self._work = Path()
         self._migrated: list[CheckResult] | None = None
         self._rolled_back: list[CheckResult] | None = None
@@ -115,6 +118,7 @@ class Rehearsal:
                 tables.result().answers_within(self.job.timeout)
                 self._is_empty = not (report.redis_keys or any(report.rows.values()) or any(report.documents.values()))
                 kept = opened.enter_context(Kept())
+                self._workers = opened.enter_context(open_workers(self.job.workers))
                 self._reference = Reference(self._dataset, report.redis_epoch_ms, tables.result(), baseline, kept)
             self._opened = opened.pop_all()
         return self
@@ -251,6 +255,8 @@ class Rehearsal:
         environ = self.endpoints.environ() | self.job.policy.environ(
             str(self.job.entity_map.absolute()) if self.job.entity_map else None
         )
+        if self.job.workers is not None:
+            environ[WORKERS] = str(self.job.workers)
         if self._opened is None:
             raise NotReady("The rehearsal is over: its engines are stopped.")
         with self._timed(task):
@@ -280,7 +286,7 @@ class Rehearsal:
         with opened as clients:
             context = Context(
                 clients, self.reference, self.job.policy, *window, listener,
-                self.job.old_end_state, self.job.quarantine, book,
+                self.job.old_end_state, self.job.quarantine, book, self._workers,
             )  # fmt: skip
             away: dict[Store, str] = {}
             for examination in wanted:
@@ -361,10 +367,12 @@ class Rehearsal:
         job = self.job
         if job.logs is not None:
             for store in Store:
-                (job.logs / f"{store}.log").unlink(missing_ok=True)  # of an earlier run that failed
+                for log in job.logs.glob(f"{store}*.log"):  # of an earlier run that failed
+                    log.unlink(missing_ok=True)
         return open_engines(
-            job.engines, None, self._listener, quick_start=self._is_small(), keep=job.keep, logs=job.logs
-        )
+            job.engines, None, self._listener, quick_start=self._is_small(), keep=job.keep, logs=job.logs,
+            redis_cluster=job.redis_cluster,
+        )  # fmt: skip
 
     def _keep_logs(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Save the engines' logs if an error ends the rehearsal, or something was not as it should be."""

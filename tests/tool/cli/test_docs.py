@@ -86,6 +86,7 @@ def test_every_option_of_the_plugin_is_in_the_docs():
         "--only",
         "--second-round",
         "--timeout",
+        "--workers",
     }
     assert [name for name in names if f"`{name}" not in section("rehearse")] == []
 

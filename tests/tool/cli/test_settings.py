@@ -62,6 +62,7 @@ EVERYTHING = Asked(
     max_findings=3,
     second_round=True,
     timeout=2.5,
+    workers=3,
     report=Path("a report"),
 )
 

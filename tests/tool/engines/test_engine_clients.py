@@ -130,7 +130,10 @@ def test_supported_versions_begin_and_end_where_the_message_says(store: str, ver
     [
         (
             Endpoints("http://h:1", "http://h:1", "http://h:1"),
-            "REDIS_URL is 'http://h:1': expected is redis:// or rediss:// or unix:// with a host, such as redis:",
+            (
+                "REDIS_URL is 'http://h:1': expected is redis:// or rediss:// or unix:// or redis+cluster:// or "
+                "rediss+cluster:// or redis+sentinel:// or rediss+sentinel:// with a host, such as redis:"
+            ),
         ),
         (
             Endpoints("redis://h:1", "clickhouse://u:p@h:1", "http://h:1"),

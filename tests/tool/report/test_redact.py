@@ -51,7 +51,8 @@ def test_of_a_whole_record_only_the_private_parts_are_left_out():
     record = {"text": TEXT, "sentiment": "neutral", "user": "lan", "email": "a@b", "score": 0.5, "topics": ["a"]}
     expected = (
         '{"text": "[text, 23 characters: not shown]", "sentiment": "neutral", '
-        '"user": "[text, 3 characters: not shown]", "email": "[text, 3 characters: not shown]", "score": 0.5, "topics": ["a"]}'
+        '"user": "[text, 3 characters: not shown]", "email": "[text, 3 characters: not shown]", '
+        '"score": 0.5, "topics": ["a"]}'
     )
     assert shown(finding(field=None, expected=record)) == (expected, None)
     assert shown(finding(field="record", expected=json.dumps(record))) == (expected, None)

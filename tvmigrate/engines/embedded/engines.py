@@ -14,9 +14,10 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from tvmigrate.engines.embedded import clickhouse, elasticsearch, locks, redis
+from tvmigrate.engines.embedded import clickhouse, elasticsearch, locks, redis, redis_cluster
 from tvmigrate.engines.embedded.ports import free_ports, is_free, listens, require_free
 from tvmigrate.engines.embedded.process import EngineProcess, Launch, indented
+from tvmigrate.engines.embedded.redis_cluster import RedisCluster, Shape
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import (
     DirectoryInUse,
@@ -26,6 +27,7 @@ from tvmigrate.engines.errors import (
     EngineNotReady,
     UnknownEngine,
 )
+from tvmigrate.errors import UsageError
 from tvmigrate.events import Event, Finished, Listener, Said, Started, ignore
 
 NAMES = (redis.NAME, clickhouse.NAME, elasticsearch.NAME)
@@ -44,9 +46,13 @@ _LOCK_WAIT = 15  # seconds: as long as a killed owner's engines may take to go
 
 @dataclass(slots=True)
 class _Running:
-    process: EngineProcess
+    process: EngineProcess | RedisCluster
     port: int
     version: str
+
+    @property
+    def processes(self) -> list[EngineProcess]:
+        return self.process.nodes if isinstance(self.process, RedisCluster) else [self.process]
 
 
 class EmbeddedEngines:
@@ -64,6 +70,7 @@ class EmbeddedEngines:
         heap: str | None = None,
         timeout: float = 180,
         quick_start: bool | None = None,
+        redis_cluster: Shape | None = None,
     ) -> None:
         """Say what is to run; nothing is started yet.
 
@@ -75,15 +82,19 @@ class EmbeddedEngines:
             heap: Elasticsearch's, such as `1g`; else `TVMIGRATE_ES_HEAP`, else 1g.
             timeout: seconds that one engine may take until it answers, downloads not counted.
             quick_start: whether Elasticsearch is to start fast and not to run fast; None: where nothing is kept.
+            redis_cluster: the Redis Cluster in place of the one server; its servers are `redis-1` and so on.
 
         Raises:
-            UsageError: `heap` is no size.
+            UsageError: `heap` is no size; a port of Redis for a cluster.
             UnknownEngine: `ports` names something else than the three engines.
         """
         for name in ports:
             _require_known(name)
         self._wanted = None if directory is None else directory.expanduser().absolute()
         self._ports = dict(ports)
+        self._cluster = redis_cluster
+        if redis_cluster is not None and redis.NAME in ports:
+            raise UsageError("A Redis Cluster takes free ports, many of them: leave Redis's port off.")
         self._heap = elasticsearch.heap_size(heap)
         self._timeout = timeout
         self._quick_start = directory is None if quick_start is None else quick_start
@@ -112,17 +123,29 @@ class EmbeddedEngines:
         """Where the three answer; raises EngineError if they have not been started."""
         if len(self._running) < len(NAMES):
             raise EngineError("The embedded engines have not been started.")
-        return Endpoints(**{name: _URLS[name](self._running[name].port) for name in NAMES})
+        return Endpoints(**{name: self._url(name) for name in NAMES})
+
+    def _url(self, name: str) -> str:
+        process = self._running[name].process
+        return process.url if isinstance(process, RedisCluster) else _URLS[name](self._running[name].port)
+
+    @property
+    def redis_cluster(self) -> RedisCluster:
+        """The Redis Cluster, to end servers of it and start them again; raises EngineError where there is none."""
+        process = self._one(redis.NAME).process
+        if not isinstance(process, RedisCluster):
+            raise EngineError("The embedded Redis is one server: a cluster was not asked for.")
+        return process
 
     @property
     def processes(self) -> dict[str, int]:
-        """The engines' process ids by name."""
-        return {name: running.process.pid for name, running in self._running.items()}
+        """The engines' process ids by name; a cluster's servers are `redis-1` and so on."""
+        return {process.name: process.pid for running in self._running.values() for process in running.processes}
 
     @property
     def guards(self) -> dict[str, int]:
-        """The process ids of the engines' guards by engine name."""
-        return {name: running.process.guard_pid for name, running in self._running.items()}
+        """The process ids of the engines' guards by the same names."""
+        return {process.name: process.guard_pid for running in self._running.values() for process in running.processes}
 
     def versions(self) -> dict[str, str]:
         """Return the versions by engine name, as the engines gave them when they became ready."""
@@ -168,8 +191,9 @@ class EmbeddedEngines:
         if running:
             # Nobody will read a temporary directory, so its engines need not put anything in order.
             end = EngineProcess.kill if self._wanted is None else EngineProcess.stop
-            with ThreadPoolExecutor(len(NAMES)) as pool:
-                list(pool.map(end, [one.process for one in running.values()]))
+            ends = [process for one in running.values() for process in one.processes]
+            with ThreadPoolExecutor(len(ends)) as pool:
+                list(pool.map(end, ends))
         if self._lock is not None:
             locks.release(self._lock)
             self._lock = None
@@ -184,10 +208,12 @@ class EmbeddedEngines:
                 raise one.process.died("ended unasked")
 
     def save_logs(self, directory: Path) -> None:
-        """Copy the engines' logs to `directory`, one file an engine, and say so."""
+        """Copy the engines' logs to `directory`, one file a process, and say so."""
         directory.mkdir(parents=True, exist_ok=True)
         saved = [
-            str(shutil.copyfile(one.process.log, directory / f"{name}.log")) for name, one in self._running.items()
+            str(shutil.copyfile(process.log, directory / f"{process.name}.log"))
+            for one in self._running.values()
+            for process in one.processes
         ]
         if saved:
             self._tell(Said(f"The engines' logs are kept: {', '.join(sorted(saved))}"))
@@ -205,7 +231,8 @@ class EmbeddedEngines:
         """
         before = self._one(name)
         before.process.stop()
-        require_free(name, before.port)
+        if not isinstance(before.process, RedisCluster):
+            require_free(name, before.port)
         self._cancelled.clear()
         self._running[name] = self._start_one(name, before.port)
 
@@ -268,7 +295,7 @@ class EmbeddedEngines:
             try:
                 return self._start_one(name, port)
             except EngineDied:
-                lost_port = name not in self._ports and not is_free(port)
+                lost_port = name not in self._ports and not is_free(port)  # a cluster sees to its ports itself
                 if not lost_port or attempt == _PORT_ATTEMPTS - 1:
                     raise
                 port = free_ports(1)[0]
@@ -279,8 +306,10 @@ class EmbeddedEngines:
             raise EngineNotReady(f"{name} was not started, since the start was given up.")
         began = time.monotonic()
         self._tell(Started(name))
-        log = self.directory / "logs" / f"{name}.log"
         temporary = self.directory if self._wanted is None else None
+        if name == redis.NAME and self._cluster is not None:
+            return self._start_cluster(self._cluster, temporary, began)
+        log = self.directory / "logs" / f"{name}.log"
         process = EngineProcess(self._launch(name, port), log, lock=self._lock, remove=temporary)
         try:
             version = self._await_answer(process, port)
@@ -289,6 +318,18 @@ class EmbeddedEngines:
             raise
         self._tell(Finished(name, time.monotonic() - began, f"{version} at {_URLS[name](port)}"))
         return _Running(process, port, version)
+
+    def _start_cluster(self, shape: Shape, temporary: Path | None, began: float) -> _Running:
+        place = redis_cluster.Place(self.directory / redis.NAME, self.directory / "logs", self._lock, temporary)
+        cluster = RedisCluster(shape, place, self._cancelled.wait)
+        cluster.start(self._timeout)
+        version = redis_cluster.answer(cluster.ports)
+        if version is None:
+            cluster.kill()
+            raise EngineNotReady("The Redis Cluster was formed and does not answer any more: see its servers' logs.")
+        note = f"{version}, a cluster of {shape} at {cluster.url}"
+        self._tell(Finished(redis.NAME, time.monotonic() - began, note))
+        return _Running(cluster, cluster.ports[0], version)
 
     def _launch(self, name: str, port: int) -> Launch:
         data = self.directory / name
@@ -318,6 +359,8 @@ class EmbeddedEngines:
 
 def answer(name: str, url: str) -> str | None:
     """Return the version that the embedded engine `name` at `url` answers a real request with, or None."""
+    if "+cluster" in url:
+        return redis_cluster.answer([int(place.rpartition(":")[2]) for place in urlsplit(url).netloc.split(",")])
     return _ANSWERS[name](urlsplit(url).port or 0)
 
 

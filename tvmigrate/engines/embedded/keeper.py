@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from tvmigrate import events
 from tvmigrate.engines.embedded.engines import EmbeddedEngines
 from tvmigrate.engines.embedded.process import indented, python_environ, python_module
+from tvmigrate.engines.embedded.redis_cluster import Shape
 from tvmigrate.engines.embedded.state import STATE_FILE, State
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import EngineError
@@ -32,7 +33,9 @@ from tvmigrate.events import Event, Listener
 _DETACH = "detach"
 
 
-def start_detached(directory: Path, listener: Listener, ports: Mapping[str, int], heap: str | None) -> Endpoints:
+def start_detached(
+    directory: Path, listener: Listener, ports: Mapping[str, int], heap: str | None, redis_cluster: Shape | None = None
+) -> Endpoints:
     """Start engines in `directory` that outlive this process, and return where they answer once they do.
 
     Raises:
@@ -46,6 +49,7 @@ def start_detached(directory: Path, listener: Listener, ports: Mapping[str, int]
     except OSError as error:
         raise EngineError(f"{error.filename} cannot hold the engines' data: {error.strerror}.") from error
     options = [f"--{name}-port={port}" for name, port in ports.items()] + ([f"--heap={heap}"] if heap else [])
+    options += [f"--redis-cluster={redis_cluster}"] if redis_cluster else []
     command = python_module("tvmigrate.engines.embedded.keeper", "--dir", str(directory), *options)
     with (
         log,
@@ -104,6 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--heap")
+    parser.add_argument("--redis-cluster", type=Shape.parse)
     for name in ("redis", "clickhouse", "elasticsearch"):
         parser.add_argument(f"--{name}-port", type=int)
     options = parser.parse_args()
@@ -113,7 +118,9 @@ def main() -> None:
     detached = threading.Event()
     threading.Thread(target=_end_with_starter, args=(detached,), daemon=True).start()
     try:
-        with EmbeddedEngines(options.dir, _tell_event, ports=ports, heap=options.heap) as engines:
+        with EmbeddedEngines(
+            options.dir, _tell_event, ports=ports, heap=options.heap, redis_cluster=options.redis_cluster
+        ) as engines:
             State.of(engines).write(engines.directory)
             try:
                 _tell({"ready": asdict(engines.endpoints)})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -34,8 +36,8 @@ def binary() -> Path:
     return path
 
 
-def launch(data: Path, port: int) -> Launch:
-    """Return how to start Redis on `port` with its data in `data`."""
+def launch(data: Path, port: int, name: str = NAME, more: Mapping[str, str] = MappingProxyType({})) -> Launch:
+    """Return how to start Redis on `port` with its data in `data`, and with `more` settings of redis.conf."""
     settings = {
         "bind": HOST,
         "port": str(port),
@@ -48,9 +50,10 @@ def launch(data: Path, port: int) -> Launch:
         "save": "",
         "appendonly": "yes",
         "appendfsync": "always",
+        **more,
     }
     options = [word for key, value in settings.items() for word in (f"--{key}", value)]
-    return Launch(NAME, [str(binary()), *options], data)
+    return Launch(name, [str(binary()), *options], data)
 
 
 def url(port: int) -> str:

@@ -78,17 +78,28 @@ class State:
             return None
         try:
             fields = json.loads(text)
-            return cls(
+            state = cls(
                 ProcessRecord(**fields["keeper"]),
-                {name: ProcessRecord(**fields["engines"][name]) for name in NAMES},
-                {name: ProcessRecord(**fields["guards"][name]) for name in NAMES},
+                {name: ProcessRecord(**record) for name, record in fields["engines"].items()},
+                {name: ProcessRecord(**record) for name, record in fields["guards"].items()},
                 Endpoints(**fields["endpoints"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
+            for name in NAMES:
+                _ = state.of_engine(name)[0]
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise EngineError(
                 f"{path} does not say which engines run there ({error!r}). "
                 "If none do, remove it; else stop them by hand first."
             ) from error
+        return state
+
+    def of_engine(self, name: str) -> list[ProcessRecord]:
+        """Return the processes of one engine: of a cluster those of all its servers, `redis-1` and so on."""
+        return [record for one, record in self.engines.items() if one == name or one.startswith(f"{name}-")]
+
+    def all_alive(self, name: str) -> bool:
+        """Return whether every process of one engine still runs."""
+        return all(process.alive() for process in self.of_engine(name))
 
     def write(self, directory: Path) -> None:
         """Write this down in `directory`, whole or not at all."""

@@ -1,0 +1,78 @@
+"""What the workers of these tests do: functions that another process can import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from tvmigrate.errors import ExitCode, TvmigrateError
+from tvmigrate.workers import Workers
+
+
+class Odd(Exception):  # noqa: N818
+    """An error that its own arguments cannot make again, as many drivers have them."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+
+
+class OddSentence(TvmigrateError):  # noqa: N818
+    """A sentence of ours that cannot be made again."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} is wrong in {where}.")
+
+
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+def process(part: object) -> int:
+    return os.getpid()
+
+
+def slower_the_earlier(number: int) -> int:
+    time.sleep(0.05 * (3 - number % 4))
+    return number
+
+
+def refused(number: int) -> int:
+    if number == 3:
+        raise ValueError("three is not wanted")
+    return number
+
+
+def odd(number: int) -> NoReturn:
+    raise Odd(429, "too many")
+
+
+def odd_sentence(number: int) -> NoReturn:
+    raise OddSentence("a number", "a part")
+
+
+def killed(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def marked_then_asleep(folder: Path) -> None:
+    """Leave a file named after this process, and take longer than any test does."""
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def main() -> None:
+    """Be a parent whose two workers never end: `python -m tests.tool.workers.parts FOLDER`."""
+    with Workers(2) as workers:
+        list(workers.each(marked_then_asleep, [Path(sys.argv[1])] * 2))
+
+
+if __name__ == "__main__":
+    main()
