@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tvmigrate.report import html
 
+from . import browsers
 from .samples import BACK, HOSTILE, PASSED, hostile, huge, rich, told, verdict
 
-BROWSERS = ("chromium-headless-shell", "chromium")  # Debian's packages, the smaller first
 PHONE, TABLET, DESK = 360, 768, 1280
 REPORTS = {"rich": rich, "passed": lambda: verdict(PASSED, BACK), "hostile": hostile, "huge": huge}
 SHOW_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
@@ -23,14 +22,10 @@ SHOW_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser of the system's."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        told = f"no {' or '.join(BROWSERS)} on this system: apt-get install {BROWSERS[0]}"
-        pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found)
+    if browsers.found() is None and not os.environ.get("CI"):
+        pytest.skip(f"no {' or '.join(browsers.NAMES)} on this system: apt-get install {browsers.NAMES[0]}")
+    with browsers.running() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
