@@ -29,11 +29,15 @@ def endpoints() -> Iterator[Endpoints]:
 def share(record_property: Callable[[str, object], None]) -> Tell:
     """Return what tells which share of a long run a test is.
 
-    Call it as share((run, what), kind, ran, of, seed): `ran` of the `of` things of a kind that the whole run has.
+    Call it as share((run, what), kind, ran, of, seed): `ran` of the `of` things of a kind that the whole run has. They
+    took as long as the test, unless `seconds` says otherwise.
     """
 
-    def tell(run: tuple[str, str], kind: str, ran: int, of: int, seed: int | None = None) -> None:
-        record_property(_SHARE, {"run": run[0], "what": run[1], "kind": kind, "ran": ran, "of": of, "seed": seed})
+    def tell(
+        run: tuple[str, str], kind: str, ran: int, of: int, seed: int | None = None, seconds: float | None = None
+    ) -> None:
+        told = {"run": run[0], "what": run[1], "kind": kind, "ran": ran, "of": of, "seed": seed, "seconds": seconds}
+        record_property(_SHARE, told)
 
     return tell
 

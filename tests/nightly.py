@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "nightly"
 PAGE = ROOT / "docs" / "nightly.md"
+WRITTEN = ("docs/nightly", "docs/nightly.md", "docs/mutation.md", "tests/mutation/result.json")
 KEYS = ("ran", "of", "failed", "seed", "seconds", "date", "commit", "command")
 
 
@@ -42,7 +43,10 @@ class Run:
 
 
 def counted(told: Iterable[tuple[Mapping[str, Any], bool, float]]) -> list[Run]:
-    """Return the runs that `told` speaks of: (a share, whether its test passed, how many seconds it took)."""
+    """Return the runs that `told` speaks of: (a share, whether its test passed, how many seconds it took).
+
+    A share that goes on where an earlier session was stopped says itself how many seconds all of it took.
+    """
     runs: dict[str, Run] = {}
     for share, passed, seconds in told:
         run = runs.setdefault(share["run"], Run(share["run"], share["what"]))
@@ -50,18 +54,20 @@ def counted(told: Iterable[tuple[Mapping[str, Any], bool, float]]) -> list[Run]:
         count["ran"] += share["ran"]
         count["of"] = max(count["of"], share["of"])
         count["failed"] += not passed
-        run.seconds_of[share["kind"]] = run.seconds_of.get(share["kind"], 0.0) + seconds
+        took = seconds if share["seconds"] is None else share["seconds"]
+        run.seconds_of[share["kind"]] = run.seconds_of.get(share["kind"], 0.0) + took
         if share["seed"] is not None:
             run.seeds[share["kind"]] = share["seed"]
     return list(runs.values())
 
 
 def commit() -> str:
-    """Return the commit that is checked out, with `-dirty` where files differ from it."""
-    return subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
+    """Return the commit that is checked out, with `-dirty` where files differ from it that no long run writes."""
+    asked = ["git", "rev-parse", "--short=12", "HEAD"]
+    found = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    compared = ["git", "diff", "--quiet", "HEAD", "--", ".", *(f":(exclude){path}" for path in WRITTEN)]
+    differs = subprocess.run(compared, cwd=ROOT, check=False).returncode
+    return f"{found}-dirty" if differs else found
 
 
 def now() -> str:

@@ -94,7 +94,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
     if _ASKED in config.stash:
         return config.stash[_ASKED]
 
-    from tvmigrate.executors import workers_of  # noqa: PLC0415 - not in every pytest run
+    from tvmigrate.executors import EXECUTOR, workers_of  # noqa: PLC0415 - not in every pytest run
 
     def given(name: str) -> str | None:
         value: str | None = getattr(config.option, f"tvmigrate_{name}")
@@ -126,6 +126,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         keep=bool(config.option.tvmigrate_keep),
         redis_cluster=given("redis_cluster"),
         workers=workers_of(os.environ),
+        executor=os.environ.get(EXECUTOR) or None,
     )
     config.stash[_CHOSEN] = None
     if asked.engines == "auto":

@@ -37,8 +37,8 @@ class Asked:
     `second_round` also rolls back twice, migrates again and rolls that back. `timeout` is how long the verification
     waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run. `show_values`
     lets the reports for people show comment texts and user names; `annotations` names a build server.
-    `redis_cluster` is the shape of the embedded engines' Redis Cluster, such as `3x1`. `workers` is for the
-    verification, and for the commands if they are ours.
+    `redis_cluster` is the shape of the embedded engines' Redis Cluster, such as `3x1`. `workers` and `executor` are
+    for the verification, and for the commands if they are ours.
     """
 
     dataset: Path
@@ -62,6 +62,7 @@ class Asked:
     annotations: str | None = None
     redis_cluster: str | None = None
     workers: int | None = None
+    executor: str | None = None
 
     def policy(self) -> Policy:
         """Return the policy asked for.
@@ -100,6 +101,7 @@ class Asked:
             keep=self.keep,
             redis_cluster=None if self.redis_cluster is None else Shape.parse(self.redis_cluster),
             workers=self.workers,
+            executor=self.executor,
             logs=self.report / "logs",
         )
 
@@ -140,6 +142,7 @@ class Asked:
             ("--timeout", f"{self.timeout:g}", f"{DEFAULT_TIMEOUT:g}"),
             ("--annotations", self.annotations, None),
             ("--workers", self.workers, None),
+            ("--executor", self.executor, None),
             ("--report", self.report, self.report if self.report.absolute() == DEFAULT_REPORT.absolute() else None),
         )
         for option, value, default in given:

@@ -30,8 +30,18 @@ _AHEAD = 2  # partitions a worker has waiting, so that it never idles; the bound
 _MOST = 8  # workers of our own unless more are asked for: by then the stores are what a run waits for
 
 
+_KILLED = (
+    "A worker process ended before its part was done; was it killed, or short of memory? Run the command again: it "
+    "goes on where it stopped. With --workers 1 there are none."
+)
+
+
 class WorkerLost(TvmigrateError):  # noqa: N818 - it says what happened
     """A worker process ended before its partition was done."""
+
+
+class Lost(BrokenExecutor):
+    """What an executor that is given raises when it cannot do a partition; a whole sentence."""
 
 
 class PartFailed(Exception):  # noqa: N818 - as above
@@ -89,10 +99,7 @@ class Workers:
                 yield waiting.popleft().result()
         except BrokenExecutor as lost:
             self._end_pool(at_once=True)
-            raise WorkerLost(
-                "A worker process ended before its part was done; was it killed, or short of memory? Run the command "
-                "again: it goes on where it stopped. With --workers 1 there are none."
-            ) from lost
+            raise WorkerLost(str(lost) if isinstance(lost, Lost) else _KILLED) from lost
         finally:
             for future in waiting:
                 future.cancel()

@@ -18,11 +18,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import nightly
 from tests.mutation import pure, real, report
-from tests.mutation.judge import is_of_module
 from tests.mutation.lent_chdb import lend
-from tests.mutation.mutants import ROOT, Mutant, all_mutants, files, mutants_of
-from tests.mutation.store import Outcomes, digest_of_product
+from tests.mutation.measured import is_of_module
+from tests.mutation.mutants import ROOT, Mutant, all_mutants, digest_of_product, files, mutants_of
+from tests.mutation.store import Outcomes
 
 WORK = ROOT / ".tvmigrate" / "mutation"
 SAMPLED = ("migrate", "verify")
@@ -34,7 +35,7 @@ def chosen(package: str, seed: int = 0) -> tuple[list[Mutant], int]:
     """Return the mutants of a package that are to be judged, and how many it has.
 
     Their order is such that any beginning is a fair sample. The sample is kept in `sample.json`, so that a line that
-    changes somewhere does not draw another; mutants that are no more fall out of it.
+    changes somewhere does not draw another whole; mutants that are no more are replaced.
     """
     kept = WORK / f"{package}.{digest_of_product()}.{seed}.pickle"
     if not kept.exists():
@@ -48,22 +49,34 @@ def _drawn(package: str, every: list[Mutant], seed: int) -> list[Mutant]:
     chance = random.Random(seed)  # noqa: S311 - a sample, no secret
     if package not in SAMPLED:
         return chance.sample(every, len(every))
+    by_id = {mutant.id: mutant for mutant in every}
+    return [by_id[name] for name in _sampled(seed)[package] if name in by_id]
+
+
+def _sampled(seed: int) -> dict[str, list[str]]:
+    """Return the ids of the sample, by package; one that is no more is replaced by another."""
     known = json.loads(SAMPLED_IDS.read_text(encoding="utf-8")) if SAMPLED_IDS.exists() else {}
-    if known.get("seed") != seed:
-        both = [mutant.id for name in SAMPLED for mutant in (every if name == package else all_mutants(name))]
-        ids = chance.sample(both, SAMPLE)
+    there = dict.fromkeys(mutant.id for name in SAMPLED for mutant in all_mutants(name))
+    ids = [one for name in SAMPLED for one in known.get(name, ()) if one in there and known["seed"] == seed]
+    if len(ids) < SAMPLE:
+        chance = random.Random(seed)  # noqa: S311 - a sample, no secret
+        left = [one for one in there if one not in set(ids)]
+        ids += chance.sample(left, SAMPLE - len(ids))
         known = {"seed": seed, **{name: [one for one in ids if one.startswith(f"{name}/")] for name in SAMPLED}}
         SAMPLED_IDS.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    by_id = {mutant.id: mutant for mutant in every}
-    return [by_id[name] for name in known[package] if name in by_id]
+    return known
 
 
 def handful(limit: int) -> list[Mutant]:
     """Return some mutants of a file of `contract/`, without those that may live; others with each commit."""
     told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     chance = random.Random(told.stdout)  # noqa: S311 - a sample, no secret
-    found = [mutant for mutant in mutants_of(chance.choice(files("contract"))) if mutant.id not in report.reasons()]
-    return chance.sample(found, min(limit, len(found)))
+    shuffled = chance.sample(files("contract"), len(files("contract")))
+    for path in shuffled:
+        found = [mutant for mutant in mutants_of(path) if mutant.id not in report.reasons()]
+        if len(found) >= limit:
+            return chance.sample(found, limit)
+    raise ValueError(f"no file of contract/ has {limit} mutants")
 
 
 def judge(
@@ -121,7 +134,9 @@ def main() -> None:
         judge(asked.package, part, outcomes, tuple(asked.again), tell)
     outcomes.read()
     told = report.counted(mutants, outcomes, of, asked.seed)
-    report.keep(asked.package, told)
+    if not asked.count:
+        report.keep(asked.package, told)
+        nightly.write(report.as_run(asked.package, told), f"python -m tests.mutation {asked.package}")
     sys.stdout.write("".join(f"{name}\n" for name in report.unexplained(told)))
     sys.stdout.write(json.dumps({key: told[key] for key in ("of", "asked", "judged", "killed", "by time")}) + "\n")
 

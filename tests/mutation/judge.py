@@ -5,30 +5,29 @@ A mutant is killed by the first test that fails with it, by an error of the impo
 
 from __future__ import annotations
 
-import ast
 import gc
 import os
 import resource
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import coverage
 import pytest
 
+from tests.mutation.measured import Measured
 from tests.mutation.mutants import PRODUCT, Mutant
 from tests.mutation.swap import Functions, Instead, NeedsImport, mutate_processes
 
 KILLED, SURVIVED, TIMEOUT, NEEDS_IMPORT = "killed", "survived", "timeout", "needs-import"
 _CODES = {0: SURVIVED, 1: KILLED, 77: NEEDS_IMPORT}
 _PATIENCE = 15
-AT_IMPORT = ""  # the context of lines that run while tests are collected
 
 
 @dataclass(frozen=True)
@@ -41,59 +40,6 @@ class Told:
     seconds: float = 0.0
 
 
-@dataclass
-class Measured:
-    """Which tests run which lines, and how long each test takes."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)
-    failed: list[str] = field(default_factory=list)
-
-    def judges(self, mutant: Mutant) -> list[str]:
-        """Return the tests that run what the mutant changes, the quickest first."""
-        return sorted(self._contexts(mutant) - {AT_IMPORT}, key=lambda test: self.seconds.get(test, 0))
-
-    def at_import(self, mutant: Mutant) -> bool:
-        """Return whether what the mutant changes runs before the first test."""
-        return is_of_module(mutant) or AT_IMPORT in self._contexts(mutant)
-
-    def _contexts(self, mutant: Mutant) -> set[str]:
-        lines = self.lines.get(str(mutant.path), {})
-        first, last = statement_lines(mutant.path, *mutant.lines)
-        return {context for line in range(first, last + 1) for context in lines.get(line, ())}
-
-
-_TREES: dict[Path, ast.Module] = {}
-
-
-def _tree(path: Path) -> ast.Module:
-    if path not in _TREES:
-        _TREES[path] = ast.parse(path.read_bytes())
-    return _TREES[path]
-
-
-def statement_lines(path: Path, first: int, last: int) -> tuple[int, int]:
-    """Return the lines of the innermost statement around those lines, without the body of one that has a body."""
-    found = (first, last)
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.stmt) and node.lineno <= first and (node.end_lineno or 0) >= last:
-            body = getattr(node, "body", None)
-            end = body[0].lineno - 1 if body else node.end_lineno
-            if first <= (end or 0):
-                found = (node.lineno, max(end or 0, node.lineno))
-    return found
-
-
-def is_of_module(mutant: Mutant) -> bool:
-    """Return whether the mutant lies outside every function's body: what an import decides."""
-    for node in ast.walk(_tree(mutant.path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first, last = node.body[0].lineno, node.end_lineno or 0
-            if first <= mutant.lines[0] and mutant.lines[1] <= last:
-                return False
-    return True
-
-
 def freeze() -> None:
     """Keep the collector from writing into pages that forks share: to copy them is most of what a fork costs."""
     gc.collect()
@@ -104,15 +50,18 @@ def freeze() -> None:
 def in_child(work: Callable[[Callable[[str], None]], int], seconds: float) -> Told:
     """Run `work` in a forked process that has `seconds` of a processor; it gets a function that says its test.
 
-    What others do on this machine must not decide: by the clock it has `_PATIENCE` times as long.
+    What others do on this machine must not decide: by the clock it has `_PATIENCE` times as long. The process works in
+    a folder of its own, which is removed: a mutant may write what it was told to write elsewhere to where it is.
     """
     began = time.monotonic()
+    folder = tempfile.mkdtemp(prefix="tvmigrate-mutant-")
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             os.setpgid(0, 0)
+            os.chdir(folder)
             resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
             os.close(reading)
             null = os.open(os.devnull, os.O_RDWR)
@@ -146,6 +95,7 @@ def in_child(work: Callable[[Callable[[str], None]], int], seconds: float) -> To
     _, status = os.waitpid(pid, 0)
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)  # what it started
+    shutil.rmtree(folder, ignore_errors=True)  # what it started may still be ending
     tests = told.decode().split("\n")[:-1]
     late = late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL})
     outcome = TIMEOUT if late else _CODES.get(os.waitstatus_to_exitcode(status), KILLED)
@@ -153,9 +103,9 @@ def in_child(work: Callable[[Callable[[str], None]], int], seconds: float) -> To
 
 
 class Session:
-    """A pytest plugin: instead of running the tests it measures them, then judges with them what `each` asks for."""
+    """A pytest plugin: instead of running the tests it measures those not measured yet, then `work` judges by them."""
 
-    def __init__(self, work: Callable[[Session], None], measured: Measured | None = None) -> None:
+    def __init__(self, work: Callable[[Session], None], measured: Measured) -> None:
         self._work = work
         self.measured = measured
         self.items: dict[str, pytest.Item] = {}
@@ -171,10 +121,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.items = {item.nodeid: item for item in session.items}
-        if self.measured is None:
-            self.measured = self._measure(session.items)
-        else:
-            self._coverage.stop()
+        self._measure([item for item in session.items if item.nodeid not in self.measured.seconds])
         self._functions = Functions(PRODUCT)
         freeze()
         self._work(self)
@@ -186,18 +133,16 @@ class Session:
                 os._exit(1)
             self._failed.append(report.nodeid)
 
-    def _measure(self, items: Sequence[pytest.Item]) -> Measured:
-        measured = Measured()
+    def _measure(self, items: Sequence[pytest.Item]) -> None:
         for place, item in enumerate(items):
             self._coverage.switch_context(item.nodeid)
             began = time.monotonic()
             run_item(item, items[min(place + 1, len(items) - 1)])
-            measured.seconds[item.nodeid] = round(time.monotonic() - began, 4)
+            self.measured.seconds[item.nodeid] = round(time.monotonic() - began, 4)
         self._coverage.stop()
-        data = self._coverage.get_data()
-        measured.lines = {path: data.contexts_by_lineno(path) for path in data.measured_files()}
-        measured.failed = list(self._failed)
-        return measured
+        if items:
+            data = self._coverage.get_data()
+            self.measured.add({path: data.contexts_by_lineno(path) for path in data.measured_files()}, self._failed)
 
     def run(self, name: str) -> None:
         """Run a test with nothing broken, and keep of its fixtures only those that every test may find made."""
@@ -267,13 +212,14 @@ class FreshSession:
 
     def judge(self, mutant: Mutant | None, seconds: float, first: Sequence[str] = ()) -> Told:
         """Run the tests `first`, then all, the quickest first, with the mutant in forked processes, until one fails."""
-        told = self._judge(mutant, seconds, list(first)) if first else Told(SURVIVED)
+        told = self.judge_alone(mutant, seconds, list(first)) if first else Told(SURVIVED)
         if told.outcome == SURVIVED:
-            more = self._judge(mutant, seconds, self._arguments)
+            more = self.judge_alone(mutant, seconds, self._arguments)
             told = replace(more, judges=told.judges + more.judges, seconds=told.seconds + more.seconds)
         return told
 
-    def _judge(self, mutant: Mutant | None, seconds: float, arguments: Sequence[str]) -> Told:
+    def judge_alone(self, mutant: Mutant | None, seconds: float, arguments: Sequence[str]) -> Told:
+        """Run the tests that pytest finds by `arguments`, with the mutant in a forked process, until one fails."""
         session = self._session
         assert session is not None
         loaded = [name for name in sys.modules if name.partition(".")[0] == "tvmigrate"]
@@ -310,11 +256,3 @@ class FreshSession:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             os._exit(1)
-
-
-def tests_by_file(lines: Mapping[str, Mapping[int, Sequence[str]]]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for path, contexts in lines.items():
-        for tests in contexts.values():
-            found[path].update(tests)
-    return found

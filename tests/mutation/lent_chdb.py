@@ -59,7 +59,7 @@ def serve(path: Path) -> None:
                 try:
                     answer = session.query(statement, form).bytes()
                 except RuntimeError as error:
-                    answer = error
+                    answer = RuntimeError(str(error))  # its own class is one of the module that is lent
                 _send(connection, answer)
 
 

@@ -5,9 +5,11 @@ A mutant is the file with one span of it replaced. Nothing here imports what it 
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import libcst as cst
@@ -173,3 +175,14 @@ def all_mutants(package: str) -> Iterator[Mutant]:
     """Yield the mutants of a package, file by file."""
     for path in files(package):
         yield from mutants_of(path)
+
+
+@cache
+def digest(path: Path) -> str:
+    """Return what changes when the file does."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def digest_of_product() -> str:
+    """Return what changes when any file that may be mutated does."""
+    return hashlib.sha256("".join(map(digest, sorted(PRODUCT.rglob("*.py")))).encode()).hexdigest()[:12]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from tests.mutation.judge import KILLED, NEEDS_IMPORT, SURVIVED, FreshSession, Measured, Session, Told, is_of_module
+from tests.mutation.judge import KILLED, NEEDS_IMPORT, SURVIVED, FreshSession, Session, Told
+from tests.mutation.measured import Measured, is_of_module, measure_more
 from tests.mutation.mutants import ROOT, Mutant
 from tests.mutation.store import Outcomes
 
@@ -39,27 +38,16 @@ _PRELOADED = (
 
 
 def measure(tests: Sequence[str], path: Path) -> Measured:
-    """Measure `tests` in a process of its own, or read it from `path`, where it is kept."""
-    if not path.exists():
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                session = Session(lambda session: None)
-                pytest.main([*tests, *QUIET], plugins=[session])
-                path.write_text(json.dumps(asdict(session.measured)))
-                code = 0
-            finally:
-                os._exit(code)
-        if os.waitpid(pid, 0)[1]:
-            raise RuntimeError("the tests could not be measured")
-    told = json.loads(path.read_text())
-    lines = {name: {int(line): tests for line, tests in found.items()} for name, found in told["lines"].items()}
-    measured = Measured(told["seconds"], lines, told["failed"])
-    if measured.failed:
+    """Measure those of `tests` that are not measured yet; what is known is kept at `path`."""
+
+    def work(known: Measured) -> None:
+        pytest.main([*(str(ROOT / test) for test in tests), *QUIET], plugins=[Session(lambda session: None, known)])
+
+    found = measure_more(path, work)
+    if found.failed:
         path.unlink()
-        raise RuntimeError(f"tests fail though nothing is broken: {measured.failed[:5]}")
-    return measured
+        raise RuntimeError(f"tests fail though nothing is broken: {found.failed[:5]}")
+    return found
 
 
 def judge_all(
@@ -159,13 +147,20 @@ def _fresh(mutants: Sequence[Mutant], outcomes: Outcomes, measured: Measured, te
 
 
 def judge_anew(mutants: Sequence[Mutant], tell: Callable[[str], None]) -> list[Told]:
-    """Judge a few mutants by all tests, with nothing measured before; what has no engine to ask comes first."""
-    found = []
+    """Judge a few mutants by all tests, with nothing measured before; what has no engine to ask comes first.
+
+    Raises:
+        RuntimeError: a test that killed one fails with nothing broken too.
+    """
+    found: list[Told] = []
 
     def work(session: FreshSession) -> None:
         for mutant in mutants:
             found.append(session.judge(mutant, 6 * SLOW))
             tell(f"{found[-1].outcome} by {found[-1].by}: {mutant.id}")
+        for killer in sorted({told.by for told in found if told.by and told.outcome == KILLED}):
+            if session.judge_alone(None, 6 * SLOW, [str(ROOT / killer)]).outcome != SURVIVED:
+                raise RuntimeError(f"{killer} fails though nothing is broken")
 
     fresh(work, _SqlLast())
     return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,11 +22,10 @@ from tests.mutation.judge import (
     SURVIVED,
     TIMEOUT,
     FreshSession,
-    Measured,
     Session,
     Told,
-    is_of_module,
 )
+from tests.mutation.measured import Measured, is_of_module, measure_more
 from tests.mutation.mutants import PRODUCT, ROOT, Mutant
 from tests.mutation.pure import QUIET, quiet
 from tests.mutation.store import Outcomes
@@ -37,7 +36,9 @@ ELSEWHERE = {
     "verify/reference_engine.py": "tests/tool/verify/test_frame.py",
     "migrate/cli.py": "tests/tool/migrate/test_commands.py",
 }
-MOST = 45.0  # seconds of tests that judge one mutant, unless there is but one
+# What runs every module of a court in other processes: asked where a mutant is judged again.
+COMMANDS = {"migrate": "tests/tool/migrate/test_commands.py"}
+MOST = 45.0  # seconds of tests that judge one mutant, unless there is but one, or it is judged again
 
 
 @dataclass(frozen=True)
@@ -67,31 +68,21 @@ COURTS = {
 
 
 def measure(court: Court, environ: dict[str, str], path: Path) -> Measured:
-    """Measure the tests of a court in a process of its own, or read what is kept at `path`."""
-    if not path.exists():
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                session = Session(lambda session: None)
-                lent_engines.lend(environ)
-                pytest.main([*court.tests, *QUIET], plugins=[session])
-                path.write_text(json.dumps(asdict(session.measured)))  # type: ignore[call-overload]
-                code = 0
-            finally:
-                os._exit(code)
-        if os.waitpid(pid, 0)[1]:
-            raise RuntimeError("the tests could not be measured")
-    told = json.loads(path.read_text())
-    lines = {name: {int(line): tests for line, tests in found.items()} for name, found in told["lines"].items()}
-    return Measured(told["seconds"], lines, told["failed"])
+    """Measure the tests of a court that are not measured yet; what is known is kept at `path`."""
+
+    def work(known: Measured) -> None:
+        lent_engines.lend(environ)
+        arguments = [str(ROOT / test) for test in court.tests]
+        pytest.main([*arguments, *QUIET], plugins=[Session(lambda session: None, known)])
+
+    return measure_more(path, work)
 
 
 class Bench:
     """A court that sits: a process with its tests collected, which is asked over a pipe."""
 
-    def __init__(self, court: Court, environ: dict[str, str], measured: Measured, log: Path) -> None:
-        self.court, self._environ, self.measured, self._log = court, environ, measured, log
+    def __init__(self, court: Court, environ: dict[str, str], measured: Measured, log: Path, most: float) -> None:
+        self.court, self._environ, self.measured, self._log, self._most = court, environ, measured, log, most
         self._ours: Connection | None = None
         self._pid = 0
 
@@ -99,14 +90,17 @@ class Bench:
         """Ask the tests that run what the mutant changes."""
         judges, total = [], 0.0
         known = self.measured.judges(mutant)
-        if (file := ELSEWHERE.get(mutant.path.relative_to(PRODUCT).as_posix())) is not None:
+        file = ELSEWHERE.get(mutant.path.relative_to(PRODUCT).as_posix())
+        if file is None and math.isinf(self._most):
+            file = COMMANDS.get(self.court.name)
+        if file is not None:
             more = [name for name in self.measured.seconds if name.startswith(file) and name not in known]
             known += sorted(more, key=self.measured.seconds.__getitem__)
         for name in known:
             if name in self.measured.failed:
                 continue
             total += self.measured.seconds[name]
-            if judges and total > MOST:
+            if judges and total > self._most:
                 break
             judges.append(name)
         if not judges:
@@ -114,7 +108,7 @@ class Bench:
         if self._ours is None:
             self._start()
         assert self._ours is not None
-        self._ours.send((mutant, judges))
+        self._ours.send((mutant, judges, max(LONGEST, 2 * total)))
         try:
             told: Told = self._ours.recv()
         except EOFError:
@@ -149,10 +143,10 @@ class Bench:
             session.run(name)
         while True:
             try:
-                mutant, judges = theirs.recv()
+                asked = theirs.recv()
             except EOFError:
                 os._exit(0)
-            theirs.send(session.judge(mutant, judges, LONGEST))
+            theirs.send(session.judge(*asked))
 
     def close(self) -> None:
         if self._ours is not None:
@@ -170,9 +164,12 @@ def judge_all(
     tell: Callable[[str], None],
     again: tuple[str, ...] = (),
 ) -> None:
-    """Judge those of `mutants` that `outcomes` does not know yet, and add what came of them."""
+    """Judge those of `mutants` that `outcomes` does not know yet, and add what came of them.
+
+    Those with one of the outcomes `again` are judged too, and then by every test that runs what they change.
+    """
     todo = list(outcomes.open(mutants, *again))
-    with _benches(courts, work) as benches:
+    with _benches(courts, work, math.inf if again else MOST) as benches:
         began = time.monotonic()
         for place, mutant in enumerate(todo):
             told = Told(NEEDS_IMPORT)
@@ -196,16 +193,19 @@ def _judge(benches: Sequence[Bench], mutant: Mutant) -> Told:
 
 
 @contextmanager
-def _benches(courts: Sequence[Court], work: Path) -> Iterator[list[Bench]]:
+def _benches(courts: Sequence[Court], work: Path, most: float) -> Iterator[list[Bench]]:
     with ExitStack() as opened:
         benches = []
         for court in courts:
             environ = opened.enter_context(lent_engines.engines())
             measured = measure(court, environ, work / f"{court.name}.measured.json")
-            bench = Bench(court, environ, measured, work / f"{court.name}.log")
-            opened.callback(bench.close)
+            bench = Bench(court, environ, measured, work / f"{court.name}.log", most)
             benches.append(bench)
-        yield benches
+        try:
+            yield benches
+        finally:
+            for bench in benches:
+                bench.close()  # before the engines, which end with the last process that has their stdin
 
 
 def judge_imports(
@@ -232,7 +232,12 @@ def _judge_imports(
     def work(session: FreshSession) -> None:
         for place, mutant in enumerate(todo):
             told = session.judge(mutant, 3 * LONGEST)
-            tell(f"imported anew {place + 1} of {len(todo)}: {told.outcome} {told.seconds} {mutant.id}")
+            tell(f"imported anew {place + 1} of {len(todo)}: {told.outcome} {told.seconds} {told.by} {mutant.id}")
+            if told.outcome == KILLED and told.by:
+                right = session.judge_alone(None, LONGEST, [str(ROOT / told.by)])
+                if right.outcome != SURVIVED:
+                    tell(f"{told.by} fails though nothing is broken: {right.outcome}")
+                    continue
             if told.outcome != SURVIVED or is_last:
                 outcomes.add(mutant, told)
 

@@ -41,7 +41,7 @@ def result() -> dict[str, Any]:
 def counted(mutants: Sequence[Mutant], outcomes: Outcomes, of: int, seed: int) -> dict[str, Any]:
     """Return what came of those `mutants`, out of `of` that the package has, which have been judged."""
     by_operator: dict[str, Counter[str]] = {}
-    survivors, timeouts, at_first = [], 0, 0
+    survivors, timeouts, at_first, seconds = [], 0, 0, 0.0
     for mutant in mutants:
         told = outcomes.of(mutant)
         if told is None or told["outcome"] == "needs-import":
@@ -50,6 +50,7 @@ def counted(mutants: Sequence[Mutant], outcomes: Outcomes, of: int, seed: int) -
         count["judged"] += 1
         count["killed"] += told["outcome"] in _DEAD
         timeouts += told["outcome"] == "timeout"
+        seconds += float(str(told["seconds"]))
         at_first += mutant.id in outcomes.once_alive
         if told["outcome"] not in _DEAD:
             survivors.append(mutant.id)
@@ -60,6 +61,7 @@ def counted(mutants: Sequence[Mutant], outcomes: Outcomes, of: int, seed: int) -
         "killed": sum(count["killed"] for count in by_operator.values()),
         "by time": timeouts,
         "survived at first": at_first,
+        "seconds": round(seconds),
         "seed": seed,
         "date": nightly.now(),
         "commit": nightly.commit(),
@@ -73,6 +75,12 @@ def keep(package: str, told: Mapping[str, Any]) -> None:
     found = {**result(), package: told}
     ordered = {name: found[name] for name in PACKAGES if name in found}
     RESULT.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def as_run(package: str, told: Mapping[str, Any]) -> nightly.Run:
+    """Return what came of a package as the long run that docs/nightly tells of; a survivor without a reason failed."""
+    count = {"ran": told["judged"], "of": told["asked"], "failed": len(unexplained(told))}
+    return nightly.Run(*RUN, {package: count}, {package: told["seed"]}, {package: told["seconds"]})
 
 
 def unexplained(told: Mapping[str, Any]) -> list[str]:

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
 from tests.mutation.judge import Told
-from tests.mutation.mutants import PRODUCT, Mutant
-
-
-@cache
-def digest(path: Path) -> str:
-    """Return what changes when the file does."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
-def digest_of_product() -> str:
-    """Return what changes when any file that may be mutated does."""
-    return hashlib.sha256("".join(map(digest, sorted(PRODUCT.rglob("*.py")))).encode()).hexdigest()[:12]
+from tests.mutation.mutants import Mutant, digest
 
 
 class Outcomes:

@@ -96,11 +96,13 @@ def plan(state: Path, existing: str | None, **chosen: Any) -> int:
 @_state
 @workers_options
 @_yes
-def apply(state: Path, existing: str | None, workers: int | None, yes: bool, **chosen: Any) -> int:
+def apply(
+    state: Path, existing: str | None, workers: int | None, executor: str | None, yes: bool, **chosen: Any
+) -> int:
     """Migrate the three stores, or go on where an interrupted run stopped."""
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
     _ask("Migrate the three stores now? Old writers must be stopped.", yes)
-    with open_workers(workers) as at_work:
+    with open_workers(workers, executor, endpoints) as at_work:
         done = run.apply(endpoints, policy, existing, state, _tell, workers=at_work)
     if done.ledger:
         click.echo(ledger.table(done.ledger))
@@ -120,11 +122,11 @@ def status(state: Path) -> int:
 @_state
 @workers_options
 @_yes
-def rollback(state: Path, workers: int | None, yes: bool) -> int:
+def rollback(state: Path, workers: int | None, executor: str | None, yes: bool) -> int:
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
-    with open_workers(workers) as at_work:
+    with open_workers(workers, executor, endpoints) as at_work:
         done = run.rollback(endpoints, state, _tell, at_work)
     click.echo(done.text)
     return ExitCode.PASS

@@ -27,8 +27,8 @@ class Job:
     waits for an answer of a store, in seconds. `keep` is for engines in containers: they run on for the next rehearsal.
     `redis_cluster` is the shape of the embedded engines' Redis Cluster; None: one server.
     `workers` is how many processes share out what the verification reads, and the commands' work if they are ours;
-    None: as many as is usual. `logs` is the directory that takes the engines' logs where something failed; None: they
-    are not kept.
+    None: as many as is usual. `executor` is the address of a cluster that does it instead. `logs` is the directory that
+    takes the engines' logs where something failed; None: they are not kept.
     """
 
     dataset: Path
@@ -48,3 +48,4 @@ class Job:
     redis_cluster: Shape | None = None
     logs: Path | None = None
     workers: int | None = None
+    executor: str | None = None

@@ -25,7 +25,7 @@ from tvmigrate.engines.errors import EngineError
 from tvmigrate.engines.live import EngineSource, open_engines
 from tvmigrate.errors import TvmigrateError, UsageError
 from tvmigrate.events import Finished, Listener, Said, Started, ignore
-from tvmigrate.executors import WORKERS, open_workers
+from tvmigrate.executors import open_workers, variables
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Examination, Registry, Sheet, examine
@@ -118,7 +118,7 @@ class Rehearsal:
                 tables.result().answers_within(self.job.timeout)
                 self._is_empty = not (report.redis_keys or any(report.rows.values()) or any(report.documents.values()))
                 kept = opened.enter_context(Kept())
-                self._workers = opened.enter_context(open_workers(self.job.workers))
+                self._workers = opened.enter_context(open_workers(self.job.workers, self.job.executor, self.endpoints))
                 self._reference = Reference(self._dataset, report.redis_epoch_ms, tables.result(), baseline, kept)
             self._opened = opened.pop_all()
         return self
@@ -255,8 +255,7 @@ class Rehearsal:
         environ = self.endpoints.environ() | self.job.policy.environ(
             str(self.job.entity_map.absolute()) if self.job.entity_map else None
         )
-        if self.job.workers is not None:
-            environ[WORKERS] = str(self.job.workers)
+        environ |= variables(self.job.workers, self.job.executor)
         if self._opened is None:
             raise NotReady("The rehearsal is over: its engines are stopped.")
         with self._timed(task):

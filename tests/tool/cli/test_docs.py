@@ -89,6 +89,7 @@ def test_every_option_of_the_plugin_is_in_the_docs():
         "--show-values",
         "--timeout",
         "--workers",
+        "--executor",
     }
     assert [name for name in names if f"`{name}" not in section("rehearse")] == []
 

@@ -63,6 +63,7 @@ EVERYTHING = Asked(
     second_round=True,
     timeout=2.5,
     workers=3,
+    executor="dask://127.0.0.1:8786",
     report=Path("a report"),
 )
 

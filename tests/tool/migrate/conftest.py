@@ -47,5 +47,6 @@ def standard(endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> 
         stores.outlive_brief_keys("standard")
         before, done = stores.picture(), stores.apply()
         migrated, quarantine, archive = stores.picture(), stores.quarantine(), stores.archive()
+        comments = stores.quarantined_comments()
         stores.rollback()
-        yield Standard(before, done, migrated, quarantine, archive, stores.picture())
+        yield Standard(before, done, migrated, quarantine, comments, archive, stores.picture())

@@ -121,6 +121,13 @@ class Stores:
         """Return (store, record_key, reason) of what was set aside."""
         return self._rows(f"SELECT store, record_key, reason FROM {new.DATABASE}.{new.QUARANTINE.name}")
 
+    def quarantined_comments(self) -> dict[str, Any]:
+        """Return the rows of `comments` that were set aside, by their comment id."""
+        rows = self._rows(
+            f"SELECT record_key, record FROM {new.DATABASE}.{new.QUARANTINE.name} WHERE source = '{old.COMMENTS.name}'"
+        )
+        return {key: json.loads(record) for key, record in rows}
+
     def archive(self) -> dict[tuple[str, str], Any]:
         """Return the archived fields by (store, record_key)."""
         rows = self._rows(f"SELECT store, record_key, fields FROM {new.DATABASE}.{new.ARCHIVE.name}")
@@ -194,6 +201,7 @@ class Standard:
     done: run.Done
     migrated: Picture
     quarantine: list[tuple[str, str, str]]
+    quarantined_comments: dict[str, Any]
     archive: dict[tuple[str, str], Any]
     after: Picture
 

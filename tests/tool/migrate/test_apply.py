@@ -181,6 +181,16 @@ def test_every_quarantined_record_of_the_standard_dataset_has_its_reason(standar
     assert Counter(standard.quarantine) == wanted
 
 
+def test_a_quarantined_row_is_kept_with_every_value(standard: Standard) -> None:
+    # Not splitlines: a text may hold another line break.
+    lines = (FIXTURES / "standard" / "clickhouse" / "comments.ndjson").read_text("utf-8").rstrip("\n").split("\n")
+    rows = {row["comment_id"]: row for row in map(json.loads, lines)}
+    texts = {key for _, key, reason in standard.quarantine if reason != "not-utf8"}
+    kept = {key: row for key, row in standard.quarantined_comments.items() if key in texts and key}
+    assert len(kept) > 12
+    assert kept == {key: rows[key] | {"created_at": f"{rows[key]['created_at'].replace(' ', 'T')}Z"} for key in kept}
+
+
 def test_fields_without_a_place_are_in_the_archive(standard: Standard) -> None:
     wanted = {(row["store"], row["record_key"]): row["fields"] for row in expected("archive.ndjson")}
     assert {name: standard.archive[name] for name in wanted} == wanted

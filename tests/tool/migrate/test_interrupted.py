@@ -105,6 +105,18 @@ def test_rollback_goes_on_after_a_kill(stores: Stores, where: str) -> None:
     assert different(before, stores.picture()) == {}
 
 
+def test_a_clone_that_a_killed_rollback_left_half_made_is_made_anew_though_somebody_dropped_the_alias(
+    stores: Stores,
+) -> None:
+    before = stores.picture()
+    stores.apply()
+    stores.clients.elasticsearch.indices.delete_alias(index=new.INDEX.name, name=new.ALIAS)
+    stores.killed("rollback", "elasticsearch.clone#1")
+    stores.clients.elasticsearch.indices.create(index=old.INDEX.name)  # what a clone that was cut short can leave
+    stores.rollback()
+    assert different(before, stores.picture()) == {}
+
+
 def test_an_interrupted_run_goes_on_only_with_its_own_options(stores: Stores) -> None:
     stores.killed("apply", "build.redis")
     with pytest.raises(UsageError) as refused:

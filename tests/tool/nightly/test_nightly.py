@@ -7,8 +7,9 @@ import re
 from tests import nightly
 
 
-def share(kind: str, ran: int, of: int, seed: int | None = None) -> dict[str, object]:
-    return {"run": "false-alarms", "what": "variations", "kind": kind, "ran": ran, "of": of, "seed": seed}
+def share(kind: str, ran: int, of: int, seed: int | None = None, seconds: float | None = None) -> dict[str, object]:
+    told = {"run": "false-alarms", "what": "variations", "kind": kind, "ran": ran, "of": of, "seed": seed}
+    return told | {"seconds": seconds}
 
 
 TOLD = [
@@ -25,6 +26,11 @@ def test_shares_of_one_kind_add_up_and_its_whole_is_counted_once():
         "random": {"ran": 5, "of": 60, "failed": 0},
     }
     assert (run.seeds, run.seconds_of) == ({"random": 7}, {"forms": 3.5, "random": 100.0})
+
+
+def test_a_share_of_a_run_that_was_stopped_and_went_on_says_how_long_it_took():
+    (run,) = nightly.counted([(share("forms", 10, 10, seconds=3600.0), True, 2.5)])
+    assert run.seconds_of == {"forms": 3600.0}
 
 
 def test_a_short_run_says_its_share_and_what_failed():

@@ -297,6 +297,15 @@ def test_a_reader_that_stops_half_way_leaves_nothing_to_the_next_question() -> N
         assert engine.query("SELECT 1 AS one") == [{"one": 1}]
 
 
+def test_a_reader_that_stops_before_its_statement_fails_leaves_nothing_to_the_next_question() -> None:
+    with ReferenceEngine() as engine:
+        engine.answers_within(10)
+        rows = engine.rows("SELECT number, throwIf(number = 999999, 'too far') FROM numbers(1000000)")
+        assert next(rows)["number"] == 0
+        rows.close()
+        assert engine.query("SELECT 1 AS one") == [{"one": 1}]
+
+
 def test_a_reference_that_died_says_so() -> None:
     with ReferenceEngine() as engine:
         os.kill(engine.pid, 9)

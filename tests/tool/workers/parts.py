@@ -68,6 +68,31 @@ def marked_then_asleep(folder: Path) -> None:
     time.sleep(600)
 
 
+def killed_once(part: tuple[Path, int]) -> int:
+    """End this process for the part 3, the first time."""
+    folder, number = part
+    if number == 3:
+        try:
+            (folder / "killed").touch(exist_ok=False)
+        except FileExistsError:
+            return number
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def slept_then_marked(part: tuple[Path, int]) -> int:
+    """Fail for the part 0 once the others have begun; leave a file for each that was ended."""
+    folder, number = part
+    if number == 0:
+        while not (folder / "begun").exists():
+            time.sleep(0.02)
+        raise ValueError("the first is not wanted")
+    (folder / "begun").touch()
+    time.sleep(1)
+    (folder / f"ended{number}").touch()
+    return number
+
+
 def main() -> None:
     """Be a parent whose two workers never end: `python -m tests.tool.workers.parts FOLDER`."""
     with Workers(2) as workers:

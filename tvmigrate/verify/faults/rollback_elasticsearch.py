@@ -11,6 +11,7 @@ from tvmigrate.verify.findings import Direction
 _MISSING, _EXTRA, _CHANGED, _SCHEMA = Direction.MISSING, Direction.EXTRA, Direction.CHANGED, Direction.SCHEMA
 _INDEX = old.INDEX.name
 _NOBODY = "tvmigrate/nobody"
+_INSTANT = "created_at"
 
 
 def _schema(field: str) -> Finds:
@@ -49,6 +50,19 @@ def old_document_in_its_new_form(site: Site) -> Plant:
     with kept_aside(site, _INDEX):
         put(site, name, migrated, _INDEX)
         yield [name, _INDEX]
+
+
+@after_rollback(
+    Finds("rollback.elasticsearch", _CHANGED, _INSTANT),
+    incident="JavaScript counts milliseconds since 1970 and Unix seconds; a number does not say which it is.",
+)
+def old_instant_in_another_unit(site: Site) -> Plant:
+    """The time of one old document is back in seconds, and was in milliseconds."""
+    in_ms = (found for found in old_documents(site) if isinstance(found[1].get(_INSTANT), int))
+    name, source, _ = first(in_ms, f"old document with a number as {_INSTANT}")
+    put(site, name, {**source, _INSTANT: source[_INSTANT] // 1000}, _INDEX)
+    yield [name]
+    put(site, name, source, _INDEX)
 
 
 @after_rollback(_schema("mappings.dynamic"))

@@ -128,6 +128,20 @@ def time_to_live_begun_anew(site: Site) -> Plant:
         yield [show_bytes(key)]
 
 
+@after_rollback(
+    Finds("rollback.redis-ttl", _EXTRA, "ttl"),
+    incident="Replies of a pipeline, paired with keys by position: after one that is skipped each is another's.",
+)
+def time_to_live_of_another_key(site: Site) -> Plant:
+    """A key that was to stay has the time to live of another key."""
+    keys = (key.key for key in site.reference.dataset.redis_keys() if key.db == old.REDIS_DB and key.ttl_ms is None)
+    key = first((key for key in keys if seconds_left(site, key) == -1), "key that does not expire")
+    left = seconds_left(site, _expiring(site))
+    with kept(site, key) as client:
+        client.expire(key, left)
+        yield [show_bytes(key)]
+
+
 @after_rollback(Finds("rollback.redis-extra", _EXTRA, "key"))
 def new_key_left_behind(site: Site) -> Plant:
     """A hash of the new layout is still there after the rollback."""
