@@ -33,10 +33,11 @@ def parse(raw: bytes | str) -> Any:
             raise Unmappable(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8") from None
     else:
         text = raw
+    if text.startswith("\ufeff"):
+        detail = "not JSON at character 0: Unexpected UTF-8 BOM (decode using utf-8-sig)"
+        raise Unmappable(Reason.BAD_JSON, detail)
     try:
-        value = json.loads(
-            text, parse_float=_fraction, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
-        )
+        value = _EXACT.decode(text)
     except json.JSONDecodeError as error:
         raise Unmappable(Reason.BAD_JSON, f"not JSON at character {error.pos}: {error.msg}") from None
     except RecursionError:
@@ -84,6 +85,10 @@ def _told(value: Any) -> str:
     return repr(value)
 
 
+# Made once: json.loads would make it anew for each text.
+_EXACT = json.JSONDecoder(
+    parse_float=_fraction, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
+)
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 

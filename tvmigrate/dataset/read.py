@@ -14,7 +14,7 @@ from tvmigrate.contract import old
 from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.errors import DatasetError, bad_line
 from tvmigrate.dataset.lines import NotJson, members, numbered, text_of
-from tvmigrate.dataset.model import IndexFiles, RedisKey, RowFormat, StoredDocument, TableFiles
+from tvmigrate.dataset.model import STRING, IndexFiles, RedisKey, RowFormat, StoredDocument, TableFiles
 
 TOML = "dataset.toml"
 REDIS = "redis.ndjson"
@@ -73,6 +73,11 @@ class Dataset:
         if self.redis is None:
             return
         for number, line in numbered(self.redis):
+            if (plain := redis_form.string_of(line)) is not None:
+                db, name, ttl, value = plain
+                if ttl is None or ttl > 0:
+                    yield RedisKey(db, name, STRING, ttl, value, number)
+                continue
             try:
                 key = redis_form.parse(text_of(self.redis, number, line), number)
             except redis_form.BadForm as why:

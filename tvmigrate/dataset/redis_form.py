@@ -16,6 +16,11 @@ from tvmigrate.dataset.lines import NotJson, strict
 from tvmigrate.dataset.model import DUMP, HASH, LIST, REDIS_TYPES, SET, STREAM, STRING, ZSET, RedisKey
 
 _FIELDS = ("db", "key", "type", "ttl_ms", "value")
+# A line of a string as this module, and json.dumps, write it: all that stands before the text of its value.
+_STRING_LINE = re.compile(
+    rb'\{"db": ?(0|[1-9][0-9]{0,8}), ?"key": ?"([ !#-\[\]-\x7e]*)", ?"type": ?"string", '
+    rb'?"ttl_ms": ?(null|0|-?[1-9][0-9]{0,17}), ?"value": ?(?=")'
+)
 _STREAM_ID = re.compile(rb"[0-9]+-[0-9]+")
 TEXT_FORM = 'text, or {"b64": "…"} for bytes that are not UTF-8'
 
@@ -55,6 +60,28 @@ def parse(text: str, line: int = 0) -> RedisKey:
 def parse_value(kind: str, value: Any) -> Any:
     """Read a value of Redis type `kind` as it stands in a line, parsed; raises BadForm."""
     return _READ[kind](value)
+
+
+def string_of(line: bytes) -> tuple[int, bytes, int | None, bytes] | None:
+    """Read the line of a string at a glance: its database, key, `ttl_ms` and value, as `parse` would.
+
+    None for a line of anything else, and for one that `parse` has to look at more closely.
+    """
+    match = _STRING_LINE.match(line)
+    if match is None or not line.endswith(b'"}'):
+        return None
+    try:
+        value = orjson.loads(line[match.end() : -1])
+    except orjson.JSONDecodeError:
+        return None
+    db, key, ttl = match.groups()
+    return int(db), key, None if ttl == b"null" else int(ttl), value.encode()
+
+
+def dump_string(db: int, key: bytes, ttl_ms: int | None, value: bytes) -> bytes:
+    """Write the line of a string, as `dump` does."""
+    body = {"db": db, "key": from_bytes(key), "type": STRING, "ttl_ms": ttl_ms, "value": from_bytes(value)}
+    return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def dump(key: RedisKey) -> bytes:

@@ -2,52 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-
-import redis
 
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.write import RedisWriter
 from tvmigrate.engines.clients import Clients
-from tvmigrate.migrate import redis_after
+from tvmigrate.migrate import redis_after, redis_parts
 from tvmigrate.migrate.backup import keep, require_whole
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
-from tvmigrate.migrate.redis_assess import Assessor, wanted
-from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, put, read_named, says_the_same
-from tvmigrate.migrate.redis_source import backed_up, changed, count_unrelated, old_keys, removable
-from tvmigrate.migrate.redis_targets import (
+from tvmigrate.migrate.redis_assess import Assessed, Terms, of_lives
+from tvmigrate.migrate.redis_keys import now_ms
+from tvmigrate.migrate.redis_pack import names
+from tvmigrate.migrate.redis_source import changed, count_unrelated, old_keys
+from tvmigrate.migrate.redis_spool import (
     EQUAL,
-    KEPT,
-    NEW,
-    REPLACED,
-    clashes,
-    existing_changed,
-    save_existing,
-    settle,
+    WRITTEN,
+    Piece,
+    forget,
+    pieces,
+    settle_lists,
+    written_before,
 )
+from tvmigrate.migrate.redis_spool import keep as keep_outcome
+from tvmigrate.migrate.redis_targets import clashes, existing_changed, save_existing, settle
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Found, Work, batches
 
-_REMOVING = "removing"  # of an old key: it may be gone
 _SHOWN = 5
+_MARKED = 8  # pieces that are called begun in one synced step
 
 
 def inspect(clients: Clients, policy: Policy, spool: Spool, existing: str | None, run_instant: int) -> Found:
     """Read the live keys, and tell `spool` what becomes of them; targets that are in the way are blockers."""
     found = Found()
     client = clients.redis
+    terms = Terms(policy, run_instant, now_ms(client), b"tvmigrate:", existing, programs=True)
+    count = 0
+
+    def outcomes() -> Iterator[Assessed]:
+        nonlocal count
+        for lives in old_keys(client, spool):
+            count += len(lives)
+            outcome = of_lives(lives, terms)
+            outcome.targets = redis_parts.existing(client, outcome.targets)
+            yield outcome
+
     with spool.together():
-        Assessor(spool, policy, run_instant, now_ms(client)).take_all(old_keys(client, spool))
+        found.blockers += _take(clients, spool, terms, ((0, outcome) for outcome in outcomes()))
         count_unrelated(clients, spool)
-    found.counts["old keys"] = spool.db.execute("SELECT count(*) FROM old_key").fetchone()[0]
-    found.blockers += clashes(spool)
-    found.blockers += settle(client, policy, spool, existing)
-    equal = spool.db.execute("SELECT count(*) FROM target WHERE state = ?", (EQUAL,)).fetchone()[0]
+    found.counts["old keys"] = count
+    equal = sum(len(names(piece.commands, terms.temporary)) for piece in pieces(spool, (EQUAL,)))
     if equal:
         found.remarks.append(f"{equal} new Redis keys are there already and equal to what would be written: kept.")
     return found
+
+
+def _take(clients: Clients, spool: Spool, terms: Terms, found: Iterable[tuple[int, Assessed]]) -> list[str]:
+    """Keep what becomes of old keys, part by part, and what of the targets that are there; return blockers."""
+    client = clients.redis
+    blockers: dict[bytes, str] = {}
+    for part, outcome in found:
+        piece = keep_outcome(spool, part, outcome)
+        if piece is not None:
+            blockers |= settle(client, spool, terms, piece, outcome.targets)
+    for piece, targets in settle_lists(spool, terms.temporary):
+        there = redis_parts.existing(client, targets)
+        blockers |= settle(client, spool, terms, piece, there)
+    return clashes(client, spool, terms) + [blockers[key] for key in sorted(blockers)]
 
 
 def backup(work: Work) -> None:
@@ -55,13 +79,13 @@ def backup(work: Work) -> None:
     client = work.clients.redis
     epoch = now_ms(client)
     with work.spool.together():
-        work.spool.clear(Store.REDIS)
+        forget(work.spool, _temporary(work))
         with RedisWriter(work.backup / "redis.ndjson") as writer:
-            for live in old_keys(client, work.spool):
-                ttl = None if live.expires_ms is None else live.expires_ms - epoch
-                writer.write(replace(live.key, ttl_ms=ttl))
-                if writer.records % 1000 == 0:
-                    work.advanced("backup.redis", writer.records)
+            for lives in old_keys(client, work.spool):
+                for live in lives:
+                    ttl = None if live.expires_ms is None else live.expires_ms - epoch
+                    writer.write(replace(live.key, ttl_ms=ttl))
+                work.advanced("backup.redis", writer.records)
         count_unrelated(work.clients, work.spool)
     keep(work, writer.close())
     work.note("redis.epoch_ms", epoch)
@@ -70,15 +94,17 @@ def backup(work: Work) -> None:
 def build(work: Work) -> None:
     """Write the new keys under their final names, each with its expiry in one step; a retry writes them again.
 
+    What becomes of every old key is known before the first is written.
+
     Raises:
         SourceChanged: a key that came since the plan is in the way.
     """
     client = work.clients.redis
+    terms = Terms(work.policy, work.run.started_ns, now_ms(client), _temporary(work), work.run.existing)
     with work.spool.together():
-        work.spool.clear(Store.REDIS, keep=Rule.REDIS_UNRELATED)
-        assessor = Assessor(work.spool, work.policy, work.run.started_ns, now_ms(client))
-        assessor.take_all(backed_up(work))
-    blockers = clashes(work.spool) + settle(client, work.policy, work.spool, work.run.existing)
+        forget(work.spool, terms.temporary, keep=Rule.REDIS_UNRELATED)
+        found = work.workers.each(redis_parts.assess, ((part, terms) for part in _new_parts(work)))
+        blockers = _take(work.clients, work.spool, terms, enumerate(found))
     if blockers:
         work.redo(Store.REDIS)
         listed = "\n".join(f"  - {blocker}" for blocker in blockers)
@@ -86,19 +112,45 @@ def build(work: Work) -> None:
             "Redis keys changed since the plan. Stop what writes to them, see to these, then run `tvmigrate apply` "
             f"again or `tvmigrate rollback`:\n{listed}"
         )
-    save_existing(work)
-    total = work.spool.db.execute("SELECT count(*) FROM target").fetchone()[0]
+    save_existing(work, terms.temporary)
+    total = work.spool.db.execute("SELECT sum(replies) FROM piece").fetchone()[0] or 0
     done = 0
-    for batch in batches(wanted(work.spool, f"state IN ('{NEW}', '{REPLACED}')"), BATCH):
-        lives = [live for live, _ in batch]
-        with work.spool.together():  # before the keys: a rollback must know of each that may be there
-            work.spool.db.executemany("INSERT OR IGNORE INTO written VALUES (?)", [(live.key.key,) for live in lives])
-        put(client, lives, _temporary(work))
-        done += len(lives)
+    url = work.endpoints.redis
+    for replies in work.workers.each(redis_parts.send, ((url, piece) for piece in _begun(work.spool))):
+        done += replies
         work.advanced("build.redis", done, total)
-    stale = "SELECT key FROM written WHERE key NOT IN (SELECT key FROM target)"
-    for rows in batches(work.spool.db.execute(stale), BATCH):
-        client.delete(*(key for (key,) in rows))
+    _remove_stale(work, terms.temporary)
+
+
+def _new_parts(work: Work) -> Iterator[redis_parts.Part]:
+    """Yield the parts of the backup, and note where each is."""
+    epoch = work.noted("redis.epoch_ms")
+    for number, (start, lines) in enumerate(redis_parts.cut(work.backup / "redis.ndjson")):
+        work.spool.db.execute("INSERT INTO part VALUES (?, ?, ?, 0)", (number, start, len(lines)))
+        yield redis_parts.Part(number, work.endpoints.redis, lines, epoch, {})
+
+
+def _begun(spool: Spool) -> Iterator[Piece]:
+    """Yield what is to be written; before that note it as begun: a rollback must know of each key that may be there."""
+    for some in batches(pieces(spool, WRITTEN), _MARKED):
+        with spool.together():
+            spool.db.executemany("INSERT OR IGNORE INTO begun VALUES (?)", [(piece.id,) for piece in some])
+        yield from some
+
+
+def _remove_stale(work: Work, temporary: bytes) -> None:
+    """Remove what an earlier attempt wrote and this one did not."""
+    spool = work.spool
+    if not spool.any("written"):
+        return
+    with spool.together():
+        spool.db.execute("DELETE FROM seen")
+        for piece in pieces(spool):
+            named = [(name,) for name in names(piece.commands, temporary)]
+            spool.db.executemany("INSERT OR IGNORE INTO seen VALUES (?)", named)
+    for keys in written_before(spool):
+        stale = [key for key in keys if not spool.has("seen", key)]
+        redis_parts.delete(work.clients.redis, stale)
 
 
 def compare(work: Work) -> None:
@@ -108,24 +160,19 @@ def compare(work: Work) -> None:
         NotEqual: a new key is not what was written.
         SourceChanged: an old key is not what the backup has, or there is one that the backup has not.
     """
-    client = work.clients.redis
-    for batch in batches(wanted(work.spool), BATCH):
-        found = read_named(client, [live.key.key for live, _ in batch])
-        clock = now_ms(client)
-        for (live, state), there in zip(batch, found, strict=True):
-            if there is None and live.gone(clock):
-                continue
-            same = state == KEPT or (there is not None and says_the_same(live, there, work.policy))
-            if not same or (state in {NEW, REPLACED} and not live.equals(there)):
-                raise NotEqual(
-                    f"The new Redis key {show_bytes(live.key.key)} is not what was written. Nothing was switched; run "
-                    "`tvmigrate rollback`."
-                )
-    names = list(changed(work))
-    if names:
+    url, temporary = work.endpoints.redis, _temporary(work)
+    looked = ((url, piece, work.policy, temporary) for piece in pieces(work.spool))
+    for wrong in work.workers.each(redis_parts.differing, looked):
+        if wrong:
+            raise NotEqual(
+                f"The new Redis key {show_bytes(wrong[0])} is not what was written. Nothing was switched; run "
+                "`tvmigrate rollback`."
+            )
+    apart = list(changed(work))
+    if apart:
         work.redo(Store.REDIS)
         raise SourceChanged(
-            f"Old Redis keys changed since their backup: {len(names)}, such as {', '.join(names[:_SHOWN])}. Stop what "
+            f"Old Redis keys changed since their backup: {len(apart)}, such as {', '.join(apart[:_SHOWN])}. Stop what "
             "writes to them, then run `tvmigrate apply` again: it takes a new backup. The old data are as they were."
         )
 
@@ -141,14 +188,9 @@ def remove(work: Work) -> None:
     Raises:
         SourceChanged: keys that do not were left; all others are removed.
     """
-    client = work.clients.redis
     left: list[str] = []
-    for batch in batches(removable(work), BATCH):
-        with work.spool.together():
-            work.spool.db.executemany(
-                "UPDATE old_key SET state = ? WHERE key = ?", [(_REMOVING, live.key.key) for live, _ in batch]
-            )
-        left += _remove_batch(client, batch)
+    for some in work.workers.each(redis_parts.remove, _going(work)):
+        left += some
     if left:
         raise SourceChanged(
             f"Old Redis keys changed since their backup and were left: {len(left)}, such as "
@@ -163,25 +205,24 @@ def restore(work: Work) -> None:
     Raises:
         NotEqual: the backup is not what was written; nothing was changed.
     """
-    client = work.clients.redis
-    if not work.journal.done(work.run.id, "build.redis") and not work.spool.any("written"):
+    if not work.journal.done(work.run.id, "build.redis") and not _wrote(work.spool):
         return
     require_whole(work, "redis.ndjson")
-    redis_after.save(work)
-    touched = "SELECT 1 FROM old_key WHERE key = ? AND state = ?"
-    for batch in batches(backed_up(work), BATCH):
-        lives = [live for live in batch if work.spool.db.execute(touched, (live.key.key, _REMOVING)).fetchone()]
-        found = read_named(client, [live.key.key for live in lives])
-        apart = [live for live, there in zip(lives, found, strict=True) if not live.equals(there)]
-        put(client, apart, _temporary(work))
+    temporary = _temporary(work)
+    redis_after.save(work, temporary)
+    for _ in work.workers.each(
+        redis_parts.bring_back, ((part, temporary) for part in redis_parts.parts(work, "removing"))
+    ):
+        pass
 
 
 def clean(work: Work) -> None:
     """Remove exactly the new keys this run wrote, and bring back those that were there before it."""
-    client = work.clients.redis
-    for rows in batches(work.spool.db.execute("SELECT key FROM written ORDER BY key"), BATCH):
-        keys = [key for (key,) in rows]
-        client.delete(*keys, *(_temporary(work) + key for key in keys))
+    client, temporary = work.clients.redis, _temporary(work)
+    for keys in written_before(work.spool):
+        redis_parts.delete(client, [*keys, *(temporary + key for key in keys)])
+    for piece in pieces(work.spool, WRITTEN, begun=True):
+        redis_parts.delete(client, names(piece.commands, temporary, aside=True))
     for live in existing_changed(work):
         client.restore(live.key.key, live.expires_ms or 0, live.key.value, replace=True, absttl=True)
 
@@ -194,28 +235,14 @@ def _temporary(work: Work) -> bytes:
     return f"tvmigrate:{work.run.id}:".encode()
 
 
-def _remove_batch(client: redis.Redis, batch: list[tuple[Live, Live | None]]) -> list[str]:
-    """Remove keys that equal their backup under WATCH, so that no write in between is lost; return those left."""
-    keys = [live.key.key for live, _ in batch]
-    while True:
-        with client.pipeline(transaction=True) as pipe:
-            pipe.watch(*keys)  # type: ignore[no-untyped-call]
-            found = read_named(client, keys)
-            pipe.multi()
-            left = []
-            for (live, rest), there in zip(batch, found, strict=True):
-                if there is None or (rest is not None and rest.equals(there)):
-                    continue
-                if not live.equals(there):
-                    left.append(show_bytes(live.key.key))
-                    continue
-                pipe.delete(live.key.key)
-                if rest is not None:
-                    pipe.rpush(live.key.key, *rest.key.value)
-                    if rest.expires_ms is not None:
-                        pipe.pexpireat(live.key.key, rest.expires_ms)
-            try:
-                pipe.execute()
-            except redis.WatchError:
-                continue
-            return left
+def _going(work: Work) -> Iterator[redis_parts.Part]:
+    """Yield the parts of the backup, each after it is noted that its old keys may be gone."""
+    for some in batches(redis_parts.parts(work), _MARKED):
+        with work.spool.together():
+            for part in some:
+                redis_parts.mark_removing(work.spool, part.id)
+        yield from some
+
+
+def _wrote(spool: Spool) -> bool:
+    return spool.any("written") or spool.any("begun")

@@ -6,20 +6,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tvmigrate.dataset.write import RedisWriter
-from tvmigrate.migrate.redis_assess import wanted
 from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read_named, same_value
-from tvmigrate.migrate.redis_source import removable
+from tvmigrate.migrate.redis_pack import created, names
+from tvmigrate.migrate.redis_parts import parts, removable
+from tvmigrate.migrate.redis_spool import REPLACED, WRITTEN, pieces
 from tvmigrate.migrate.redis_targets import existing_changed
 from tvmigrate.migrate.work import Work, batches
 
 
-def save(work: Work) -> None:
+def save(work: Work, temporary: bytes) -> None:
     """Write changed keys, new ones and old ones, as dataset lines to `after_switch`; a second rollback adds a file."""
     clock = now_ms(work.clients.redis)
     folder = work.after_switch
     number = len(list(folder.glob("redis*.ndjson"))) if folder.exists() else 0
     with RedisWriter(folder / (f"redis-{number}.ndjson" if number else "redis.ndjson")) as writer:
-        for there in _changed(work):
+        for there in _changed(work, temporary):
             ttl = None if there.expires_ms is None else max(there.expires_ms - clock, 1)
             writer.write(replace(there.key, ttl_ms=ttl))
     if not writer.records:
@@ -32,19 +33,24 @@ def save(work: Work) -> None:
     )
 
 
-def _changed(work: Work) -> Iterator[Live]:
+def _changed(work: Work, temporary: bytes) -> Iterator[Live]:
     client = work.clients.redis
-    for batch in batches(wanted(work.spool, "key IN (SELECT key FROM written)"), BATCH):
-        found = read_named(client, [live.key.key for live, _ in batch])
-        for (live, _), there in zip(batch, found, strict=True):
-            if there is not None and not same_value(live.key, there.key):
-                yield there
+    for piece in pieces(work.spool, WRITTEN, begun=True):
+        for lives in batches(created(piece.commands, temporary), BATCH):
+            found = read_named(client, [live.key.key for live in lives])
+            for live, there in zip(lives, found, strict=True):
+                if there is not None and not same_value(live.key, there.key):
+                    yield there
+    replaced = {
+        key for piece in pieces(work.spool, (REPLACED,), begun=True) for key in names(piece.commands, temporary)
+    }
     for saved in existing_changed(work):
-        if not work.spool.has("written", saved.key.key):
+        if saved.key.key not in replaced and not work.spool.has("written", saved.key.key):
             yield from (there for there in read_named(client, [saved.key.key]) if there is not None)
-    for pairs in batches(removable(work), BATCH):
-        now = read_named(client, [live.key.key for live, _ in pairs])
-        for (live, rest), there in zip(pairs, now, strict=True):
-            as_left = rest is not None and there is not None and same_value(rest.key, there.key)
-            if there is not None and not as_left and not same_value(live.key, there.key):
-                yield there
+    for part in parts(work):
+        for pairs in batches(removable(part), BATCH):
+            now = read_named(client, [live.key.key for live, _ in pairs])
+            for (live, rest), there in zip(pairs, now, strict=True):
+                as_left = rest is not None and there is not None and same_value(rest.key, there.key)
+                if there is not None and not as_left and not same_value(live.key, there.key):
+                    yield there

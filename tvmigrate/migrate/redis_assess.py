@@ -1,156 +1,280 @@
-"""What becomes of old Redis keys: each record's fate, and the new keys, into the run's spool."""
+"""What becomes of old Redis keys: each record's fate and the new keys, worked out of a part of them at a time."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from tvmigrate.contract import new, old, rules
+from tvmigrate.contract import exact_json, new, old, quick, rules
 from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, WrongTypeKey, classify
 from tvmigrate.contract.outcome import Fate, Quarantined, Reason, Rule, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.contract.values import NS_PER_S
 from tvmigrate.dataset import redis_form
-from tvmigrate.dataset.model import HASH, LIST, ZSET, RedisKey
+from tvmigrate.dataset.model import HASH, STRING, ZSET, RedisKey
 from tvmigrate.migrate.redis_keys import Live
-from tvmigrate.migrate.spool import NEVER, QuarantineRow, Spool
+from tvmigrate.migrate.redis_pack import creating, six
+from tvmigrate.migrate.spool import NEVER, QuarantineRow
 
 _SOURCES: Mapping[Rule, str] = {
     Rule.REDIS_EAOS: old.EAOS_PREFIX.decode().rstrip(":"),
     Rule.REDIS_TREND: old.TREND_PREFIX.decode().rstrip(":"),
     Rule.REDIS_METRIC: old.METRICS_PREFIX.decode().rstrip(":"),
 }
+_EAOS_NEW = new.EAOS_PREFIX.encode()
 # Old keys that stay as they are: quarantined whole, or of a type that neither layout has there.
 WHOLE, WRONG_TYPE = "whole", "wrong-type"
 STAYS = (WHOLE, WRONG_TYPE)
 
 
-class Assessor:
-    """Maps old keys by the rules and tells a spool; `run_instant` in ns and `now_ms` in ms since the epoch."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an outcome depends on beside the key: `run_instant` in ns, `now_ms` since the epoch.
 
-    def __init__(self, spool: Spool, policy: Policy, run_instant: int, now_ms: int) -> None:
-        self._spool = spool
-        self._policy = policy
-        self._run_instant = run_instant
-        self._now_ms = now_ms
+    Long new keys grow under a name that begins with `temporary`. `existing` is what becomes of a target that is there
+    and says something else. With `programs` it is told who becomes which program.
+    """
 
-    def take_all(self, lives: Iterable[Live]) -> None:
-        """Take old keys and wrong-type keys, each once, then settle what depends on all of them."""
-        for live in lives:
-            self._take(live)
-        self._spool.db.execute(
-            "INSERT INTO fate SELECT ?, ?, ?, coalesce(expires_ms, ?), count(*) FROM event JOIN target USING (key)"
-            " GROUP BY 4 HAVING true ON CONFLICT DO UPDATE SET n = n + excluded.n",
-            (Store.REDIS, Rule.REDIS_METRIC, Fate.MAPPED, NEVER),
-        )
+    policy: Policy
+    run_instant: int
+    now_ms: int
+    temporary: bytes
+    existing: str | None
+    programs: bool = False
 
-    def _take(self, live: Live) -> None:
+
+@dataclass(slots=True)
+class Assessed:
+    """What became of some old keys; goes from a worker to where the spool is.
+
+    `commands` create the new keys that are whole (`redis_pack`), `targets` are (their name, the old key's), in the same
+    order. `events` are rows of the spool, `lists` the names of their lists: the old key, and the longest expiry.
+    `suspects` are (new key, old key, another old key that would become it). `stays` says what of an old key stays.
+    """
+
+    commands: bytes = b""
+    replies: int = 0
+    targets: list[tuple[bytes, bytes]] = field(default_factory=list)
+    suspects: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)
+    stays: list[tuple[bytes, str]] = field(default_factory=list)
+    events: list[tuple[bytes, int, int, str, int, bytes]] = field(default_factory=list)
+    lists: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
+    fates: Counter[tuple[Rule, Fate, int]] = field(default_factory=Counter)
+    quarantine: list[QuarantineRow] = field(default_factory=list)
+    archive: list[tuple[str, str, str]] = field(default_factory=list)
+    extras: Counter[tuple[str, str]] = field(default_factory=Counter)
+    inconsistent: list[tuple[str, str]] = field(default_factory=list)
+    programs: list[tuple[str, str]] = field(default_factory=list)
+
+
+def of_lines(lines: bytes, epoch_ms: int, terms: Terms) -> Assessed:
+    """Map the keys in whole lines of a backup, whose TTLs count from `epoch_ms`."""
+    assessor = _Assessor(terms)
+    for line in lines.split(b"\n"):
+        plain = redis_form.string_of(line)
+        if plain is not None and plain[0] == old.REDIS_DB and plain[1].startswith(old.EAOS_PREFIX):
+            _, key, ttl, value = plain
+            if ttl is None or ttl > 0:
+                assessor.eaos(key, value, None if ttl is None else epoch_ms + ttl)
+        elif line:
+            for live in lives_in(line, epoch_ms):
+                assessor.take(live)
+    return assessor.done()
+
+
+def of_lives(lives: Iterable[Live], terms: Terms) -> Assessed:
+    """Map live old keys and wrong-type keys."""
+    assessor = _Assessor(terms)
+    for live in lives:
+        assessor.take(live)
+    return assessor.done()
+
+
+def lives_in(lines: bytes, epoch_ms: int) -> Iterator[Live]:
+    """Yield the keys in whole lines of a backup, with the absolute expiry they had."""
+    for line in lines.split(b"\n"):
+        if not line:
+            continue
+        plain = redis_form.string_of(line)
+        if plain is not None:
+            db, name, ttl, value = plain
+            key = RedisKey(db, name, STRING, ttl, value)
+        else:
+            key = redis_form.parse(line.decode())
+        if key.ttl_ms is None or key.ttl_ms > 0:
+            yield Live(key, None if key.ttl_ms is None else epoch_ms + key.ttl_ms)
+
+
+class _Assessor:
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._policy = terms.policy
+        self._found = Assessed()
+        self._commands: list[bytes] = []
+        self._mapped = 0  # eaos keys that do not expire
+        self._extras = Counter[str]()
+        self._inverse: dict[str, list[str]] = {}
+        for entity, program_id in terms.policy.entity_map.items():
+            self._inverse.setdefault(program_id, []).append(entity)
+
+    def done(self) -> Assessed:
+        found = self._found
+        found.commands = b"".join(self._commands)
+        if self._mapped:
+            found.fates[Rule.REDIS_EAOS, Fate.MAPPED, NEVER] += self._mapped
+        for name, n in self._extras.items():
+            found.extras[_SOURCES[Rule.REDIS_EAOS], name] += n
+        return found
+
+    def take(self, live: Live) -> None:
         key = live.key
         kind = classify(key.db, key.key, key.type)
         if isinstance(kind, NewKey | UnrelatedKey):
             raise TypeError(f"{key.key!r} is no old key")
-        if live.gone(self._now_ms):
-            self._spool.fate(kind.rule, Store.REDIS, Fate.EXPIRED, _records(kind, key))
+        if isinstance(kind, OldKey) and kind.rule is Rule.REDIS_EAOS:
+            self.eaos(key.key, key.value, live.expires_ms)
+        elif live.gone(self._terms.now_ms):
+            self._fate(kind.rule, Fate.EXPIRED, _records(kind, key))
         elif isinstance(kind, WrongTypeKey):
-            self._whole(live, kind.rule, Quarantined(Reason.WRONG_TYPE, f"a {key.type}; expected is a {kind.expected}"))
-        elif kind.rule is Rule.REDIS_EAOS:
-            self._eaos(live, kind)
+            self._whole(key, kind.rule, Quarantined(Reason.WRONG_TYPE, f"a {key.type}; expected is a {kind.expected}"))
         elif kind.rule is Rule.REDIS_TREND:
             self._trend(live, kind)
         else:
             self._metric(live, kind)
 
-    def _eaos(self, live: Live, kind: OldKey) -> None:
-        outcome = rules.redis_eaos(kind.name, live.key.value, self._policy, self._run_instant)
-        if isinstance(outcome, Quarantined):
-            self._whole(live, kind.rule, outcome)
+    def eaos(self, key: bytes, value: bytes, expires_ms: int | None) -> None:
+        """Map the string of a key under `eaos:`."""
+        rule = Rule.REDIS_EAOS
+        if expires_ms is not None and expires_ms <= self._terms.now_ms:
+            self._fate(rule, Fate.EXPIRED, 1)
             return
-        shown = show_bytes(live.key.key)
-        fields = {name.encode(): value.encode() for name, value in outcome.value.fields.items()}
-        self._old_key(live, None)
-        self._target(
-            outcome.value.key, kind.rule, live, RedisKey(new.REDIS_DB, outcome.value.key.encode(), HASH, None, fields)
-        )
-        self._spool.fate(kind.rule, Store.REDIS, outcome.fate, 1, live.expires_ms)
-        self._spool.archive(Store.REDIS, _SOURCES[kind.rule], shown, outcome.archived)
-        self._spool.inconsistent(Store.REDIS, shown, outcome.inconsistency)
-        self._spool.program(outcome.value.key.removeprefix(new.EAOS_PREFIX), kind.name.decode())
+        entity = key[len(old.EAOS_PREFIX) :]
+        plain = quick.eaos(entity, value, self._policy)
+        if plain is not None:
+            program_id, texts, archived, says = plain
+            fate = Fate.MAPPED
+            target = _EAOS_NEW + program_id.encode()
+        else:
+            outcome = rules.redis_eaos(entity, value, self._policy, self._terms.run_instant)
+            if isinstance(outcome, Quarantined):
+                self._whole(RedisKey(old.REDIS_DB, key, STRING, None, value), rule, outcome)
+                return
+            fields = outcome.value.fields
+            texts = tuple(fields[name] for name in new.EAOS_FIELDS)  # type: ignore[assignment]
+            archived, says, fate = dict(outcome.archived), outcome.inconsistency, outcome.fate
+            program_id = outcome.value.key.removeprefix(new.EAOS_PREFIX)
+            target = outcome.value.key.encode()
+        found = self._found
+        if expires_ms is None:
+            self._commands.append(six(target, texts))
+            found.replies += 2
+            if fate is Fate.MAPPED:
+                self._mapped += 1
+            else:
+                found.fates[rule, fate, NEVER] += 1
+        else:
+            named = dict(zip(new.EAOS_FIELDS, texts, strict=True))
+            hashed = {name.encode(): text.encode() for name, text in named.items()}
+            self._create(Live(RedisKey(new.REDIS_DB, target, HASH, None, hashed), expires_ms))
+            found.fates[rule, fate, expires_ms] += 1
+        found.targets.append((target, key))
+        self._suspect(entity, program_id, target)
+        if archived:
+            found.archive.append((_SOURCES[rule], show_bytes(key), exact_json.dump(archived)))
+            for name in archived:
+                self._extras[name] += 1
+        if says:
+            found.inconsistent.append((show_bytes(key), says))
+        if self._terms.programs:
+            found.programs.append((program_id, entity.decode()))
+
+    def _suspect(self, entity: bytes, program_id: str, target: bytes) -> None:
+        """Name the other old keys that would become the same.
+
+        Of two entities with one program id, one is in the map, or has the show before it already.
+        """
+        policy = self._policy
+        show = policy.show
+        stripped = None if show is None else program_id.removeprefix(f"{show}/")
+        if not policy.entity_map and (stripped is None or not entity.startswith(f"{show}/".encode())):
+            return
+        others = {program_id, *self._inverse.get(program_id, ())}
+        if stripped is not None:
+            others.add(stripped)
+        for other in others - {entity.decode()}:
+            self._found.suspects.append((target, old.EAOS_PREFIX + entity, old.EAOS_PREFIX + other.encode()))
 
     def _trend(self, live: Live, kind: OldKey) -> None:
         outcome = rules.redis_trend(kind.name)
-        members = live.key.value
+        key, members = live.key.key, live.key.value
         if isinstance(outcome, Quarantined):
-            self._old_key(live, WHOLE)
+            self._found.stays.append((key, WHOLE))
             for member, score in members:
-                shown = f"{show_bytes(live.key.key)}#{show_bytes(member)}"
+                shown = f"{show_bytes(key)}#{show_bytes(member)}"
                 self._quarantine(kind.rule, shown, outcome, redis_form.dump_member(member, score))
-            self._spool.fate(kind.rule, Store.REDIS, Fate.QUARANTINED, len(members))
+            self._fate(kind.rule, Fate.QUARANTINED, len(members))
             return
-        self._old_key(live, None)
-        self._target(
-            outcome.value, kind.rule, live, RedisKey(new.REDIS_DB, outcome.value.encode(), ZSET, None, members)
-        )
-        self._spool.fate(kind.rule, Store.REDIS, Fate.MAPPED, len(members), live.expires_ms)
+        target = outcome.value.encode()
+        self._create(Live(RedisKey(new.REDIS_DB, target, ZSET, None, members), live.expires_ms))
+        self._found.targets.append((target, key))
+        self._fate(kind.rule, Fate.MAPPED, len(members), live.expires_ms)
 
     def _metric(self, live: Live, kind: OldKey) -> None:
         kept: list[int] = []
+        found = self._found
+        expires = NEVER if live.expires_ms is None else live.expires_ms
         for position, item in enumerate(live.key.value):
-            outcome = rules.redis_metric(kind.name, position, item, self._policy)
-            if isinstance(outcome, Quarantined):
+            event = self._event(kind, position, item)
+            if isinstance(event, Quarantined):
                 kept.append(position)
                 shown = f"{show_bytes(live.key.key)}#{position}"
-                self._quarantine(kind.rule, shown, outcome, redis_form.dump_item(item))
+                self._quarantine(kind.rule, shown, event, redis_form.dump_item(item))
                 continue
-            event = outcome.value
-            moment, metric, _ = event.order
-            seconds, nanos = divmod(moment, NS_PER_S)
-            self._spool.db.execute(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)",
-                (event.key.encode(), seconds, nanos, metric, position, event.body),
-            )
-            self._target(event.key, kind.rule, live, None)
-        self._spool.fate(kind.rule, Store.REDIS, Fate.QUARANTINED, len(kept))
-        self._old_key(live, WHOLE if len(kept) == len(live.key.value) else json.dumps(kept) if kept else None)
+            found.events.append(event)
+            known = found.lists.get(event[0])
+            if known is None or known[1] < expires:
+                found.lists[event[0]] = (known[0] if known else live.key.key, expires)
+        self._fate(kind.rule, Fate.QUARANTINED, len(kept))
+        if kept:
+            found.stays.append((live.key.key, WHOLE if len(kept) == len(live.key.value) else json.dumps(kept)))
 
-    def _whole(self, live: Live, rule: Rule, why: Quarantined) -> None:
-        self._old_key(live, WRONG_TYPE if why.reason is Reason.WRONG_TYPE else WHOLE)
-        self._quarantine(rule, show_bytes(live.key.key), why, redis_form.dump_value(live.key))
-        self._spool.fate(rule, Store.REDIS, Fate.QUARANTINED)
+    def _event(self, kind: OldKey, position: int, item: bytes) -> tuple[bytes, int, int, str, int, bytes] | Quarantined:
+        name = _name(kind.name)
+        plain = quick.event(name, item, self._policy) if name else None
+        if plain is not None:
+            return plain.key.encode(), plain.seconds, plain.nanos, name, position, plain.body
+        outcome = rules.redis_metric(kind.name, position, item, self._policy)
+        if isinstance(outcome, Quarantined):
+            return outcome
+        moment, metric, _ = outcome.value.order
+        return (outcome.value.key.encode(), *divmod(moment, NS_PER_S), metric, position, outcome.value.body.encode())
+
+    def _create(self, live: Live) -> None:
+        commands, replies = creating(live, self._terms.temporary)
+        self._commands.append(commands)
+        self._found.replies += replies
+
+    def _whole(self, key: RedisKey, rule: Rule, why: Quarantined) -> None:
+        self._found.stays.append((key.key, WRONG_TYPE if why.reason is Reason.WRONG_TYPE else WHOLE))
+        self._quarantine(rule, show_bytes(key.key), why, redis_form.dump_value(key))
+        self._fate(rule, Fate.QUARANTINED, 1)
 
     def _quarantine(self, rule: Rule, shown: str, why: Quarantined, record: str) -> None:
-        self._spool.quarantine(QuarantineRow(Store.REDIS, _SOURCES[rule], shown, why, record))
+        self._found.quarantine.append(QuarantineRow(Store.REDIS, _SOURCES[rule], shown, why, record))
 
-    def _old_key(self, live: Live, kept: str | None) -> None:
-        self._spool.db.execute("INSERT INTO old_key VALUES (?, ?, ?, NULL)", (live.key.key, kept, live.expires_ms))
-
-    def _target(self, name: str, rule: Rule, live: Live, value: RedisKey | None) -> None:
-        """Note a new key; of lists that several old ones fill, the longest expiry, none if one has none."""
-        line = None if value is None else redis_form.dump(value).decode()
-        clash = self._spool.db.execute("SELECT old, expires_ms FROM target WHERE key = ?", (name.encode(),)).fetchone()
-        if clash is None:
-            self._spool.db.execute(
-                "INSERT INTO target VALUES (?, ?, ?, ?, ?, NULL)",
-                (name.encode(), rule, live.key.key, live.expires_ms, line),
-            )
-        elif rule is not Rule.REDIS_METRIC:
-            self._spool.db.execute("INSERT INTO clash VALUES (?, ?, ?)", (name.encode(), clash[0], live.key.key))
-        elif clash[1] is not None:
-            longest = None if live.expires_ms is None else max(clash[1], live.expires_ms)
-            self._spool.db.execute("UPDATE target SET expires_ms = ? WHERE key = ?", (longest, name.encode()))
+    def _fate(self, rule: Rule, fate: Fate, count: int, expires_ms: int | None = None) -> None:
+        self._found.fates[rule, fate, NEVER if expires_ms is None else expires_ms] += count
 
 
-def wanted(spool: Spool, where: str = "true") -> Iterator[tuple[Live, str | None]]:
-    """Yield the new keys in the order of their names, each as it is to be, with its state."""
-    found = spool.db.execute(f"SELECT key, expires_ms, line, state FROM target WHERE {where} ORDER BY key")
-    for key, expires_ms, line, state in found:
-        if line is not None:
-            yield Live(redis_form.parse(line), expires_ms), state
-            continue
-        items = spool.db.execute(
-            "SELECT body FROM event WHERE key = ? ORDER BY seconds, nanos, metric, position", (key,)
-        )
-        yield Live(RedisKey(new.REDIS_DB, key, LIST, None, [body.encode() for (body,) in items]), expires_ms), state
+def _name(raw: bytes) -> str:
+    """Return the name of a metric; empty where only the rule can say what is wrong with it."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _records(kind: OldKey | WrongTypeKey, key: RedisKey) -> int:

@@ -1,4 +1,4 @@
-"""Redis keys read with their value and absolute expiry at one instant, compared, and written in one step."""
+"""Redis keys read with their value and absolute expiry, and compared: bit for bit, or by what they mean."""
 
 from __future__ import annotations
 
@@ -14,17 +14,30 @@ from tvmigrate.contract.outcome import Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.values import count, instant
 from tvmigrate.dataset.model import DUMP, HASH, LIST, SET, STREAM, STRING, ZSET, RedisKey
-from tvmigrate.migrate.work import batches
+from tvmigrate.engines.redis_wire import ask, of_hash, of_scores, pack
 
-BATCH = 200
-ITEMS = 1000  # of one list, set or hash, in one command
-_NONE = b"none"
+BATCH = 1000
 SAME_EXPIRY_MS = 1000
+_NONE = b"none"
+_CLOCK = 100  # keys between two looks at the server's clock
+_TIME = pack(b"TIME")
+_PAGE = b"2000"
+_VALUE = {
+    STRING: b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n",
+    HASH: b"*2\r\n$7\r\nHGETALL\r\n$%d\r\n%b\r\n",
+    LIST: b"*4\r\n$6\r\nLRANGE\r\n$%d\r\n%b\r\n$1\r\n0\r\n$2\r\n-1\r\n",
+    SET: b"*2\r\n$8\r\nSMEMBERS\r\n$%d\r\n%b\r\n",
+    ZSET: b"*5\r\n$6\r\nZRANGE\r\n$%d\r\n%b\r\n$1\r\n0\r\n$2\r\n-1\r\n$10\r\nWITHSCORES\r\n",
+    STREAM: b"*4\r\n$6\r\nXRANGE\r\n$%d\r\n%b\r\n$1\r\n-\r\n$1\r\n+\r\n",
+}
+_DUMP = b"*2\r\n$4\r\nDUMP\r\n$%d\r\n%b\r\n"
+_PTTL = b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n"
+_TYPE = b"*2\r\n$4\r\nTYPE\r\n$%d\r\n%b\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A key as it was at one instant; `expires_ms` since the epoch, None for a key that does not expire."""
+    """A key as it was; `expires_ms` since the epoch, None for a key that does not expire."""
 
     key: RedisKey
     expires_ms: int | None
@@ -40,81 +53,76 @@ class Live:
 
 def now_ms(client: redis.Redis) -> int:
     """Return the server's clock in ms since the epoch."""
-    seconds, micros = client.time()
-    return int(seconds) * 1000 + int(micros) // 1000
+    return _ms(client.time())
 
 
-def scan(client: redis.Redis) -> Iterator[list[tuple[bytes, str]]]:
-    """Yield pages of (key, type); a key that is there all the while comes at least once."""
-    for page in batches(client.scan_iter(count=BATCH * 5), BATCH * 5):
-        with client.pipeline(transaction=False) as pipe:
-            for key in page:
-                pipe.type(key)
-            kinds = pipe.execute()
-        yield [(key, kind.decode()) for key, kind in zip(page, kinds, strict=True) if kind != _NONE]
+def scan(client: redis.Redis, kind: str | None = None, match: bytes | None = None) -> Iterator[list[bytes]]:
+    """Yield pages of names, of one type and pattern if these are given.
+
+    A key that is there all the while comes at least once (https://redis.io/docs/latest/commands/scan/).
+    """
+    only = (*((b"TYPE", kind.encode()) if kind else ()), *((b"MATCH", match) if match else ()))
+    cursor = b"0"
+    while True:
+        (answer,) = ask(client, pack(b"SCAN", cursor, b"COUNT", _PAGE, *only), 1)
+        if isinstance(answer, Exception):
+            raise answer
+        cursor, page = answer
+        if page:
+            yield page
+        if cursor == b"0":
+            return
+
+
+def kinds(client: redis.Redis, keys: Sequence[bytes]) -> list[str]:
+    """Return the types of keys, as TYPE names them; `none` for one that is not there."""
+    if not keys:
+        return []
+    answers = ask(client, b"".join([_TYPE % (len(key), key) for key in keys]), len(keys))
+    return [_sure(answer).decode() for answer in answers]
 
 
 def expiries(client: redis.Redis, keys: Sequence[bytes]) -> list[int | None]:
     """Return when each key expires, ms since the epoch; None for one that does not (or is not there)."""
-    with client.pipeline(transaction=True) as pipe:
-        _ask_expiries(pipe, keys)
-        return _expiries(pipe.execute())
+    found: list[int | None] = []
+    for start in range(0, len(keys), _CLOCK):
+        some = keys[start : start + _CLOCK]
+        clock, *left = ask(client, _TIME + b"".join([_PTTL % (len(key), key) for key in some]), len(some) + 1)
+        found += [_expires(_ms(_sure(clock)), _sure(answer)) for answer in left]
+    return found
 
 
 def read(client: redis.Redis, keys: Sequence[tuple[bytes, str]], db: int = 0) -> list[Live | None]:
-    """Return the keys (name, type) as they are at one instant; None for one that is gone.
+    """Return the keys (name, type) as they are; None for one that is gone.
 
-    A key that has another type by now is read anew, with that type.
+    Expiry and value of a key are asked for one after the other, so that a write may come between them; whoever needs
+    both of one instant compares again. A key that has another type by now is read anew, with that type.
     """
-    if not keys:
-        return []
-    with client.pipeline(transaction=True) as pipe:
-        _ask_expiries(pipe, [key for key, _ in keys])
-        for key, kind in keys:
-            _ask_value(pipe, key, kind)
-        answers = pipe.execute(raise_on_error=False)
-    times, values = _expiries(answers[: len(keys) + 1]), answers[len(keys) + 1 :]
+    commands: list[bytes] = []
+    for n, (key, kind) in enumerate(keys):
+        size = len(key)
+        if n % _CLOCK == 0:
+            # PEXPIRETIME would say it at once, but is not in Redis 6.2.
+            commands.append(_TIME)
+        commands.append(_PTTL % (size, key))
+        commands.append(_VALUE.get(kind, _DUMP) % (size, key))
+    answers = iter(ask(client, b"".join(commands), len(commands)) if commands else ())
     found: list[Live | None] = []
-    for (key, kind), expires, value in zip(keys, times, values, strict=True):
+    clock = 0
+    for n, (key, kind) in enumerate(keys):
+        if n % _CLOCK == 0:
+            clock = _ms(_sure(next(answers)))
+        expires, value = _expires(clock, _sure(next(answers))), next(answers)
         if isinstance(value, redis.ResponseError) and "WRONGTYPE" in str(value):
             found += read_named(client, [key], db)
-        elif isinstance(value, Exception):
-            raise value
         else:
-            found.append(_live(db, key, kind, value, expires))
+            found.append(_live(db, key, kind, _sure(value), expires))
     return found
 
 
 def read_named(client: redis.Redis, keys: Sequence[bytes], db: int = 0) -> list[Live | None]:
     """Return the keys by name, whatever their types; None for one that is not there."""
-    with client.pipeline(transaction=False) as pipe:
-        for key in keys:
-            pipe.type(key)
-        kinds = [kind.decode() for kind in pipe.execute()]
-    return read(client, list(zip(keys, kinds, strict=True)), db)
-
-
-def put(client: redis.Redis, lives: Iterable[Live], temporary: bytes) -> None:
-    """Write keys, each with its expiry in one step, in place of whatever is there; one past its expiry ends as absent.
-
-    A value too big for one command grows under the name `temporary` + key and is renamed.
-    """
-    with client.pipeline(transaction=True) as pipe:
-        for live in lives:
-            key = live.key
-            if key.type == STRING or len(key.value) <= ITEMS:
-                pipe.delete(key.key)
-                _add(pipe, key.key, key.type, key.value)
-            else:
-                aside = temporary + key.key
-                client.delete(aside)
-                items = key.value if key.type != HASH else list(key.value.items())
-                for some in batches(items, ITEMS):
-                    _add(client, aside, key.type, some if key.type != HASH else dict(some))
-                pipe.rename(aside, key.key)
-            if live.expires_ms is not None:
-                pipe.pexpireat(key.key, live.expires_ms)
-        pipe.execute()
+    return read(client, list(zip(keys, kinds(client, keys), strict=True)), db)
 
 
 def same_value(one: RedisKey, other: RedisKey) -> bool:
@@ -173,38 +181,19 @@ def _scores(pairs: Iterable[tuple[bytes, float]]) -> dict[bytes, bytes]:
     return {member: struct.pack(">d", score) for member, score in pairs}
 
 
-def _ask_expiries(pipe: Any, keys: Sequence[bytes]) -> None:
-    """Ask the clock, then for each key how long it has left: within a transaction both are of one instant.
-
-    PEXPIRETIME would say it at once, but is not in Redis 6.2.
-    """
-    pipe.time()
-    for key in keys:
-        pipe.pttl(key)
+def _sure(answer: Any) -> Any:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
-def _expiries(answers: Sequence[Any]) -> list[int | None]:
-    (seconds, micros), left = answers[0], answers[1:]
-    clock = int(seconds) * 1000 + int(micros) // 1000
-    return [None if value < 0 else clock + value for value in left]
+def _ms(clock: Any) -> int:
+    seconds, micros = clock
+    return int(seconds) * 1000 + int(micros) // 1000
 
 
-def _ask_value(pipe: Any, key: bytes, kind: str) -> None:
-    match kind:
-        case "string":
-            pipe.get(key)
-        case "list":
-            pipe.lrange(key, 0, -1)
-        case "set":
-            pipe.smembers(key)
-        case "zset":
-            pipe.zrange(key, 0, -1, withscores=True)
-        case "hash":
-            pipe.hgetall(key)
-        case "stream":
-            pipe.xrange(key)
-        case _:
-            pipe.dump(key)
+def _expires(clock: int, left: int) -> int | None:
+    return None if left < 0 else clock + left
 
 
 def _live(db: int, key: bytes, kind: str, value: Any, expires: int | None) -> Live | None:
@@ -214,27 +203,13 @@ def _live(db: int, key: bytes, kind: str, value: Any, expires: int | None) -> Li
         case "set":
             value = sorted(value)
         case "zset":
-            value = [(member, float(score)) for member, score in value]
+            value = of_scores(value)
+        case "hash":
+            value = of_hash(value)
         case "stream":
-            value = [(entry, dict(fields)) for entry, fields in value]
-        case "string" | "list" | "hash":
+            value = [(entry, dict(zip(fields[::2], fields[1::2], strict=True))) for entry, fields in value]
+        case "string" | "list":
             pass
         case _:
             kind = DUMP
     return Live(RedisKey(db, key, kind, None, value), expires)
-
-
-def _add(client: Any, key: bytes, kind: str, value: Any) -> None:
-    match kind:
-        case "string":
-            client.set(key, value)
-        case "list":
-            client.rpush(key, *value)
-        case "set":
-            client.sadd(key, *value)
-        case "zset":
-            client.zadd(key, dict(value))
-        case "hash":
-            client.hset(key, mapping=value)
-        case _:
-            raise ValueError(f"a {kind} is not written so")

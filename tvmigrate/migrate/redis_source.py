@@ -1,33 +1,36 @@
-"""Old Redis keys: live ones found, those of the backup read, and what of them goes and what stays."""
+"""Old Redis keys: live ones found, each once, and those that came since the backup."""
 
 from __future__ import annotations
 
-import json
+import sqlite3
 from collections.abc import Iterator
 
 import redis
 
 from tvmigrate.contract import old
-from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, classify
+from tvmigrate.contract.keys import NewKey, UnrelatedKey, classify
 from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.contract.unicode import show_bytes
-from tvmigrate.dataset.model import LIST, RedisKey
-from tvmigrate.dataset.read import Dataset
+from tvmigrate.dataset.model import LIST, SET, STREAM, STRING, ZSET
 from tvmigrate.engines.clients import Clients
-from tvmigrate.migrate.redis_assess import STAYS
-from tvmigrate.migrate.redis_keys import BATCH, Live, expiries, now_ms, read, read_named, scan
+from tvmigrate.engines.redis_wire import ask, pack
+from tvmigrate.migrate import redis_parts
+from tvmigrate.migrate.redis_assess import lives_in
+from tvmigrate.migrate.redis_keys import BATCH, Live, expiries, kinds, read, scan
 from tvmigrate.migrate.spool import Spool
-from tvmigrate.migrate.work import Work, batches
+from tvmigrate.migrate.work import Work
+
+_LENGTH = {LIST: b"LLEN", SET: b"SCARD", ZSET: b"ZCARD", STREAM: b"XLEN"}
+_ITEMS = 50_000  # read at once; one key may have more
+_OLD = ((STRING, old.EAOS_PREFIX), (ZSET, old.TREND_PREFIX), (LIST, old.METRICS_PREFIX))
 
 
-def old_keys(client: redis.Redis, spool: Spool) -> Iterator[Live]:
-    """Yield each old and each wrong-type key of the old database once, as it is now."""
+def old_keys(client: redis.Redis, spool: Spool) -> Iterator[list[Live]]:
+    """Yield old and wrong-type keys of the old database, each once, as they are now, in lists of a bounded size."""
     for page in _once(client, spool):
         ours = [(key, kind) for key, kind in page if _is_ours(key, kind)]
-        for some in batches(ours, BATCH):
-            for live in read(client, some):
-                if live is not None and _is_ours(live.key.key, live.key.type):
-                    yield live
+        for some in _in_bounds(client, ours):
+            yield [live for live in read(client, some) if live is not None and _is_ours(live.key.key, live.key.type)]
 
 
 def count_unrelated(clients: Clients, spool: Spool) -> None:
@@ -36,60 +39,84 @@ def count_unrelated(clients: Clients, spool: Spool) -> None:
         client = clients.redis_db(number)
         for page in _once(client, spool):
             others = [key for key, kind in page if isinstance(classify(number, key, kind), UnrelatedKey)]
-            for expires in expiries(client, others) if others else ():
+            for expires in expiries(client, others):
                 spool.fate(Rule.REDIS_UNRELATED, Store.REDIS, Fate.UNTOUCHED, 1, expires)
-
-
-def backed_up(work: Work) -> Iterator[Live]:
-    """Yield the keys of the backup, with the absolute expiry they had."""
-    epoch = work.noted("redis.epoch_ms")
-    for key in Dataset.open(work.backup).redis_keys():
-        yield Live(key, None if key.ttl_ms is None else epoch + key.ttl_ms)
 
 
 def changed(work: Work) -> Iterator[str]:
     """Yield the names of old keys that are not as the backup has them, and of those that it has not."""
-    client = work.clients.redis
-    for batch in batches(backed_up(work), BATCH):
-        found = read_named(client, [live.key.key for live in batch])
-        clock = now_ms(client)
-        for live, there in zip(batch, found, strict=True):
-            if not (live.equals(there) or (there is None and live.gone(clock))):
-                yield show_bytes(live.key.key)
-    for page in scan(client):
-        for key, kind in page:
-            known = "SELECT 1 FROM old_key WHERE key = ?"
-            is_old = isinstance(classify(old.REDIS_DB, key, kind), OldKey)
-            if is_old and work.spool.db.execute(known, (key,)).fetchone() is None:
-                yield show_bytes(key)
+    count = total = 0
+    for apart, present in work.workers.each(redis_parts.changed, redis_parts.parts(work)):
+        yield from map(show_bytes, apart)
+        count, total = count + len(present), total + sum(map(hash, present))
+    # As many as are in the backup, and the same by their hashes: none that is not. SCAN may give one twice.
+    for page in _old_names(work.clients.redis):
+        count, total = count - len(page), total - sum(map(hash, page))
+    if count or total:
+        yield from _new_old_keys(work)
 
 
-def removable(work: Work) -> Iterator[tuple[Live, Live | None]]:
-    """Yield old keys that go, each with what is left of it: nothing, or a list of its quarantined items."""
-    for live in backed_up(work):
-        row = work.spool.db.execute("SELECT kept FROM old_key WHERE key = ?", (live.key.key,)).fetchone()
-        if row is not None and row[0] not in STAYS:
-            yield live, _rest(live, row[0])
+def _new_old_keys(work: Work) -> Iterator[str]:
+    """Yield the names of live old keys that the backup has not, each looked up."""
+    seen = "INSERT OR IGNORE INTO seen VALUES (?)"
+    with work.spool.together():
+        work.spool.db.execute("DELETE FROM seen")
+        for part in redis_parts.parts(work):
+            lives = lives_in(part.lines, part.epoch_ms)
+            work.spool.db.executemany(seen, ((live.key.key,) for live in lives))
+        for page in _old_names(work.clients.redis):
+            for key in page:
+                if not work.spool.has("seen", key):
+                    yield show_bytes(key)
+        work.spool.db.execute("DELETE FROM seen")
 
 
-def _rest(live: Live, kept: str | None) -> Live | None:
-    if kept is None:
-        return None
-    items = [live.key.value[position] for position in json.loads(kept)]
-    return Live(RedisKey(live.key.db, live.key.key, LIST, None, items), live.expires_ms)
+def _old_names(client: redis.Redis) -> Iterator[list[bytes]]:
+    for kind, prefix in _OLD:
+        yield from scan(client, kind, prefix + b"*")
 
 
 def _is_ours(key: bytes, kind: str) -> bool:
     return not isinstance(classify(old.REDIS_DB, key, kind), UnrelatedKey | NewKey)
 
 
+def _in_bounds(client: redis.Redis, keys: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:
+    """Yield keys in lists that hold no more items together than are to be read at once, if not one alone has more."""
+    long = [(key, _LENGTH[kind]) for key, kind in keys if kind in _LENGTH]
+    answers = ask(client, b"".join(pack(verb, key) for key, verb in long), len(long)) if long else []
+    lengths = {key: n for (key, _), n in zip(long, answers, strict=True) if isinstance(n, int)}
+    some: list[tuple[bytes, str]] = []
+    items = 0
+    for key, kind in keys:
+        length = lengths.get(key, 1)
+        if some and (len(some) == BATCH or items + length > _ITEMS):
+            yield some
+            some, items = [], 0
+        some.append((key, kind))
+        items += length
+    if some:
+        yield some
+
+
 def _once(client: redis.Redis, spool: Spool) -> Iterator[list[tuple[bytes, str]]]:
     """Yield (key, type) of all keys; SCAN may name a key twice, this does not (https://redis.io/docs/latest/commands/scan/)."""
     spool.db.execute("DELETE FROM seen")
-    for page in scan(client):
-        yield [
-            (key, kind)
-            for key, kind in page
-            if spool.db.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount
-        ]
+    for names in scan(client):
+        fresh = _fresh(spool, names)
+        found = zip(fresh, kinds(client, fresh), strict=True)
+        yield [(key, kind) for key, kind in found if kind != "none"]
     spool.db.execute("DELETE FROM seen")
+
+
+def _fresh(spool: Spool, names: list[bytes]) -> list[bytes]:
+    """Return those of `names` that were not among earlier ones, and remember them."""
+    spool.db.execute("SAVEPOINT page")
+    try:
+        spool.db.executemany("INSERT INTO seen VALUES (?)", [(name,) for name in sorted(names)])
+    except sqlite3.IntegrityError:
+        spool.db.execute("ROLLBACK TO page")
+        one = "INSERT OR IGNORE INTO seen VALUES (?)"
+        return [name for name in names if spool.db.execute(one, (name,)).rowcount]
+    finally:
+        spool.db.execute("RELEASE page")
+    return names

@@ -22,15 +22,17 @@ CREATE TABLE IF NOT EXISTS inconsistency (store TEXT, record_key TEXT, says TEXT
 CREATE TABLE IF NOT EXISTS program (program_id TEXT, entity TEXT, PRIMARY KEY (program_id, entity)) WITHOUT ROWID;
 -- Elasticsearch: the sha256 of each new document's JSON text.
 CREATE TABLE IF NOT EXISTS document (id TEXT PRIMARY KEY, digest BLOB) WITHOUT ROWID;
--- Redis: what is written under which key, from which old key, and how far that is.
-CREATE TABLE IF NOT EXISTS target (
-    key BLOB PRIMARY KEY, rule TEXT, old BLOB, expires_ms INTEGER, line TEXT, state TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS clash (key BLOB, old BLOB, other BLOB);
+-- Redis: the commands that create new keys, in pieces; of targets that were there, EQUAL, KEPT or REPLACED.
+CREATE TABLE IF NOT EXISTS piece (id INTEGER PRIMARY KEY, state TEXT, replies INTEGER, commands BLOB);
+CREATE TABLE IF NOT EXISTS begun (piece INTEGER PRIMARY KEY);
+-- Parts of the backup's file, and whether one's old keys may be gone; what stays of old keys.
+CREATE TABLE IF NOT EXISTS part (id INTEGER PRIMARY KEY, start INTEGER, size INTEGER, removing INTEGER);
+CREATE TABLE IF NOT EXISTS stays (part INTEGER, key BLOB, kept TEXT, PRIMARY KEY (part, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS suspect (key BLOB, old BLOB, other BLOB);
 CREATE TABLE IF NOT EXISTS event (
-    key BLOB, seconds INTEGER, nanos INTEGER, metric TEXT, position INTEGER, body TEXT,
-    PRIMARY KEY (key, seconds, nanos, metric, position)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS old_key (
-    key BLOB PRIMARY KEY, kept TEXT, expires_ms INTEGER, state TEXT) WITHOUT ROWID;
+    key BLOB, seconds INTEGER, nanos INTEGER, metric TEXT, position INTEGER, body BLOB);
+CREATE TABLE IF NOT EXISTS events (key BLOB PRIMARY KEY, old BLOB, expires_ms INTEGER) WITHOUT ROWID;
+-- New keys that may have been written by an attempt before the pieces that are there now.
 CREATE TABLE IF NOT EXISTS written (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS existing (key BLOB PRIMARY KEY, payload BLOB, expires_ms INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
@@ -75,7 +77,7 @@ class Spool:
     def clear(self, store: Store, keep: Rule | None = None) -> None:
         """Forget what is known of the records of `store`, but of those of `keep`, before they are looked at again.
 
-        Which new Redis keys were written is never forgotten: a rollback has to know.
+        Which new Redis keys were written before is not forgotten: `redis_spool.forget` keeps it for a rollback.
         """
         for table in ("quarantine", "archive", "extra", "inconsistency"):
             self.db.execute(f"DELETE FROM {table} WHERE store = ?", (store,))
@@ -83,7 +85,7 @@ class Spool:
         if store is Store.ELASTICSEARCH:
             self.db.execute("DELETE FROM document")
         if store is Store.REDIS:
-            for table in ("target", "clash", "event", "old_key"):
+            for table in ("piece", "begun", "part", "stays", "suspect", "event", "events"):
                 self.db.execute(f"DELETE FROM {table}")
 
     def has(self, table: str, key: bytes) -> bool:
@@ -94,11 +96,14 @@ class Spool:
         """Return whether `table` has any row."""
         return self.db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None
 
-    def quarantine(self, row: QuarantineRow) -> None:
-        """Set one record aside."""
-        self.db.execute(
+    def quarantine(self, *rows: QuarantineRow) -> None:
+        """Set records aside."""
+        self.db.executemany(
             "INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?)",
-            (row.store, row.source, row.record_key, row.why.reason, _utf8(row.why.detail), row.record),
+            [
+                (row.store, row.source, row.record_key, row.why.reason, _utf8(row.why.detail), row.record)
+                for row in rows
+            ],
         )
 
     def archive(self, store: Store, source: str, record_key: str, fields: Mapping[str, object]) -> None:

@@ -141,7 +141,7 @@ class Stores:
         for number in range(_DATABASES):
             client = self.clients.redis_db(number)
             for page in scan(client):
-                for live in read_named(client, [key for key, _ in page], number):
+                for live in read_named(client, page, number):
                     assert live is not None
                     # To the second; half a second off would round either way.
                     expires = None if live.expires_ms is None else (live.expires_ms + 500) // 1000

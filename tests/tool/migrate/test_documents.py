@@ -19,6 +19,7 @@ def clients(endpoints: Endpoints) -> Iterator[Clients]:
     """Clients of engines that have an index which takes documents with a number `n`, and no others."""
     with Clients(endpoints) as clients:
         indices = clients.elasticsearch.indices
+        clients.elasticsearch.options(ignore_status=404).indices.delete(index=INDEX)
         indices.create(index=INDEX, mappings={"dynamic": "strict", "properties": {"n": {"type": "integer"}}})
         yield clients
         indices.delete(index=INDEX)

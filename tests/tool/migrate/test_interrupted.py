@@ -15,14 +15,14 @@ from tvmigrate.migrate.errors import SourceChanged
 
 EVERYWHERE = (
     "backup.elasticsearch",
-    "redis.put#1",
+    "redis_parts.carry_out#1",
     "clickhouse.fill#2",
     "elasticsearch.clone#1",
     "documents._bulk#1",
     "compare.clickhouse",
     "switch.elasticsearch",
     "remove.clickhouse",
-    "redis._remove_batch#1",
+    "redis_parts.remove_batch#1",
     "ledger",
 )
 

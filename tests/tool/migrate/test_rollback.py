@@ -176,7 +176,7 @@ def test_a_rollback_that_was_killed_saves_what_changed_into_a_file_of_its_own(st
     stores.apply()
     key = "eaos:current:the_voice/contestant_1"
     stores.clients.redis.hset(key, "score", "0.5")
-    stores.killed("rollback", "redis.put#1")
+    stores.killed("rollback", "redis_parts.carry_out#1")
     stores.clients.redis.hset(key, "score", "0.25")
     stores.rollback()
     folder = stores.folder() / "after_switch"

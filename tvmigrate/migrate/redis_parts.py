@@ -1,0 +1,236 @@
+"""The partitions of Redis's steps: what a worker does with a part of the backup, or with a piece of the new keys.
+
+Each function opens its own connection, does nothing but with the keys it is given, and may be done again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from tvmigrate.contract.policy import Policy
+from tvmigrate.contract.unicode import show_bytes
+from tvmigrate.dataset.model import LIST, RedisKey
+from tvmigrate.engines.clients import open_redis
+from tvmigrate.engines.redis_wire import ask, pack
+from tvmigrate.migrate.redis_assess import STAYS, Assessed, Terms, lives_in, of_lines
+from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read, says_the_same
+from tvmigrate.migrate.redis_pack import created, creating
+from tvmigrate.migrate.redis_spool import KEPT, WRITTEN, Piece
+from tvmigrate.migrate.spool import Spool
+from tvmigrate.migrate.work import Work, batches
+
+_PART_BYTES = 1 << 20
+_EXISTS = b"*2\r\n$6\r\nEXISTS\r\n$%d\r\n%b\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Whole lines of the backup; `stays` says what of old keys among them stays."""
+
+    id: int
+    url: str
+    lines: bytes
+    epoch_ms: int
+    stays: Mapping[bytes, str]
+
+
+def cut(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield a file's whole lines in parts of about a megabyte, each with where it starts."""
+    start = 0
+    with path.open("rb") as file:
+        while lines := file.read(_PART_BYTES):
+            lines += file.readline()
+            yield start, lines
+            start += len(lines)
+
+
+def parts(work: Work, where: str = "true") -> Iterator[Part]:
+    """Yield the parts that the new keys were built from."""
+    epoch = work.noted("redis.epoch_ms")
+    db = work.spool.db
+    with (work.backup / "redis.ndjson").open("rb") as file:
+        for number, start, size in db.execute(f"SELECT id, start, size FROM part WHERE {where} ORDER BY id").fetchall():
+            stays = dict(db.execute("SELECT key, kept FROM stays WHERE part = ?", (number,)))
+            file.seek(start)
+            yield Part(number, work.endpoints.redis, file.read(size), epoch, stays)
+
+
+# ------------------------------------------------------------------------------------------------------------ the build
+
+
+def assess(given: tuple[Part, Terms]) -> Assessed:
+    """Map the keys of a part; of `targets` those are left that are there already."""
+    part, terms = given
+    found = of_lines(part.lines, part.epoch_ms, terms)
+    with open_redis(part.url) as client:
+        found.targets = existing(client, found.targets)
+    return found
+
+
+def existing(client: redis.Redis, targets: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return those of the targets (new key, old key) whose new key is there."""
+    if not targets:
+        return []
+    answers = ask(client, b"".join([_EXISTS % (len(key), key) for key, _ in targets]), len(targets))
+    return [target for target, there in zip(targets, _sure(answers), strict=True) if there]
+
+
+def send(given: tuple[str, Piece]) -> int:
+    """Create the keys of a piece; return how many commands that took."""
+    url, piece = given
+    with open_redis(url) as client:
+        carry_out(client, piece.commands, piece.replies)
+    return piece.replies
+
+
+def carry_out(client: redis.Redis, commands: bytes, replies: int) -> None:
+    """Have commands carried out; those between MULTI and EXEC are of one key. Raises the first error they get."""
+    if replies:
+        _sure(ask(client, commands, replies))
+
+
+def put(client: redis.Redis, lives: Iterable[Live], temporary: bytes) -> None:
+    """Write keys in place of whatever is there, each with its expiry in one step; one past its expiry is not there."""
+    made = [creating(live, temporary) for live in lives]
+    carry_out(client, b"".join(commands for commands, _ in made), sum(replies for _, replies in made))
+
+
+# ----------------------------------------------------------------------------------------------------------- comparing
+
+
+def differing(given: tuple[str, Piece, Policy, bytes]) -> list[bytes]:
+    """Return the new keys of a piece that are not there as they were to be."""
+    url, piece, policy, temporary = given
+    found: list[bytes] = []
+    with open_redis(url) as client:
+        for lives in batches(created(piece.commands, temporary), BATCH):
+            there = read(client, [(live.key.key, live.key.type) for live in lives])
+            clock = now_ms(client)
+            for live, one in zip(lives, there, strict=True):
+                if not (one is None and live.gone(clock)) and not _as_wanted(piece.state, live, one, policy):
+                    found.append(live.key.key)
+    return found
+
+
+def _as_wanted(state: str, live: Live, there: Live | None, policy: Policy) -> bool:
+    if state in WRITTEN:
+        return live.equals(there)
+    return state == KEPT or (there is not None and says_the_same(live, there, policy))
+
+
+def changed(part: Part) -> tuple[list[bytes], list[bytes]]:
+    """Return the old keys of a part that are not as the backup has them, and all that are there."""
+    apart: list[bytes] = []
+    present: list[bytes] = []
+    with open_redis(part.url) as client:
+        for lives in batches(lives_in(part.lines, part.epoch_ms), BATCH):
+            there = read_expected(client, lives)
+            clock = now_ms(client)
+            for live, one in zip(lives, there, strict=True):
+                if one is not None:
+                    present.append(live.key.key)
+                if not (live.equals(one) or (one is None and live.gone(clock))):
+                    apart.append(live.key.key)
+    return apart, present
+
+
+def read_expected(client: redis.Redis, lives: Sequence[Live]) -> list[Live | None]:
+    """Return keys as they are, asked for as what they are expected to be; None for one that is not there."""
+    return read(client, [(live.key.key, live.key.type) for live in lives])
+
+
+# ------------------------------------------------------------------------------------------- what goes, and comes back
+
+
+def removable(part: Part) -> Iterator[tuple[Live, Live | None]]:
+    """Yield the old keys of a part that go, each with what is left of it: a list of its quarantined items, or None."""
+    for live in lives_in(part.lines, part.epoch_ms):
+        kept = part.stays.get(live.key.key)
+        if kept not in STAYS:
+            yield live, _rest(live, kept)
+
+
+def _rest(live: Live, kept: str | None) -> Live | None:
+    if kept is None:
+        return None
+    items = [live.key.value[position] for position in json.loads(kept)]
+    return Live(RedisKey(live.key.db, live.key.key, LIST, None, items), live.expires_ms)
+
+
+def remove(part: Part) -> list[str]:
+    """Remove what goes of the old keys of a part that equal the backup; return the names of those that do not."""
+    left: list[str] = []
+    with open_redis(part.url) as client:
+        for batch in batches(removable(part), BATCH):
+            left += remove_batch(client, batch)
+    return left
+
+
+def remove_batch(client: redis.Redis, batch: list[tuple[Live, Live | None]]) -> list[str]:
+    """Remove keys that equal their backup under WATCH, so that no write in between is lost; return those left.
+
+    The keys are watched and changed in one transaction, and so all of one server.
+    """
+    lives = [live for live, _ in batch]
+    while True:
+        with client.pipeline(transaction=True) as pipe:
+            pipe.watch(*(live.key.key for live in lives))  # type: ignore[no-untyped-call]
+            found = read_expected(client, lives)
+            pipe.multi()
+            left: list[str] = []
+            gone: list[bytes] = []
+            for (live, rest), there in zip(batch, found, strict=True):
+                if there is None or (rest is not None and rest.equals(there)):
+                    continue
+                if not live.equals(there):
+                    left.append(show_bytes(live.key.key))
+                    continue
+                gone.append(live.key.key)
+                if rest is not None:
+                    pipe.delete(live.key.key)
+                    pipe.rpush(live.key.key, *rest.key.value)
+                    if rest.expires_ms is not None:
+                        pipe.pexpireat(live.key.key, rest.expires_ms)
+                    gone.pop()
+            if gone:
+                pipe.delete(*gone)
+            try:
+                pipe.execute()
+            except redis.WatchError:
+                continue
+            return left
+
+
+def bring_back(given: tuple[Part, bytes]) -> None:
+    """Write the old keys of a part that went as the backup has them; one that expired meanwhile stays gone."""
+    part, temporary = given
+    with open_redis(part.url) as client:
+        for batch in batches(removable(part), BATCH):
+            lives = [live for live, _ in batch]
+            found = read_expected(client, lives)
+            put(client, [live for live, there in zip(lives, found, strict=True) if not live.equals(there)], temporary)
+
+
+def delete(client: redis.Redis, keys: Sequence[bytes]) -> None:
+    """Remove keys, a command each."""
+    carry_out(client, b"".join([pack(b"DEL", key) for key in keys]), len(keys))
+
+
+def _sure(answers: list[Any]) -> list[Any]:
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, list):
+            _sure(answer)
+    return answers
+
+
+def mark_removing(spool: Spool, part: int) -> None:
+    """Note that old keys of a part may be gone from now on."""
+    spool.db.execute("UPDATE part SET removing = 1 WHERE id = ?", (part,))
