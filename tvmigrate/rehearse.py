@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -85,14 +86,16 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
         click.echo(chosen, err=True)
     job = asked.job()
     require_writable(asked.report)
-    with watch(Console(stderr=True, highlight=False)) as listener:
-        verdict = run_rehearsal(job, listener)
-    written = write_reports(verdict, asked.report, asked.repeat, asked.redactor(os.environ))
-    paths = [*written.paths]
-    if asked.annotations == "gitlab":
-        paths.append(annotations.write_gitlab(written.view, asked.dataset, asked.report))
-    print_verdict(stdout_console(), verdict, claims(verdict), asked.repeat, paths)
-    if asked.annotations == "github":
+    is_github = asked.annotations == "github"
+    with annotations.nothing_obeyed(click.echo) if is_github else nullcontext():
+        with watch(Console(stderr=True, highlight=False)) as listener:
+            verdict = run_rehearsal(job, listener)
+        written = write_reports(verdict, asked.report, asked.repeat, asked.redactor(os.environ))
+        paths = [*written.paths]
+        if asked.annotations == "gitlab":
+            paths.append(annotations.write_gitlab(written.view, asked.dataset, asked.report))
+        print_verdict(stdout_console(), verdict, claims(verdict), asked.repeat, paths)
+    if is_github:
         for line in annotations.github(written.view, asked.dataset):
             click.echo(line)
     return verdict.exit_code

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tvmigrate.dataset.read import TOML
@@ -48,6 +50,18 @@ def write_gitlab(view: View, dataset: Path, directory: Path) -> Path:
     entries = list(_entries(view, place(dataset)))[:GITLAB_MOST]
     write_whole(path, (json.dumps(entries, indent=2, ensure_ascii=False) + "\n").encode())
     return path
+
+
+@contextmanager
+def nothing_obeyed(echo: Callable[[str], object]) -> Iterator[None]:
+    """Keep GitHub from obeying what is printed meanwhile: a line of the data may look like one of its commands."""
+    # https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands, "Stopping and starting"
+    token = secrets.token_hex(16)
+    echo(f"::stop-commands::{token}")
+    try:
+        yield
+    finally:
+        echo(f"::{token}::")
 
 
 def _told(problem: Problem) -> Iterator[str]:

@@ -241,6 +241,16 @@ def test_no_data_can_begin_a_line_of_its_own():
     )
 
 
+def test_github_obeys_nothing_that_is_printed_meanwhile_also_where_that_ends_in_an_error():
+    said = []
+    with pytest.raises(ZeroDivisionError), annotations.nothing_obeyed(said.append):
+        said.append(1 / 0)
+    first, last = said
+    token = first.removeprefix("::stop-commands::")
+    assert len(token) == 32
+    assert last == f"::{token}::"
+
+
 def test_gitlab_is_told_an_entry_for_each_cause(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = annotations.write_gitlab(told(verdict(FAILED, PASSED)), Path("data/old"), tmp_path)
