@@ -68,8 +68,7 @@ def test_an_index_of_several_shards_and_replicas_goes_there_and_back(spread: Sto
     assert different(before, spread.picture()) == {}
 
 
-@pytest.mark.parametrize("step", ["build.elasticsearch"])
-def test_a_data_node_lost_in_the_middle_loses_nothing(spread: Stores, nodes: ElasticsearchNodes, step: str) -> None:
+def test_a_data_node_lost_in_the_middle_loses_nothing(spread: Stores, nodes: ElasticsearchNodes) -> None:
     before = spread.picture()
     try:
         done = spread.apply_with("build.elasticsearch", nodes.nodes[DATA_NODE].kill)
