@@ -61,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "a Redis Cluster in place of the embedded Redis server, such as 3x1: three masters with a replica each",
         "MASTERSxREPLICAS",
     )
+    add("--elasticsearch-nodes", "nodes of the embedded Elasticsearch; default: 1", "N")
     add("--dataset", "the old system as files; default: fixtures/standard of the project", "DIR")
     add("--migration", "shell command to judge; default: tvmigrate apply", "CMD")
     add("--rollback", "shell command of the way back; default: tvmigrate rollback", "CMD")
@@ -73,7 +74,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--missing-counts", "an eaos key without any count: set aside (default), or zeros")
     add("--old", "what the migration is to leave of mapped old data: nothing (default), or all")
     add("--quarantine", "refused records are in migration_quarantine (default), or in a place of the migration's own")
-    add("--report", "where verdict.json and junit.xml go; default: report", "DIR")
+    add("--report", "where verdict.json, junit.xml, report.html and summary.md go; default: report", "DIR")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -125,6 +126,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         report=Path(given("report") or config.rootpath / _DEFAULTS.report),
         keep=bool(config.option.tvmigrate_keep),
         redis_cluster=given("redis_cluster"),
+        elasticsearch_nodes=int(given("elasticsearch_nodes") or 1),
         workers=workers_of(os.environ),
         executor=os.environ.get(EXECUTOR) or None,
     )
@@ -248,8 +250,8 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
             verdict = running.verdict()
         except NotReady:
             return
-        paths = write_reports(verdict, asked.report, asked.repeat)
-        told = [*(f"report: {path}" for path in paths), *(line.plain for line in verdict_lines(verdict))]
+        written = write_reports(verdict, asked.report, asked.repeat, asked.redactor(os.environ))
+        told = [*(f"report: {path}" for path in written.paths), *(line.plain for line in verdict_lines(verdict))]
         if chosen := config.stash[_CHOSEN]:  # the header, which says it too, is not there with -q
             told.insert(0, chosen)
         # A worker of pytest-xdist has no terminal: what it has to tell goes to the process that started it.
