@@ -20,8 +20,8 @@ GB = 1e9
 _TITLES = {"redis": "Redis", "clickhouse": "ClickHouse", "elasticsearch": "Elasticsearch"}
 
 
-_FEW = """So few rows tell nothing of ClickHouse, which takes millions a second: its hours here are no more than a lower bound.
-Measure with more (`python -m bench.rates 100000 400000`) before you rely on them."""
+_FEW = """So few rows tell nothing of ClickHouse, which takes millions a second: its hours here are no
+more than a guess. Measure with more (`python -m bench.rates 100000 400000`) before you rely on them."""
 
 
 @dataclass(frozen=True, slots=True)
