@@ -15,7 +15,7 @@ import pytest
 from tests.integrity.one_set import rehearse_on
 from tests.profiles import is_nightly
 from tests.tool.migrate.stores import FIXTURES, Picture, Stores, different
-from tests.tool.redis_cluster.servers import Nodes, until
+from tests.tool.redis_cluster.servers import Nodes, running_sentinels, until
 from tvmigrate.dataset.errors import DatasetError
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
@@ -26,6 +26,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.migrate import system
 from tvmigrate.verify.findings import State
 
+_LONG = pytest.mark.skipif(not is_nightly(), reason="of the long run: HYPOTHESIS_PROFILE=nightly")
 SPREAD = 600  # keys: some in every thirtieth of the slots
 LONG = 2500  # items, which do not go in one command
 # What docs/operations.md says that a user needs.
@@ -203,7 +204,7 @@ class moving:  # noqa: N801 - it reads as what it does
             self._failed = failed
 
 
-@pytest.mark.skipif(not is_nightly(), reason="its long run: HYPOTHESIS_PROFILE=nightly")
+@_LONG
 def test_a_killed_run_on_a_cluster_goes_on_and_back(stores: Stores, undisturbed: Picture) -> None:
     before = stores.picture()
     stores.killed("apply", "remove.redis")
@@ -214,6 +215,22 @@ def test_a_killed_run_on_a_cluster_goes_on_and_back(stores: Stores, undisturbed:
     assert "Rolling back: " in stores.status()
     stores.rollback()
     assert different(before, stores.picture()) == {}
+
+
+@_LONG
+def test_a_failover_behind_sentinel_costs_nothing_and_doubles_nothing(
+    endpoints: Endpoints, dataset: Path, undisturbed: Picture, tmp_path: Path
+) -> None:
+    with running_sentinels(tmp_path) as (url, (master, _)):
+        behind = replace(endpoints, redis=url)
+        with Clients(behind) as clients:
+            stores = Stores(behind, clients, tmp_path / "state", databases=4)
+            stores.fill(str(dataset))
+            before = stores.picture()
+            stores.apply_with("remove.redis", master.kill)
+            assert in_redis(stores.picture()) == undisturbed
+            stores.rollback()
+            assert different(before, stores.picture()) == {}
 
 
 def test_keys_of_other_databases_are_refused_by_name(endpoints: Endpoints) -> None:

@@ -14,7 +14,7 @@ from tvmigrate.engines.embedded.redis_cluster import RedisCluster
 from tvmigrate.engines.redis_client import ClusterClient, pages
 from tvmigrate.engines.redis_units import Unit, send_each
 
-KEYS = [f"key {number}".encode() for number in range(3000)]
+KEYS = [f"key {number}".encode() for number in range(1500)]
 
 
 def fill(client: ClusterClient, keys: list[bytes] = KEYS) -> None:
@@ -96,17 +96,28 @@ def test_no_key_is_overlooked_or_lost_while_slots_move_to_and_fro(client: Cluste
 def test_what_was_acknowledged_survives_a_master_that_is_killed(
     client: ClusterClient, cluster: RedisCluster, nodes: Nodes
 ) -> None:
-    before = KEYS[:1000]
+    before = KEYS[:500]
     fill(client, before)
     victim = nodes.masters()[0]
     killing = threading.Timer(0.05, cluster.nodes[victim].kill)
     killing.start()
-    for start in range(1000, 3000, 100):
-        fill(client, KEYS[start : start + 100])
+    for start in range(500, 1500, 50):
+        fill(client, KEYS[start : start + 50])
     killing.join()
     assert victim not in nodes.masters()
     assert values(client) == KEYS
     assert {key for page in client.pages() for key in page} == set(KEYS)
+
+
+def test_what_one_master_is_asked_is_asked_of_its_successor(
+    client: ClusterClient, cluster: RedisCluster, nodes: Nodes
+) -> None:
+    fill(client, KEYS[:10])
+    asked = client.masters()[0].connection_pool.connection_kwargs["port"]
+    cluster.nodes[cluster.ports.index(asked)].kill()
+    assert client.time()[0] > 0
+    assert client.info("keyspace") == {"db0": {"keys": 10}}
+    assert asked not in {cluster.ports[number] for number in nodes.masters()}
 
 
 def test_a_write_that_no_replica_has_is_not_called_done(
