@@ -16,6 +16,7 @@ from typing import NoReturn
 import click
 
 from tvmigrate.errors import ExitCode, TvmigrateError
+from tvmigrate.lean import import_elasticsearch
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -29,6 +30,7 @@ class Mounted:
 
     target: str
     line: str
+    asks_stores: bool = True
 
     def load(self) -> click.Command:
         """Import the command."""
@@ -47,7 +49,7 @@ COMMANDS: Mapping[str, Mounted] = {
     "status": Mounted("tvmigrate.migrate.cli:status", "Say how far the migration is."),
     "rollback": Mounted("tvmigrate.migrate.cli:rollback", "Bring the old data back."),
     "finish": Mounted("tvmigrate.migrate.cli:finish", "Drop what was kept for a rollback."),
-    "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs."),
+    "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs.", False),
     "engines": Mounted("tvmigrate.engines.cli:engines", "Run the three stores on this machine."),
 }
 
@@ -62,7 +64,11 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command, or return None if there is none of that name."""
         mounted = COMMANDS.get(cmd_name)
-        return None if mounted is None else mounted.load()
+        if mounted is None:
+            return None
+        if mounted.asks_stores and ctx.ensure_object(_Asked).own_process:
+            import_elasticsearch()
+        return mounted.load()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -73,6 +79,7 @@ class LazyGroup(click.Group):
 @dataclass(slots=True)
 class _Asked:
     debug: bool = False
+    own_process: bool = False
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,12 +96,15 @@ def cli(ctx: click.Context, debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
-    sys.exit(run(arguments))
+    sys.exit(run(arguments, own_process=True))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line (`arguments`: those of the process unless given) and return its exit code."""
-    asked = _Asked()
+def run(arguments: Sequence[str] | None = None, *, own_process: bool = False) -> int:
+    """Run the command line (`arguments`: those of the process unless given) and return its exit code.
+
+    `own_process`: nothing but the command runs in this process, so it imports no more than the command needs.
+    """
+    asked = _Asked(own_process=own_process)
     # stamina logs each retry; what is worth a person's attention is told as an event.
     logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:

@@ -61,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "a Redis Cluster in place of the embedded Redis server, such as 3x1: three masters with a replica each",
         "MASTERSxREPLICAS",
     )
+    add("--elasticsearch-nodes", "nodes of the embedded Elasticsearch; default: 1", "N")
     add("--dataset", "the old system as files; default: fixtures/standard of the project", "DIR")
     add("--migration", "shell command to judge; default: tvmigrate apply", "CMD")
     add("--rollback", "shell command of the way back; default: tvmigrate rollback", "CMD")
@@ -125,6 +126,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         report=Path(given("report") or config.rootpath / _DEFAULTS.report),
         keep=bool(config.option.tvmigrate_keep),
         redis_cluster=given("redis_cluster"),
+        elasticsearch_nodes=int(given("elasticsearch_nodes") or 1),
         workers=workers_of(os.environ),
         executor=os.environ.get(EXECUTOR) or None,
     )

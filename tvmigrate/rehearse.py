@@ -22,6 +22,14 @@ from tvmigrate.options import command_options, dataset_option, engines_option, p
     metavar="MASTERSxREPLICAS",
     help="A Redis Cluster in place of the embedded Redis server, such as 3x1.",
 )
+@click.option(
+    "--elasticsearch-nodes",
+    type=click.IntRange(1, 5),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Nodes of the embedded Elasticsearch; the second and later ones hold data alone.",
+)
 @command_options
 @click.option(
     "--second-round", is_flag=True, help="Then roll back again, migrate again, and roll that back, looking each time."

@@ -35,8 +35,9 @@ class Asked:
     `migration` and `rollback` are shell commands, `only` the ids of the checks to run (empty: all).
     `second_round` also rolls back twice, migrates again and rolls that back. `timeout` is how long the verification
     waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run.
-    `redis_cluster` is the shape of the embedded engines' Redis Cluster, such as `3x1`. `workers` and `executor` are
-    for the verification, and for the commands if they are ours.
+    `redis_cluster` is the shape of the embedded engines' Redis Cluster, such as `3x1`, and
+    `elasticsearch_nodes` how many nodes their Elasticsearch has. `workers` and `executor` are for the verification, and
+    for the commands if they are ours.
     """
 
     dataset: Path
@@ -57,6 +58,7 @@ class Asked:
     report: Path = DEFAULT_REPORT
     keep: bool = False
     redis_cluster: str | None = None
+    elasticsearch_nodes: int = 1
     workers: int | None = None
     executor: str | None = None
 
@@ -95,6 +97,7 @@ class Asked:
             second_round=self.second_round,
             timeout=self.timeout,
             keep=self.keep,
+            elasticsearch_nodes=self.elasticsearch_nodes,
             redis_cluster=None if self.redis_cluster is None else Shape.parse(self.redis_cluster),
             workers=self.workers,
             executor=self.executor,
@@ -119,6 +122,7 @@ class Asked:
         given: tuple[tuple[str, object, object], ...] = (
             ("--engines", self.engines, "embedded"),
             ("--redis-cluster", self.redis_cluster, None),
+            ("--elasticsearch-nodes", self.elasticsearch_nodes, 1),
             ("--migration", self.migration, None),
             ("--rollback", self.rollback, None),
             ("--entity-map", self.entity_map, None),

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from tvmigrate.errors import TvmigrateError
+from tvmigrate.lean import import_elasticsearch
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -156,7 +157,7 @@ class _Pool:
         # Not forked: the drivers' threads and chdb's engine do not survive a fork.
         context = multiprocessing.get_context("spawn")
         self._held, self._leash = context.Pipe(duplex=False)
-        self.executor = ProcessPoolExecutor(size, context, _end_with, (self._held,))
+        self.executor = ProcessPoolExecutor(size, context, _begin, (self._held, "elasticsearch" in sys.modules))
 
     def end(self, *, at_once: bool) -> None:
         """Wait for what the processes have begun, or end them in the middle of it."""
@@ -167,9 +168,11 @@ class _Pool:
         self._held.close()
 
 
-def _end_with(held: Connection) -> None:
-    """End this process when the other end of the pipe is closed."""
+def _begin(held: Connection, asks_stores: bool) -> None:
+    """End this process when the other end of the pipe is closed; import what it will need, and no more."""
     threading.Thread(target=_end_after, args=(held,), daemon=True).start()
+    if asks_stores:
+        import_elasticsearch()
 
 
 def _end_after(held: Connection) -> None:

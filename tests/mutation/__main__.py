@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests import nightly
 from tests.mutation import pure, real, report
+from tests.mutation.judge import NEEDS_IMPORT
 from tests.mutation.lent_chdb import lend
 from tests.mutation.measured import is_of_module
 from tests.mutation.mutants import ROOT, Mutant, all_mutants, digest_of_product, files, mutants_of
@@ -83,6 +84,8 @@ def judge(
     package: str, mutants: list[Mutant], outcomes: Outcomes, again: tuple[str, ...], tell: Callable[[str], None]
 ) -> None:
     """Judge the mutants of which nothing is known, or one of the outcomes `again`."""
+    if not list(outcomes.open(mutants, NEEDS_IMPORT, *again)):
+        return
     if package in SAMPLED:
         real.judge_all(real.COURTS[package], mutants, outcomes, WORK, tell, again)
         real.judge_imports(real.COURTS[package], mutants, outcomes, WORK, tell)

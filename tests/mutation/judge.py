@@ -39,6 +39,11 @@ class Told:
     judges: int = 0
     seconds: float = 0.0
 
+    @property
+    def killer(self) -> str:
+        """The test that failed, with all its parameters: that one may have its name from the mutant."""
+        return self.by.partition("[")[0]
+
 
 def freeze() -> None:
     """Keep the collector from writing into pages that forks share: to copy them is most of what a fork costs."""

@@ -234,9 +234,9 @@ def _judge_imports(
             told = session.judge(mutant, 3 * LONGEST)
             tell(f"imported anew {place + 1} of {len(todo)}: {told.outcome} {told.seconds} {told.by} {mutant.id}")
             if told.outcome == KILLED and told.by:
-                right = session.judge_alone(None, LONGEST, [str(ROOT / told.by)])
+                right = session.judge_alone(None, LONGEST, [str(ROOT / told.killer)])
                 if right.outcome != SURVIVED:
-                    tell(f"{told.by} fails though nothing is broken: {right.outcome}")
+                    tell(f"{told.killer} fails though nothing is broken: {right.outcome}")
                     continue
             if told.outcome != SURVIVED or is_last:
                 outcomes.add(mutant, told)

@@ -148,19 +148,22 @@ def _code(text: str) -> str:
 _HOW = """\
 `contract/` is judged in full, by the tests of `tests/tool/contract` and `tests/tool/cli/test_settings.py`. Of
 `migrate/` and `verify/` together it is a seeded sample of 300, judged on real engines by `tests/tool/migrate`, or by
-`tests/tool/verify`, `tests/tool/verify_stores` and `tests/tool/report`; where not all of it is judged yet, what is
-judged is the beginning of a shuffled list, and so a sample too. `verify/faults/` is a judge, and not judged.
+`tests/tool/verify`, `tests/tool/verify_stores` and `tests/tool/report`; what they left alive was judged once more by
+all of them, or by the tests that `--by` named. A mutant that is no more is replaced by another. `verify/faults/` is a
+judge, and not judged.
 
 Tests that run what a mutant changes are asked, the quickest first, in a fork of a process that has them collected;
 where a mutant shows only as a module is imported, in a fork that imports anew. Hypothesis looks at 20 examples, the
-same each time. An endless loop is killed by the processor time it takes, not by what else runs on the machine.
+same each time. An endless loop is killed by the processor time it takes, not by what else runs on the machine. Each
+mutant works in a folder of its own, which goes with it.
 
 The operators are those of [mutmut](https://mutmut.readthedocs.io) and two of our own: a condition that is a name or a
 call is negated (`condition`), and one token of SQL inside a text is changed (`sql`). Not mutated: docstrings,
 annotations, imports, decorators, `__all__`, `TYPE_CHECKING` blocks, and the parts of f-strings that are not SQL.
 
-`python -m tests.mutation contract`, `… migrate` and `… verify` judge, and go on where they were stopped;
-`tox -e nightly` runs all three. `.ci/run` judges a handful of `contract/`, others with each commit."""
+`python -m tests.mutation contract`, `… migrate` and `… verify` judge, go on where they were stopped, and write the
+result; `tox -e nightly` runs all three. The seconds in [nightly.md](nightly.md) are those of every mutant together.
+`.ci/run` judges a handful of `contract/`, others with each commit."""
 
 
 if __name__ == "__main__":

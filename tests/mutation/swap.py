@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -98,10 +98,12 @@ def mutate_processes(module: str, path: Path, start: int, length: int, after: st
     begin = subprocess.Popen.__init__
     told = json.dumps([module, str(path), start, length, after])
 
+    def mutated(environ: Mapping[str, str]) -> dict[str, str]:
+        places = [str(SITE), *environ.get("PYTHONPATH", "").split(os.pathsep)]
+        return {"MUTANT": told, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+
     def started(self: Any, *words: Any, env: dict[str, str] | None = None, **how: Any) -> None:
-        mutated = dict(os.environ if env is None else env)
-        places = [str(SITE), *mutated.get("PYTHONPATH", "").split(os.pathsep)]
-        mutated |= {"MUTANT": told, "PYTHONPATH": os.pathsep.join(filter(None, places))}
-        begin(self, *words, env=mutated, **how)
+        begin(self, *words, env=None if env is None else env | mutated(env), **how)
 
     subprocess.Popen.__init__ = started  # type: ignore[method-assign]
+    os.environ |= mutated(os.environ)  # for the others: the server that multiprocessing forks from is started otherwise

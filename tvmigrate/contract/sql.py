@@ -6,7 +6,7 @@ SQL decides which rows map and what they become; the reason of a row that does n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tvmigrate.contract import new, old
 from tvmigrate.contract.exact_json import ABSURD_EXPONENT
@@ -17,6 +17,10 @@ from tvmigrate.contract.unicode import WHITE_SPACE_RANGES
 from tvmigrate.contract.values import MAX_COUNT, SENTIMENTS, Sentiment
 
 _WHITE = "[" + "".join(rf"\x{{{first:x}}}-\x{{{last:x}}}" for first, last in WHITE_SPACE_RANGES) + "]+"
+# Names that no column has: aliases under which `mapped` computes something that `select` needs too.
+_LABEL, _BY_LABEL = "__tvmigrate_label", "__tvmigrate_by_label"
+# Scores below 2^10 in magnitude whose lowest bit is 2^-40 or above are added as integers of 64 bits.
+_FINE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +28,15 @@ class TableRule:
     """How rows of `source` become rows of `target`.
 
     `mapped` is an SQL condition over the old columns, true for a row that maps; `select` has, in the target's column
-    order, the expression of each new column, over the old columns and those of `derived`, which is computed once a row.
+    order, the expression of each new column, over the old columns and those of `derived`: aliases within `mapped`, so
+    that what both need is computed once a row.
     """
 
     source: Table
     target: Table
     mapped: str
     select: Mapping[str, str]
-    derived: Mapping[str, str] = field(default_factory=dict)
+    derived: tuple[str, ...] = ()
 
     def query(self, source: str, where: str = "") -> str:
         """Return the SELECT that yields the mapped rows of `source` (a quoted `db`.`table`), new columns in order.
@@ -41,8 +46,7 @@ class TableRule:
         columns = ",\n    ".join(f"{expression} AS {quoted(name)}" for name, expression in self.select.items())
         condition = f"({self.mapped})" + (f" AND ({where})" if where else "")
         # A subquery: an alias such as `topics` would otherwise replace the old column of that name in `where`.
-        derived = [f"{expression} AS {quoted(name)}" for name, expression in self.derived.items()]
-        old_columns = ", ".join([*map(quoted, self.source.column_names), *derived])
+        old_columns = ", ".join(map(quoted, (*self.source.column_names, *self.derived)))
         return f"SELECT\n    {columns}\nFROM (SELECT {old_columns} FROM {source} WHERE {condition})"
 
     def unmapped(self, source: str, where: str = "") -> str:
@@ -59,10 +63,21 @@ def trim(text: str) -> str:
 def sentiment(label: str) -> str:
     """Return the SQL of `values.sentiment`; '' where it is unknown."""
     # toValidUTF8, since normalizeUTF8NFC throws on bytes that are not UTF-8 even in a branch that is not taken.
-    folded = f"lowerUTF8({trim(f'normalizeUTF8NFC(toValidUTF8({label}))')})"
+    return _meaning(f"lowerUTF8({trim(f'normalizeUTF8NFC(toValidUTF8({label}))')})")
+
+
+def _meaning(folded: str) -> str:
     known = ", ".join(map(literal, SENTIMENTS))
     meaning = ", ".join(literal(label.value) for label in SENTIMENTS.values())
     return f"transform({folded}, [{known}], [{meaning}], '')"
+
+
+def _few(column: str) -> str:
+    """Return SQL of `column`, of few values: what is made of it is then made once a value of a block, not once a row.
+
+    https://clickhouse.com/docs/sql-reference/data-types/lowcardinality
+    """
+    return f"toLowCardinality({column})"
 
 
 def program_id(entity: str, policy: Policy) -> str:
@@ -79,7 +94,9 @@ def program_id(entity: str, policy: Policy) -> str:
 
 def split_topics(topics: str) -> str:
     """Return the SQL of `values.split_topics`."""
-    return f"arrayFilter(topic -> topic != '', arrayMap(topic -> {trim('topic')}, splitByChar(',', {topics})))"
+    without = f"replaceRegexpAll({topics}, {literal(f'{_WHITE}(,|$)')}, '\\\\1')"
+    trimmed = f"replaceRegexpAll({without}, {literal(f'(^|,){_WHITE}')}, '\\\\1')"
+    return f"arrayFilter(topic -> topic != '', splitByChar(',', {trimmed}))"
 
 
 def _instant(column: str) -> str:
@@ -90,34 +107,35 @@ def _not_blank(text: str) -> str:
     return f"{trim(text)} != ''"
 
 
-def _all_utf8(table: Table) -> list[str]:
-    return [f"isValidUTF8({quoted(c.name)})" for c in table.columns if c.type == "String"]
+def _all_utf8(table: Table, few: tuple[str, ...]) -> list[str]:
+    names = [c.name for c in table.columns if c.type == "String"]
+    return [f"isValidUTF8({_few(quoted(name)) if name in few else quoted(name)})" for name in names]
 
 
 def comments(policy: Policy) -> TableRule:
     """Return the rule `clickhouse.comments` in SQL."""
     mapped = [
-        *_all_utf8(old.COMMENTS),
+        *_all_utf8(old.COMMENTS, ("entity", "sentiment")),
         "comment_id != ''",
-        _not_blank("entity"),
-        f"{sentiment('sentiment')} != ''",
+        _not_blank(_few("entity")),
+        f"({sentiment(_few('sentiment'))} AS {_LABEL}) != ''",
         "isFinite(sentiment_score)",
         "isFinite(engagement)",
         "(eaos_score IS NULL OR ifNull(isFinite(eaos_score), 0))",
     ]
     select = {
         "comment_id": "comment_id",
-        "program_id": program_id("entity", policy),
+        "program_id": program_id(_few("entity"), policy),
         "text": "text",
         "username": "username",
         "timestamp": _instant("created_at"),
-        "sentiment": sentiment("sentiment"),
+        "sentiment": _LABEL,
         "sentiment_score": "toFloat64(sentiment_score)",
         "engagement_score": "toFloat64(engagement)",
-        "topics": split_topics("topics"),
+        "topics": split_topics(_few("topics")),
         "eaos_score": "toFloat64(eaos_score)",
     }
-    return TableRule(old.COMMENTS, new.RAW_COMMENTS, " AND ".join(mapped), select)
+    return TableRule(old.COMMENTS, new.RAW_COMMENTS, " AND ".join(mapped), select, (_LABEL,))
 
 
 def _count_of(raw: str, kind: str) -> str:
@@ -154,7 +172,8 @@ def eaos_metrics(policy: Policy) -> TableRule:
         f" {pairs}, arrayEnumerate({pairs})))"
     )
     # Each name is bound by a lambda over one element, since a text in its place would be analysed wherever it stands.
-    labels = f"arrayMap(member -> {sentiment('member.1')}, members)"
+    as_it_is = _meaning("member.1")
+    labels = f"arrayMap(member -> if({as_it_is} != '', {as_it_is}, {sentiment('member.1')}), members)"
     counts = f"arrayMap(member -> {_count_of('member.2', 'member.3')}, members)"
     names = "arrayMap(member -> member.1, members)"
 
@@ -168,20 +187,23 @@ def eaos_metrics(policy: Policy) -> TableRule:
     # The three counts in the order of Sentiment, or none where a label or a count is not one.
     by_label = f"arrayMap(members -> {bound}, [{members}])[1]"
 
-    mapped = [
-        *_all_utf8(old.EAOS_METRICS),
-        _not_blank("entity"),
-        "isFinite(eaos_score)",
+    can_be_read = [
         f"isValidJSON({breakdown})",
         # simdjson skips a byte order mark, which is no JSON (RFC 8259, section 8.1).
         rf"NOT startsWith({breakdown}, '\xEF\xBB\xBF')",
         f"NOT match({breakdown}, {literal(ABSURD_EXPONENT)})",
         f"toString(JSONType({breakdown})) = 'Object'",
-        f"arrayMap(sums -> notEmpty(sums) AND arrayAll(sum -> sum <= {MAX_COUNT}, sums), [{by_label}])[1]",
     ]
-    places = {label: f"by_label[{place}]" for place, label in enumerate(Sentiment, 1)}
+    mapped = [
+        *_all_utf8(old.EAOS_METRICS, ("entity",)),
+        _not_blank(_few("entity")),
+        "isFinite(eaos_score)",
+        f"notEmpty(if({' AND '.join(can_be_read)}, {by_label}, []) AS {_BY_LABEL})",
+        f"arrayAll(sum -> sum <= {MAX_COUNT}, {_BY_LABEL})",
+    ]
+    places = {label: f"{_BY_LABEL}[{place}]" for place, label in enumerate(Sentiment, 1)}
     select = {
-        "program_id": program_id("entity", policy),
+        "program_id": program_id(_few("entity"), policy),
         "timestamp": _instant("recorded_at"),
         "score": "toFloat64(eaos_score)",
         "positive_count": f"toUInt64({places[Sentiment.POSITIVE]})",
@@ -189,26 +211,35 @@ def eaos_metrics(policy: Policy) -> TableRule:
         "neutral_count": f"toUInt64({places[Sentiment.NEUTRAL]})",
         "total_comments": "toUInt64(comment_count)",
     }
-    return TableRule(old.EAOS_METRICS, new.EAOS_METRICS, " AND ".join(mapped), select, {"by_label": by_label})
+    return TableRule(old.EAOS_METRICS, new.EAOS_METRICS, " AND ".join(mapped), select, (_BY_LABEL,))
 
 
 def _exact_sum(score: str) -> str:
     """Return the SQL of the sum of doubles that were Float32, right to a few units in the last place.
 
-    No sum of floats is, where scores cancel out. As integers they add up exactly: a Float32 is a multiple of 2^-149,
-    one from 2^20 on is a multiple of 2^-3. The two sums are added as integers too, unless that would overflow; the
-    large one then is so large that the small one cannot cancel it.
+    No sum of floats is, where scores cancel out. As integers they add up exactly: an ordinary score is a multiple of
+    2^-40 and fits 64 bits. Of a group that has others too all are gathered: a Float32 is a multiple of 2^-149, one from
+    2^20 on is a multiple of 2^-3. The two sums are added as integers too, unless that would overflow; the large one
+    then is so large that the small one cannot cancel it.
     """
+    scaled = f"({score} * {2**_FINE})"
+    ordinary = f"(abs({score}) < {2**10} AND trunc({scaled}) = {scaled})"
+    fine = f"sum(toInt128(if({ordinary}, toInt64({scaled}), 0)))"
+    others = f"groupArrayIf({score}, NOT {ordinary})"
 
     def power_of_two(exponent: int) -> str:
         return f"toFloat64(bitShiftLeft(toInt256(1), {exponent}))"
 
-    is_large = f"abs({score}) >= {2**20}"
-    large = f"sumIf(toInt256({score} * 8), {is_large})"
-    small = f"sumIf(toInt256({score} * {power_of_two(149)}), NOT ({is_large}))"
+    def added(condition: str, term: str) -> str:
+        return f"arrayReduce('sum', arrayMap(x -> toInt256({term}), arrayFilter(x -> {condition}, {others})))"
+
+    large = added(f"abs(x) >= {2**20}", "x * 8")
+    small = added(f"abs(x) < {2**20}", f"x * {power_of_two(149)}")
+    small = f"({small} + bitShiftLeft(toInt256({fine}), {149 - _FINE}))"
     together = f"toFloat64({large} * bitShiftLeft(toInt256(1), 146) + {small}) / {power_of_two(149)}"
     apart = f"toFloat64({large}) / 8 + toFloat64({small}) / {power_of_two(149)}"
-    return f"if(abs({large}) < bitShiftLeft(toInt256(1), 100), {together}, {apart})"
+    summed = f"if(abs({large}) < bitShiftLeft(toInt256(1), 100), {together}, {apart})"
+    return f"if(empty({others}), toFloat64({fine}) / {2**_FINE}, {summed})"
 
 
 def aggregates(policy: Policy, source: str, where: str = "") -> str:
@@ -221,7 +252,8 @@ def aggregates(policy: Policy, source: str, where: str = "") -> str:
     return (
         "SELECT program_id, bucket AS timestamp, topic, count() AS count,"
         f" {_exact_sum('sentiment_score')} / count() AS avg_sentiment\n"
-        f"FROM (SELECT program_id, {bucket} AS bucket, arrayJoin(arrayDistinct(topics)) AS topic, sentiment_score"
-        f" FROM ({rule.query(source, where)}))\n"
+        # Plain texts: rows are grouped by them in less time than by LowCardinality ones beside others.
+        f"FROM (SELECT CAST(program_id AS String) AS program_id, {bucket} AS bucket,"
+        f" arrayJoin(arrayDistinct(topics)) AS topic, sentiment_score FROM ({rule.query(source, where)}))\n"
         "GROUP BY program_id, bucket, topic"
     )

@@ -33,6 +33,25 @@ def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
         raise DatasetError(f"{path} cannot be read after line {number}: {error.strerror or error}.") from error
 
 
+def blocks(path: Path, size: int) -> Iterator[bytes]:
+    """Yield the bytes of `path` in blocks of whole lines, each of `size` bytes or a line more.
+
+    Raises:
+        DatasetError: a last line without a line feed (a file cut short), or an unreadable file.
+    """
+    try:
+        with path.open("rb") as file:
+            while block := file.read(size):
+                block += file.readline()
+                if not block.endswith(b"\n"):
+                    raise DatasetError(
+                        f"{path}: the last line does not end with a line feed; expected a file that is whole."
+                    )
+                yield block
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
 def text_of(path: Path, number: int, line: bytes) -> str:
     """Return `line` as text; raises DatasetError where it is not UTF-8."""
     try:

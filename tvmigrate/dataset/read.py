@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tvmigrate.contract import old
 from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.errors import DatasetError, bad_line
@@ -89,7 +91,37 @@ class Dataset:
         if files is None:
             return
         for number, line in numbered(files.documents):
-            yield _document(files.documents, number, text_of(files.documents, number, line))
+            yield document_of(files.documents, number, line)
+
+
+_DOCUMENT = re.compile(rb'\{"_id": ?("[^"\\\x00-\x1f]+"), ?"_source": ?')
+
+
+def cut_document(line: bytes) -> tuple[bytes, bytes] | None:
+    """Cut a line of an index's file into the JSON of its `_id` and what should be that of its `_source`.
+
+    None for a line that is written in another way. Where the second is one JSON object, the line is of the form.
+    """
+    match = _DOCUMENT.match(line)
+    return None if match is None or not line.endswith(b"}") else (match[1], line[match.end() : -1])
+
+
+def document_of(path: Path, number: int, line: bytes) -> StoredDocument:
+    """Return the document in line `number` of the file `path`; raises DatasetError where it is not of the form."""
+    parts = cut_document(line)
+    if parts is not None and _is_an_object(parts[1]):
+        try:
+            return StoredDocument(parts[0][1:-1].decode(), parts[1].decode(), number)
+        except UnicodeDecodeError:
+            pass  # said below, with its place
+    return _document(path, number, text_of(path, number, line))
+
+
+def _is_an_object(source: bytes) -> bool:
+    try:
+        return type(orjson.loads(source)) is dict
+    except orjson.JSONDecodeError:
+        return False
 
 
 def redis_key(path: Path, number: int, line: bytes) -> RedisKey | None:

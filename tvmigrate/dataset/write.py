@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -107,6 +107,15 @@ class DocumentsWriter(PartWriter):
             # Between tokens only: inside a string JSON has them escaped.
             raw = raw.replace(b"\r", b" ").replace(b"\n", b" ")
         self._append(b'{"_id":' + json.dumps(doc_id, ensure_ascii=False).encode() + b',"_source":' + raw + b"}\n", 1)
+
+    def write_pairs(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        """Append documents, each as the JSON of its `_id` and that of its `_source`, which is kept as it is."""
+        lines = b"".join([b'{"_id":' + doc_id + b',"_source":' + source + b"}\n" for doc_id, source in pairs])
+        if lines.count(b"\n") == len(pairs) and b"\r" not in lines:
+            self._append(lines, len(pairs))
+            return
+        for doc_id, source in pairs:
+            self.write(json.loads(doc_id), source)
 
 
 class RowsWriter(PartWriter):

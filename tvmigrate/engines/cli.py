@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from tvmigrate.engines.embedded import NAMES, EmbeddedEngines
+from tvmigrate.engines.embedded.elasticsearch_nodes import MOST_NODES
 from tvmigrate.engines.embedded.engines import answer
 from tvmigrate.engines.embedded.keeper import keep, leave_on_signals, start_detached
 from tvmigrate.engines.embedded.redis_cluster import Shape
@@ -81,8 +82,22 @@ def engines() -> None:
     metavar="MASTERSxREPLICAS",
     help="A Redis Cluster instead of one server, such as 3x1 (three masters with a replica each); embedded only.",
 )
-def up(
-    engines: str, detach: bool, directory: Path | None, heap: str | None, cluster: str | None, **given: int | None
+@click.option(
+    "--elasticsearch-nodes",
+    "nodes",
+    type=click.IntRange(1, MOST_NODES),
+    default=1,
+    show_default=True,
+    help="Nodes of Elasticsearch; the second and later ones hold data alone; embedded only.",
+)
+def up(  # noqa: PLR0913, PLR0917 - they are the command's own
+    engines: str,
+    detach: bool,
+    directory: Path | None,
+    heap: str | None,
+    cluster: str | None,
+    nodes: int,
+    **given: int | None,
 ) -> None:
     """Start the three, and print the variables that lead to them as lines for `eval`.
 
@@ -96,6 +111,8 @@ def up(
 
         if shape is not None:
             raise UsageError("--redis-cluster is for embedded engines: leave it off.")
+        if nodes != 1:
+            raise UsageError("--elasticsearch-nodes is for embedded engines: leave it off.")
 
         if detach:
             _export(standing.start(_Progress(), ports, heap))
@@ -106,11 +123,12 @@ def up(
     if directory is None:
         if detach:
             raise UsageError("--detach needs --dir DIR: that is where `engines status` and `engines down` find them.")
-        _stay(None, ports, heap, shape)
+        _stay(None, ports, heap, shape, nodes)
         return
     state = State.read(directory)
     if state is not None:
         _require_same_redis(state, shape, directory)
+        _require_same_elasticsearch(state, nodes, directory)
         if detach and all(_answers(state).values()):
             _say(f"They already run in {directory}.")
             _export(state.endpoints)
@@ -118,9 +136,9 @@ def up(
         if (detach or not state.keeper.alive()) and end(directory, state):
             _say(f"Not all of them ran in {directory}: the others were stopped, all are started again.")
     if detach:
-        _export(start_detached(directory, _Progress(), ports, heap, shape))
+        _export(start_detached(directory, _Progress(), ports, heap, shape, nodes))
     else:
-        _stay(directory, ports, heap, shape)
+        _stay(directory, ports, heap, shape, nodes)
 
 
 @engines.command()
@@ -220,10 +238,22 @@ def _require_same_redis(state: State, shape: Shape | None, directory: Path) -> N
         raise UsageError(f"In {directory} runs {there}, and asked for is another. Stop it with `engines down` first.")
 
 
-def _stay(directory: Path | None, ports: dict[str, int], heap: str | None, shape: Shape | None) -> None:
+def _require_same_elasticsearch(state: State, nodes: int, directory: Path) -> None:
+    """Refuse to call it the same when what runs in `directory` is an Elasticsearch of another number of nodes."""
+    there = len(state.of_engine("elasticsearch"))
+    if state.keeper.alive() and there != nodes:
+        raise UsageError(
+            f"In {directory} runs an Elasticsearch of {there} nodes, and asked for is one of {nodes}. Stop it with "
+            "`engines down` first."
+        )
+
+
+def _stay(directory: Path | None, ports: dict[str, int], heap: str | None, shape: Shape | None, nodes: int) -> None:
     """Run engines until a signal, or until one of them dies."""
     leave_on_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    with EmbeddedEngines(directory, _Progress(), ports=ports, heap=heap, redis_cluster=shape) as running:
+    with EmbeddedEngines(
+        directory, _Progress(), ports=ports, heap=heap, redis_cluster=shape, elasticsearch_nodes=nodes
+    ) as running:
         _export_for_now(running.endpoints)
         try:
             keep(running)

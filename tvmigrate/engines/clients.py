@@ -49,7 +49,7 @@ SUPPORTED: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {
 
 
 class Clients:
-    """One client of each store, opened together and closed together."""
+    """One client of each store, opened together and closed together; `endpoints` and `timeout` are as it was given."""
 
     def __init__(self, endpoints: Endpoints, timeout: float = ANSWER_SECONDS) -> None:
         """Open the three clients; only those of ClickHouse and of a Redis Cluster ask their servers something at once.
@@ -61,8 +61,8 @@ class Clients:
             EngineUnreachable: ClickHouse, or every server of a Redis Cluster, does not answer or refuses the user.
             ResultsCut: ClickHouse's user has settings that cut results short, and may not change them.
         """
-        self._endpoints = endpoints
-        self._timeout = timeout
+        self.endpoints = endpoints
+        self.timeout = timeout
         self._databases: dict[int, redis.Redis] = {}
         with ExitStack() as opened:
             try:
@@ -97,7 +97,7 @@ class Clients:
             UsageError: it is another one than 0 of a cluster.
         """
         if number not in self._databases:
-            self._databases[number] = open_redis(self._endpoints.redis, number, self._timeout)
+            self._databases[number] = open_redis(self.endpoints.redis, number, self.timeout)
         return self._databases[number]
 
     def close(self) -> None:

@@ -113,25 +113,35 @@ def open_engines(  # noqa: PLR0913 - what is of one kind alone is by name
     keep: bool = False,
     logs: Path | None = None,
     redis_cluster: Shape | None = None,
+    elasticsearch_nodes: int = 1,
 ) -> EngineSource:
     """Return the engines of `kind`, to be entered; `directory` keeps embedded engines' data.
 
     `quick_start` is for embedded engines that will see little data: see `EmbeddedEngines`. `keep` and `logs` are for
     containers: whether they run on for the next that asks so, and the directory of the logs of those that fail.
-    `redis_cluster` is the shape of the embedded engines' Redis Cluster, if they are to have one.
+    `redis_cluster` is the shape of the embedded engines' Redis Cluster, if they are to have one, and
+    `elasticsearch_nodes` how many nodes their Elasticsearch has.
 
     Raises:
         UsageError: another kind; a directory for other engines than embedded ones; `keep` for other ones than
-            containers; a Redis Cluster of other engines than embedded ones; a URL is not set.
+            containers; a Redis Cluster or nodes of other engines than embedded ones; a URL is not set.
     """
     if redis_cluster is not None and kind != "embedded":
         raise UsageError(f"--redis-cluster is for embedded engines, and the engines are {kind}: leave it off.")
+    if elasticsearch_nodes != 1 and kind != "embedded":
+        raise UsageError(f"--elasticsearch-nodes is for embedded engines, and the engines are {kind}: leave it off.")
     if keep and kind != "containers":
         raise UsageError(f"--keep is for engines in containers, and the engines are {kind}: leave it off.")
     if directory is not None and kind != "embedded":
         raise UsageError("A directory is for embedded engines; the others have their data where they run.")
     if kind == "embedded":
-        return EmbeddedEngines(directory, listener, quick_start=quick_start, redis_cluster=redis_cluster)
+        return EmbeddedEngines(
+            directory,
+            listener,
+            quick_start=quick_start,
+            redis_cluster=redis_cluster,
+            elasticsearch_nodes=elasticsearch_nodes,
+        )
     if kind == "containers":
         from tvmigrate.engines.containers import ContainerEngines  # noqa: PLC0415
 

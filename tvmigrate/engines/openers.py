@@ -13,11 +13,13 @@ from clickhouse_connect.driver.client import Client as ClickHouse
 from tvmigrate.engines import redis_url, tls
 from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL
 from tvmigrate.engines.plain_json import PlainJsonNode
+from tvmigrate.engines.quick_json import QuickJson
 from tvmigrate.engines.redis_client import open_cluster, open_sentinel
 from tvmigrate.engines.redis_url import masked
 from tvmigrate.errors import UsageError
 
 CONNECT_SECONDS = 5
+_JSON = ("application/json", "application/vnd.elasticsearch+json")
 ANSWER_SECONDS = 300
 VARIABLE = {"redis": REDIS_URL, "clickhouse": CLICKHOUSE_URL, "elasticsearch": ELASTICSEARCH_URL}
 
@@ -105,8 +107,7 @@ def open_clickhouse(url: str, timeout: float = ANSWER_SECONDS) -> ClickHouse:
 def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsearch.Elasticsearch:
     """Return a client; nothing is sent yet.
 
-    It keeps the driver's own JSON reader: orjson is faster, but turns whole numbers beyond 64 bits into
-    floats and refuses lone surrogates, which old documents may hold. Its node class makes one client do for servers of
+    Its JSON reader is quick and loses nothing (`quick_json`); its node class makes one client do for servers of
     different majors.
 
     Args:
@@ -132,6 +133,7 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
         basic_auth=user,
         request_timeout=timeout,
         node_class=PlainJsonNode,
+        serializers={kind: QuickJson() for kind in _JSON},
         **secured,
     )
 

@@ -71,6 +71,20 @@ def require_whole(work: Work, name: str) -> None:
         )
 
 
+def require_digest(work: Work, path: Path, digest: str) -> None:
+    """Return if a file of the backup that was just read had the `digest` (sha256, hex) of what was written.
+
+    Raises:
+        NotEqual: it had not.
+    """
+    noted = work.noted(f"part.{path.relative_to(work.backup)}")
+    if noted is None or noted[2] != digest:
+        raise NotEqual(
+            f"The backup file {path} is no longer what was written: it has the sha256 {digest}, expected "
+            f"{noted and noted[2]}. Nothing was switched; run `tvmigrate rollback`."
+        )
+
+
 def _read_back(path: Path) -> tuple[int, str]:
     digest = hashlib.sha256()
     size = 0

@@ -105,18 +105,20 @@ def _in_the_way(client: Client, there: dict[str, str], found: Found) -> None:
 
 def _count(client: Client, table: Table, policy: Policy, spool: Spool, found: Found) -> None:
     rule = sql.comments(policy) if table is old.COMMENTS else sql.eaos_metrics(policy)
-    total, mapped = rows(client, f"SELECT count(), countIf({rule.mapped}) FROM {place(table.name)}")[0]
+    total = number(client, f"SELECT count() FROM {place(table.name)}")
     found.counts[f"rows of {table.name}"] = total
     aside = 0
     for row in unmapped(client, rule, policy):
         spool.quarantine(row)
         aside += 1
+    mapped = total - aside
     spool.fate(RULES[table.name], Store.CLICKHOUSE, Fate.MAPPED, mapped)
     spool.fate(RULES[table.name], Store.CLICKHOUSE, Fate.QUARANTINED, aside)
     for column in columns(client, table.name):
         if column not in table.column_names:
             spool.count_extra(Store.CLICKHOUSE, table.name, column, mapped)
-    with client.query_rows_stream(f"SELECT DISTINCT entity FROM {place(table.name)} WHERE {rule.mapped}") as entities:
+    where = f" WHERE {rule.mapped}" if aside else ""
+    with client.query_rows_stream(f"SELECT DISTINCT entity FROM {place(table.name)}{where}") as entities:
         for (entity,) in entities:
             try:
                 spool.program(program_id(entity, policy), entity)

@@ -1,26 +1,42 @@
-"""Documents read from and written to Elasticsearch with their JSON text, so that no number loses a digit."""
+"""Documents read from and written to Elasticsearch as the bytes of their JSON, so that no number loses a digit."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from elastic_transport import JsonSerializer
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
-from tvmigrate.contract import exact_json
 from tvmigrate.dataset.lines import members
 from tvmigrate.dataset.model import StoredDocument
 from tvmigrate.engines.clients import open_elasticsearch
 from tvmigrate.migrate.errors import MigrationError
 
-PAGE = 1000
-BULK_BYTES = 4 << 20
+# A document: the JSON text of its _id, and that of its _source.
+Pair = tuple[bytes, bytes]
+
 KEEP_ALIVE = "5m"
+_FIRST_PAGE = 1000
+_LARGEST_PAGE = 5000  # Elasticsearch gives no more than 10,000
+_PAGE_BYTES = 4 << 20
 _TYPES = ("application/json", "application/vnd.elasticsearch+json")
-_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One of `of` parts of what stands at a point in time.
+
+    https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results#slice-scroll
+    """
+
+    pit: str
+    number: int = 0
+    of: int = 1
 
 
 class _Text(JsonSerializer):
@@ -38,93 +54,133 @@ def text_client(url: str) -> Elasticsearch:
     return client
 
 
+def open_at_one_time(client: Elasticsearch, index: str) -> str:
+    """Return the id of a point in time of `index`, all of it; `client` is a `text_client`."""
+    opened = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE, allow_partial_search_results=False)
+    return str(orjson.loads(opened.body)["id"])
+
+
+def close(client: Elasticsearch, pit: str) -> None:
+    """Let a point in time go; one that went by itself is none to speak of."""
+    client.options(ignore_status=404).close_point_in_time(id=pit)
+
+
 def read_all(client: Elasticsearch, index: str, where: dict[str, Any] | None = None) -> Iterator[StoredDocument]:
-    """Yield the documents of `index` at one point in time, in pages, as a `text_client` gives them.
+    """Yield the documents of `index` at one point in time, as a `text_client` gives them."""
+    for page in pages_of(client, index, where):
+        for doc_id, source in page:
+            yield StoredDocument(json.loads(doc_id), source.decode())
+
+
+def pages_of(client: Elasticsearch, index: str, where: dict[str, Any] | None = None) -> Iterator[list[Pair]]:
+    """Yield the documents of `index` at one point in time, a page at a time."""
+    pit = open_at_one_time(client, index)
+    try:
+        yield from pages(client, index, Slice(pit), where)
+    finally:
+        close(client, pit)
+
+
+def pages(client: Elasticsearch, index: str, part: Slice, where: dict[str, Any] | None = None) -> Iterator[list[Pair]]:
+    """Yield the documents of a part of a point in time, a page at a time: as many as make about 4 MB.
 
     No `filter_path` here: with one, Elasticsearch writes each `_source` anew, and numbers lose digits.
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results
-    """
-    pit = json.loads(client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE).body)["id"]
-    try:
-        after: list[Any] | None = None
-        while True:
-            answer = client.search(
-                pit={"id": pit, "keep_alive": KEEP_ALIVE},
-                query=where or {"match_all": {}},
-                sort=["_shard_doc"],
-                search_after=after,
-                size=PAGE,
-                track_total_hits=False,
-            )
-            body = {name: raw for name, _, raw in members(answer.body.decode())}
-            if json.loads(body["_shards"])["failed"]:
-                raise MigrationError(f"Elasticsearch could not read every shard of {index}; run the command again.")
-            if "pit_id" in body:
-                pit = json.loads(body["pit_id"])
-            hits = list(_hits(body["hits"])) if "hits" in body else []
-            for hit in hits:
-                yield StoredDocument(hit["_id"][0], hit["_source"][1])
-            if len(hits) < PAGE:
-                return
-            after = json.loads(hits[-1]["sort"][1])
-    finally:
-        client.options(ignore_status=404).close_point_in_time(id=pit)
-
-
-def write_all(client: Elasticsearch, index: str, documents: Iterable[tuple[str, str]]) -> Iterator[int]:
-    """Index documents (id, JSON text) in bulk; yield how many are written, after each bulk. Again is harmless.
 
     Raises:
-        MigrationError: Elasticsearch refused one; the sentence names it and says why.
+        MigrationError: a shard did not answer.
     """
-    lines: list[str] = []
-    size = written = 0
-    for doc_id, source in documents:
-        pair = [exact_json.dump({"index": {"_id": doc_id}}), source]
-        size += sum(map(len, pair))
-        lines += pair
-        if size >= BULK_BYTES or len(lines) >= 2 * PAGE:
-            _bulk(client, index, lines)
-            written += len(lines) // 2
-            lines, size = [], 0
-            yield written
-    if lines:
-        _bulk(client, index, lines)
-        yield written + len(lines) // 2
-
-
-def _bulk(client: Elasticsearch, index: str, lines: list[Any]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    pause = 0.2
+    pit, after, size = part.pit, None, _FIRST_PAGE
+    sliced = {"id": part.number, "max": part.of} if part.of > 1 else None
     while True:
-        try:
-            answer = client.bulk(index=index, operations=lines, filter_path="errors,items.index.error,items.index._id")
-        except ApiError as error:
-            if error.status_code != 429 or time.monotonic() > deadline:
-                raise
-            problem: dict[str, Any] | None = None
-        else:
-            if not answer["errors"]:
-                return
-            failed = [item["index"] for item in answer["items"] if "error" in item["index"]]
-            problem = next((item for item in failed if "rejected" not in item["error"]["type"]), None)
-            if problem is None and time.monotonic() > deadline:
-                problem = failed[0]
-        if problem is not None:
-            error_says = f"{problem['error']['type']}: {problem['error'].get('reason', '')}"
-            raise MigrationError(
-                f"Elasticsearch refused the document {problem['_id']!r} of {index}: {error_says}. Nothing was "
-                "switched; run `tvmigrate rollback`, and report the document: the contract should have set it aside."
-            )
-        # 429: its queue or a circuit breaker is full; it asks for a pause.
-        time.sleep(pause)
-        pause = min(pause * 2, 5)
+        answer: bytes = client.search(
+            pit={"id": pit, "keep_alive": KEEP_ALIVE},
+            query=where or {"match_all": {}},
+            sort=["_shard_doc"],
+            search_after=after,
+            size=size,
+            track_total_hits=False,
+            allow_partial_search_results=False,
+            slice=sliced,
+        ).body
+        page = _quick_page(answer) or _careful_page(answer)
+        if page.envelope["timed_out"] or page.envelope["_shards"]["failed"]:
+            raise MigrationError(f"Elasticsearch could not read every shard of {index}; run the command again.")
+        pit = page.envelope.get("pit_id", pit)
+        if page.pairs:
+            yield page.pairs
+        if len(page.pairs) < size:
+            return
+        after = page.after
+        size = max(1, min(_LARGEST_PAGE, size * _PAGE_BYTES // len(answer)))
 
 
-def _hits(hits: str) -> Iterator[dict[str, tuple[Any, str]]]:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    envelope: dict[str, Any]
+    pairs: list[Pair]
+    after: list[Any] | None
+
+
+_HITS = b'"hits":['
+_SOURCE = b'"_source":'
+_SORT = b',"sort":['
+_BETWEEN = re.compile(rb'","_score":null,(?:"_ignored":\["[^"\\]*"(?:,"[^"\\]*")*\],)?')
+
+
+def _quick_page(answer: bytes) -> _Page | None:
+    """Cut an answer into its hits at the marks between them; None if that is not surely right.
+
+    A mark within a _source would leave pieces that are no JSON objects, which the pieces' readers refuse: they are
+    looked at here only as far as the marks. So every piece has to be one object, else None.
+    """
+    head, found, rest = answer.partition(_HITS)
+    if not found or not rest.endswith(b"]}}"):
+        return None
+    try:
+        envelope = orjson.loads(head + b'"hits":[]}}')
+    except orjson.JSONDecodeError:
+        return None
+    if rest == b"]}}":
+        return _Page(envelope, [], None)
+    id_begins = rest.find(b'","_id":"') + len(b'","_id":"')
+    mark = b"]}," + rest[:id_begins]  # `]},{"_index":"…","_id":"`
+    pieces = rest[id_begins:-4].split(mark)
+    pairs: list[Pair] = []
+    sort = b""
+    for piece in pieces:
+        id_ends = piece.find(b'"')
+        begins = piece.find(_SOURCE, id_ends)
+        ends = piece.rfind(_SORT)
+        source = piece[begins + len(_SOURCE) : ends]
+        if not _BETWEEN.fullmatch(piece, id_ends, begins) or b"\\" in piece[:id_ends] or not _is_an_object(source):
+            return None
+        pairs.append((b'"' + piece[:id_ends] + b'"', source))
+        sort = piece[ends + len(_SORT) :]
+    return _Page(envelope, pairs, orjson.loads(b"[" + sort.rstrip(b"]") + b"]"))
+
+
+def _is_an_object(source: bytes) -> bool:
+    try:
+        return type(orjson.loads(source)) is dict
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _careful_page(answer: bytes) -> _Page:
+    body = {name: raw for name, _, raw in members(answer.decode())}
+    envelope: dict[str, Any] = {
+        name: json.loads(raw) for name, raw in body.items() if name in {"timed_out", "_shards", "pit_id"}
+    }
+    hits = list(_hits(body["hits"]))
+    pairs = [(hit["_id"].encode(), hit["_source"].encode()) for hit in hits]
+    return _Page(envelope, pairs, json.loads(hits[-1]["sort"]) if hits else None)
+
+
+def _hits(hits: str) -> Iterator[dict[str, str]]:
     raw = next((raw for name, _, raw in members(hits) if name == "hits"), "[]")
     for hit in _each(raw):
-        yield {name: (value, text) for name, value, text in members(hit)}
+        yield {name: text for name, _, text in members(hit)}
 
 
 _ANY = json.JSONDecoder()

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from tvmigrate.contract import exact_json, new, old
-from tvmigrate.contract.outcome import Mapped, Quarantined, Rule, Store, Unmappable
+from tvmigrate.contract import new, old
+from tvmigrate.contract.outcome import Store
 from tvmigrate.contract.policy import Policy
-from tvmigrate.contract.rules import Document, elasticsearch_document
-from tvmigrate.contract.unicode import show_bytes
-from tvmigrate.dataset.model import StoredDocument
-from tvmigrate.dataset.read import Dataset
 from tvmigrate.dataset.write import DocumentsWriter, write_index
 from tvmigrate.migrate import documents
-from tvmigrate.migrate.backup import keep
+from tvmigrate.migrate.backup import keep, require_digest
+from tvmigrate.migrate.elasticsearch_compare import Sum, compare
 from tvmigrate.migrate.elasticsearch_index import (
     BLOCK,
     REPLICAS,
-    SHARDS,
     clone,
+    count,
+    create_new,
     indices_behind,
+    open_new,
     save_changed,
     sequence,
 )
+from tvmigrate.migrate.elasticsearch_map import Tally, assess, parts, write_part
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
-from tvmigrate.migrate.spool import QuarantineRow, Spool
+from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Found, Work
 
 INDEX = old.INDEX.name
+__all__ = [
+    "backup", "build", "clean", "compare", "finish", "inspect", "remove", "restore", "switch"
+]  # fmt: skip
 
 
 def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool | None) -> Found:
@@ -69,12 +70,15 @@ def inspect(client: Elasticsearch, url: str, policy: Policy, spool: Spool | None
         )
     if spool is None:
         return found
-    count = 0
+    read = 0
     with documents.text_client(url) as reader:
-        for document in documents.read_all(reader, INDEX):
-            _assess(document, policy, spool)
-            count += 1
-    found.counts[f"documents of {INDEX}"] = count
+        for page in documents.pages_of(reader, INDEX):
+            tally = Tally()
+            assess(page, policy, tally)
+            with spool.together():
+                tally.keep(spool)
+            read += len(page)
+    found.counts[f"documents of {INDEX}"] = read
     return found
 
 
@@ -90,15 +94,14 @@ def backup(work: Work) -> None:
     keep(work, write_index(work.backup, INDEX, about["settings"], about["mappings"]))
     work.note("elasticsearch.sequence", sequence(client, INDEX))
     client.indices.refresh(index=INDEX)
-    total = int(client.count(index=INDEX)["count"])
+    total = count(client, INDEX)
     with (
         documents.text_client(work.endpoints.elasticsearch) as reader,
         DocumentsWriter(work.backup / "elasticsearch" / f"{INDEX}.ndjson") as writer,
     ):
-        for document in documents.read_all(reader, INDEX):
-            writer.write(document.id, document.source)
-            if writer.records % documents.PAGE == 0:
-                work.advanced("backup.elasticsearch", writer.records, total)
+        for page in documents.pages_of(reader, INDEX):
+            writer.write_pairs(page)
+            work.advanced("backup.elasticsearch", writer.records, total)
         if writer.records != total:
             raise SourceChanged(
                 f"The Elasticsearch index {INDEX} changed while it was being backed up ({total} documents counted, "
@@ -120,55 +123,23 @@ def build(work: Work) -> None:
             "apply` again, it takes a new backup; `tvmigrate rollback` opens the index again."
         )
     clone(work, INDEX, new.kept_index(INDEX, work.run.id))
-    settings = work.noted("elasticsearch.settings")
-    client.options(ignore_status=404).indices.delete(index=new.INDEX.name)
-    client.indices.create(
-        index=new.INDEX.name,
-        mappings=dict(new.INDEX.mappings),
-        settings={**new.INDEX.settings, SHARDS: settings[SHARDS], REPLICAS: settings[REPLICAS]},
-    )
+    create_new(work)
+    file = work.backup / "elasticsearch" / f"{INDEX}.ndjson"
+    seen = hashlib.sha256()
+    read = written = digests = 0
     with work.spool.together():
         work.spool.clear(Store.ELASTICSEARCH)
         total = work.noted("elasticsearch.documents")
-        for written in documents.write_all(client, new.INDEX.name, _mapped(work)):
-            work.advanced("build.elasticsearch", written, total)
-    client.indices.refresh(index=new.INDEX.name)
-
-
-def compare(work: Work) -> None:
-    """Read every new document back and compare it with what the backup maps to; count the kept copy.
-
-    Raises:
-        NotEqual: a document is missing, differs, or is one too many.
-    """
-    client = work.clients.elasticsearch
-    kept = new.kept_index(INDEX, work.run.id)
-    client.indices.refresh(index=kept)
-    copied = int(client.count(index=kept)["count"])
-    if copied != work.noted("elasticsearch.documents"):
-        raise NotEqual(
-            f"The clone {kept} has {copied} documents, the backup {work.noted('elasticsearch.documents')}. Nothing was "
-            "switched; run `tvmigrate rollback`."
-        )
-    wanted = int(work.spool.db.execute("SELECT count(*) FROM document").fetchone()[0])
-    found = 0
-    with documents.text_client(work.endpoints.elasticsearch) as reader:
-        for document in documents.read_all(reader, new.INDEX.name):
-            known = work.spool.db.execute("SELECT digest FROM document WHERE id = ?", (document.id,)).fetchone()
-            if known is None or known[0] != _digest(document.source):
-                raise NotEqual(
-                    f"The new document {document.id!r} of {new.INDEX.name} is not what was written. Nothing was "
-                    "switched; run `tvmigrate rollback`."
-                )
-            found += 1
-            if found % documents.PAGE == 0:
-                work.advanced("compare.elasticsearch", found, wanted)
-    if found != wanted:
-        raise NotEqual(
-            f"{new.INDEX.name} has {found} documents where {wanted} are due. Nothing was switched; run "
-            "`tvmigrate rollback`."
-        )
-    work.note("elasticsearch.new_sequence", sequence(client, new.INDEX.name))
+        due = parts(file, work.endpoints.elasticsearch, new.INDEX.name, work.policy, seen.update)
+        for tally in work.workers.each(write_part, due):
+            tally.keep(work.spool)
+            read += tally.read
+            written += tally.mapped
+            digests += tally.digests
+            work.advanced("build.elasticsearch", read, total)
+    require_digest(work, file, seen.hexdigest())
+    work.note("elasticsearch.written", Sum(written, digests).noted())
+    open_new(work)
 
 
 def switch(work: Work) -> None:
@@ -207,7 +178,7 @@ def restore(work: Work) -> None:
     settings = work.noted("elasticsearch.settings")
     client.indices.put_settings(index=INDEX, settings={BLOCK: settings.get(BLOCK), REPLICAS: settings[REPLICAS]})
     client.indices.refresh(index=INDEX)
-    there = int(client.count(index=INDEX)["count"])
+    there = count(client, INDEX)
     due = work.noted("elasticsearch.documents")
     if there < due:
         raise NotEqual(
@@ -229,39 +200,3 @@ def finish(work: Work) -> None:
     """Delete the kept copy."""
     kept = new.kept_index(INDEX, work.run.id)
     work.clients.elasticsearch.options(ignore_status=404).indices.delete(index=kept)
-
-
-def _assess(document: StoredDocument, policy: Policy, spool: Spool) -> Document | None:
-    """Return the new form of a document, None for one set aside; tell the spool what became of it."""
-    outcome: Mapped[Document] | Quarantined
-    source: Mapping[str, Any] = {}
-    try:
-        source = exact_json.parse(document.source)
-        outcome = elasticsearch_document(document.id, source, policy)
-    except Unmappable as why:
-        outcome = Quarantined(why.reason, why.detail)
-    key = show_bytes(document.id.encode())
-    spool.fate(Rule.ELASTICSEARCH_COMMENTS, Store.ELASTICSEARCH, outcome.fate)
-    if isinstance(outcome, Quarantined):
-        spool.quarantine(QuarantineRow(Store.ELASTICSEARCH, INDEX, key, outcome, document.source))
-        return None
-    spool.archive(Store.ELASTICSEARCH, INDEX, key, outcome.archived)
-    spool.inconsistent(Store.ELASTICSEARCH, key, outcome.inconsistency)
-    for name in old.SPELLINGS["program_id"]:
-        if source.get(name) is not None:
-            spool.program(outcome.value.source["program_id"], source[name])
-    return outcome.value
-
-
-def _mapped(work: Work) -> Iterator[tuple[str, str]]:
-    """Yield the new form of the backup's documents, as id and JSON text; keep the digest of each to compare with."""
-    for document in Dataset.open(work.backup).documents(INDEX):
-        value = _assess(document, work.policy, work.spool)
-        if value is not None:
-            text = exact_json.dump(dict(value.source))
-            work.spool.db.execute("INSERT INTO document VALUES (?, ?)", (value.id, _digest(text)))
-            yield value.id, text
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()

@@ -7,10 +7,12 @@ from elasticsearch import Elasticsearch
 from tvmigrate.contract import new
 from tvmigrate.dataset.write import DocumentsWriter, write_index
 from tvmigrate.migrate import documents
+from tvmigrate.migrate.errors import MigrationError
 from tvmigrate.migrate.work import Work
 
 BLOCK = "index.blocks.write"
 REPLICAS = "index.number_of_replicas"
+REFRESH = "index.refresh_interval"
 SHARDS = "index.number_of_shards"
 
 
@@ -27,6 +29,36 @@ def clone(work: Work, source: str, target: str) -> None:
     client.cluster.health(index=target, wait_for_status="yellow", wait_for_no_initializing_shards=True, timeout="5m")
 
 
+def create_new(work: Work) -> None:
+    """Make the new index empty, as it is while it is being filled: one copy, and not searched.
+
+    https://www.elastic.co/docs/deploy-manage/production-guidance/optimize-performance/indexing-speed
+    """
+    client = work.clients.elasticsearch
+    client.options(ignore_status=404).indices.delete(index=new.INDEX.name)
+    client.indices.create(
+        index=new.INDEX.name,
+        mappings=dict(new.INDEX.mappings),
+        settings={
+            **new.INDEX.settings,
+            SHARDS: work.noted("elasticsearch.settings")[SHARDS],
+            REPLICAS: 0,
+            REFRESH: -1,
+        },
+    )
+
+
+def open_new(work: Work) -> None:
+    """Give the filled index the settings that it is to have, and wait for its copies to have every document."""
+    client = work.clients.elasticsearch
+    settings = {REFRESH: None, REPLICAS: work.noted("elasticsearch.settings")[REPLICAS]}
+    client.indices.put_settings(index=new.INDEX.name, settings=settings)
+    client.indices.refresh(index=new.INDEX.name)
+    client.cluster.health(
+        index=new.INDEX.name, wait_for_status="yellow", wait_for_no_initializing_shards=True, timeout="5m"
+    )
+
+
 def indices_behind(client: Elasticsearch, alias: str) -> list[str]:
     """Return the indices that `alias` stands for; none if it is no alias."""
     if not client.indices.exists_alias(name=alias):
@@ -35,12 +67,37 @@ def indices_behind(client: Elasticsearch, alias: str) -> list[str]:
 
 
 def sequence(client: Elasticsearch, index: str) -> dict[str, int]:
-    """Return the highest sequence number of each shard: another one after any write or delete."""
+    """Return the highest sequence number of each shard: another one after any write or delete.
+
+    Raises:
+        MigrationError: a shard is away.
+    """
     shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
-    return {
-        number: max(copy["seq_no"]["max_seq_no"] for copy in copies if copy["routing"]["primary"])
+    primaries = {
+        number: copy["seq_no"]["max_seq_no"]
         for number, copies in shards.items()
+        for copy in copies
+        if copy["routing"]["primary"]
     }
+    due = int(client.indices.get_settings(index=index, flat_settings=True)[index]["settings"][SHARDS])
+    if len(primaries) != due:
+        raise _away(index, due - len(primaries))
+    return primaries
+
+
+def count(client: Elasticsearch, index: str) -> int:
+    """Return how many documents an index has; raises MigrationError where a shard is away."""
+    answer = client.count(index=index)
+    if failed := answer["_shards"]["total"] - answer["_shards"]["successful"]:
+        raise _away(index, failed)
+    return int(answer["count"])
+
+
+def _away(index: str, shards: int) -> MigrationError:
+    return MigrationError(
+        f"{shards} shards of {index} are away: is a node of the Elasticsearch cluster down? Bring it back, then run "
+        "the command again: it goes on where it stopped."
+    )
 
 
 def save_changed(work: Work) -> None:
@@ -60,8 +117,8 @@ def save_changed(work: Work) -> None:
         documents.text_client(work.endpoints.elasticsearch) as reader,
         DocumentsWriter(work.after_switch / "elasticsearch" / f"{new.INDEX.name}.ndjson") as writer,
     ):
-        for document in documents.read_all(reader, new.INDEX.name, where):
-            writer.write(document.id, document.source)
+        for page in documents.pages_of(reader, new.INDEX.name, where):
+            writer.write_pairs(page)
     work.say(
         f"{new.INDEX.name} was written to after the switch; {writer.records} documents were saved in "
         f"{work.after_switch} before the index goes.",

@@ -1,8 +1,8 @@
-"""A column's value as one string that is equal exactly where the contract calls two values equal, on any server.
+"""A column's value as one string, or one number, equal exactly where the contract calls two values equal.
 
-Every value becomes `=` and text, or `-` for NULL, so that a NULL never swallows a row's hash, LowCardinality, Enum and
-Nullable hash alike, and doubles are compared bit for bit. Rows hash by `sipHash64` of one string, whose result is the
-published algorithm's, not a server version's.
+Every value becomes `=` and text, or `-` for NULL, so that LowCardinality, Enum and Nullable are alike, and doubles are
+compared bit for bit. What only has to be told apart is hashed straight from the column, without that text: by xxHash64
+and by the last step of MurmurHash3 (ClickHouse's intHash64), so that every server version gives one result.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Kind(StrEnum):
 
 _WRAPPED = re.compile(r"(?:LowCardinality|Nullable)\((.*)\)")
 _FLOATS = ("Float32", "Float64")
+_NULL = 0x6E756C6C6E756C6C
+_ODD = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio
 
 
 def plain(column_type: str) -> str:
@@ -67,19 +69,32 @@ def expression(kind: Kind, column: str, column_type: str) -> str | None:
     return None if text is None else f"CAST(ifNull(concat('=', {text}), '-') AS String)"
 
 
-def coarse(number: str) -> str:
-    """Return SQL that gives one text for doubles in one cell of a relative width of 2^-40, under 1e-12.
+def hashed(kind: Kind, column: str, column_type: str, *, coarse: bool = False) -> str | None:
+    """Return the SQL of a UInt64 that is equal where `expression` is and, but for 1 in 2^64, only there; None as it.
 
-    `number` is a canonical NUMBER. Doubles of one cell are equal to the tolerance; those of two are to be looked at.
+    With `coarse`, doubles in one cell of a relative width of 2^-40, under 1e-12, are equal: those are to the tolerance,
+    and those of two cells are to be looked at.
     """
-    bits = f"toUInt64OrZero(substring({number}, 2))"
-    # -0.0, the highest bit alone, stands for 0.0 too.
-    return f"if({number} = '-', '-', toString(bitShiftRight(if({bits} = 9223372036854775808, 0, {bits}), 12)))"
+    text = expression(kind, column, column_type)
+    if text is None:
+        return None
+    if kind is Kind.NUMBER:
+        bits = f"reinterpretAsUInt64(toFloat64({column}))"
+        # -0.0, the highest bit alone, stands for 0.0 too.
+        found = f"intHash64({f'bitShiftRight(if({bits} = {1 << 63}, 0, {bits}), 12)' if coarse else bits})"
+    elif kind is Kind.INSTANT:
+        found = f"intHash64(reinterpretAsUInt64(toUnixTimestamp64Milli(toDateTime64({column}, 3, 'UTC'))))"
+    elif kind is Kind.TEXTS:
+        found = f"xxHash64({text})"
+    else:
+        found = f"xxHash64(toString({column}))"
+    return f"CAST(ifNull({found}, {_NULL}) AS UInt64)"
 
 
-def joined(strings: list[str]) -> str:
-    """Return SQL that puts canonical strings together so that different ones stay different."""
-    return "concat('', " + ", ".join(f"toString(length({s})), ':', {s}" for s in strings) + ")"
+def mixed(hashes: list[str]) -> str:
+    """Return the SQL of one UInt64 for a row's hashes: another where one of them is, or where two change places."""
+    # Odd factors lose nothing; the sum goes through a step that is not linear, so that rows' sums do not cancel out.
+    return f"intHash64({' + '.join(f'{(2 * n + 1) * _ODD % 2**64} * {h}' for n, h in enumerate(hashes))})"
 
 
 def decode(kind: Kind, canonical: bytes) -> Any:

@@ -14,7 +14,7 @@ from itertools import groupby
 
 from clickhouse_connect.driver.client import Client as ClickHouse
 
-from tvmigrate.verify.clickhouse_canonical import Kind, as_double, coarse, joined
+from tvmigrate.verify.clickhouse_canonical import Kind, as_double, mixed
 from tvmigrate.verify.context import Reference, ReferenceTables
 from tvmigrate.verify.spool import Spool
 
@@ -62,15 +62,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Where rows come from: `source` is a table or a subquery, `columns` their canonical SQL in the shape's order."""
+    """Where rows come from: `source` is a table or a subquery.
+
+    `columns` are the canonical SQL of its columns in the shape's order, `hashes` that of their hashes.
+    """
 
     source: str
     columns: tuple[str, ...]
-
-    def rows(self) -> str:
-        """Return the SELECT of the canonical strings as `_0`, `_1`, …."""
-        named = ", ".join(f"{sql} AS _{n}" for n, sql in enumerate(self.columns))
-        return f"SELECT {named} FROM {self.source}"
+    hashes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,24 +249,28 @@ def _close(expected: bytes, actual: bytes) -> bool:
     return math.isclose(as_double(expected), as_double(actual), rel_tol=RELATIVE_TOLERANCE)
 
 
-def _bucket(shape: Shape, count: int) -> str:
-    return f"sipHash64({joined([f'_{shape.names.index(name)}' for name in shape.key])}) % {count}"
+# Names that no column of a table has: an alias would be taken for a column of its name in the other expressions.
+_BUCKET, _HASH, _COLUMN = "__tvmigrate_bucket", "__tvmigrate_hash", "__tvmigrate_"
+
+
+def _bucket(shape: Shape, side: Side, count: int) -> str:
+    return f"{mixed([side.hashes[shape.names.index(name)] for name in shape.key])} % {count}"
 
 
 def _digest_query(shape: Shape, side: Side, count: int) -> str:
-    parts = [coarse(f"_{n}") if name in shape.tolerant else f"_{n}" for n, name in enumerate(shape.names)]
     # Text, since JSON readers differ on whole numbers beyond 2^53.
     return (
-        "SELECT toString(bucket) AS bucket, toString(count()) AS n, toString(sumWithOverflow(hash)) AS s,"
-        " toString(groupBitXor(hash)) AS x\n"
-        f"FROM (SELECT {_bucket(shape, count)} AS bucket, sipHash64({joined(parts)}) AS hash FROM ({side.rows()}))\n"
-        "GROUP BY bucket"
+        f"SELECT toString({_BUCKET}) AS bucket, toString(count()) AS n, toString(sumWithOverflow({_HASH})) AS s,"
+        f" toString(groupBitXor({_HASH})) AS x\n"
+        f"FROM (SELECT {_bucket(shape, side, count)} AS {_BUCKET}, {mixed(list(side.hashes))} AS {_HASH}\n"
+        f"FROM {side.source})\nGROUP BY {_BUCKET}"
     )
 
 
 def _rows_query(shape: Shape, side: Side, count: int, buckets: Sequence[int]) -> str:
-    shown = ", ".join(f"hex(_{n}) AS h{n}" for n in range(len(shape.names)))
-    key = ", ".join(f"_{shape.names.index(name)}" for name in shape.key)
+    named = ", ".join(f"{sql} AS {_COLUMN}{n}" for n, sql in enumerate(side.columns))
+    shown = ", ".join(f"hex({_COLUMN}{n}) AS h{n}" for n in range(len(shape.names)))
+    key = ", ".join(f"{_COLUMN}{shape.names.index(name)}" for name in shape.key)
     chosen = ", ".join(map(str, buckets))
-    where = f" WHERE {_bucket(shape, count)} IN ({chosen})" if len(buckets) <= MAX_CHOSEN else ""
-    return f"SELECT {shown} FROM ({side.rows()}){where} ORDER BY {key}"
+    where = f" WHERE {_bucket(shape, side, count)} IN ({chosen})" if len(buckets) <= MAX_CHOSEN else ""
+    return f"SELECT {shown} FROM (SELECT {named} FROM {side.source}{where}) ORDER BY {key}"

@@ -13,7 +13,7 @@ from tvmigrate.contract.layout import Column, Table, literal, quoted
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.dataset.model import ROWS_COLUMNS
 from tvmigrate.verify.check import Sheet
-from tvmigrate.verify.clickhouse_canonical import Kind, decode, expression, kind_of
+from tvmigrate.verify.clickhouse_canonical import Kind, decode, expression, hashed, kind_of
 from tvmigrate.verify.clickhouse_compare import Comparison, Difference, Row, Shape, Side
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
@@ -110,13 +110,14 @@ def compare_rows(
     names = tuple(column.name for column, _, _ in compared)
     key = tuple(name for name in subject.key if name in names) or names
     shape = Shape(names, tuple(kind for _, kind, _ in compared), key, subject.tolerant & set(names))
+    columns = [column for column, _, _ in compared]
     live = f"{quoted(new.DATABASE)}.{quoted(subject.table)}"
     comparison = Comparison.of(
         context.reference,
         context.clients.clickhouse,
         shape,
-        _expected_side(subject, [column for column, _, _ in compared]),
-        Side(live, tuple(actual for _, _, actual in compared)),
+        _expected_side(subject, columns),
+        _side(subject, live, columns, types),
         subject.rows,
     )
     due, there = comparison.expected_digests.rows, comparison.actual_digests.rows
@@ -134,14 +135,21 @@ def compare_rows(
 
 def _expected_side(subject: Subject, columns: Sequence[Column]) -> Side:
     if subject.query is None:
-        return Side("numbers(0)", tuple("''" for _ in columns))
-    sql = []
+        return Side("numbers(0)", tuple("''" for _ in columns), tuple("toUInt64(0)" for _ in columns))
+    return _side(subject, f"({subject.query})", columns, {column.name: _made_type(column) for column in columns})
+
+
+def _side(subject: Subject, source: str, columns: Sequence[Column], types: Mapping[str, str]) -> Side:
+    texts, hashes = [], []
     for column in columns:
-        text = expression(kind_of(column.type), quoted(column.name), _made_type(column))
-        if text is None:
-            raise ValueError(f"the contract's column {column.name} {column.type} has no canonical form")
-        sql.append(text)
-    return Side(f"({subject.query})", tuple(sql))
+        kind, name = kind_of(column.type), quoted(column.name)
+        text = expression(kind, name, types[column.name])
+        number = hashed(kind, name, types[column.name], coarse=column.name in subject.tolerant)
+        if text is None or number is None:
+            raise ValueError(f"the column {column.name} {types[column.name]} has no canonical form as {kind}")
+        texts.append(text)
+        hashes.append(number)
+    return Side(source, tuple(texts), tuple(hashes))
 
 
 def _made_type(column: Column) -> str:

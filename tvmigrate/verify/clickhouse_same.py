@@ -9,7 +9,7 @@ from typing import Any
 from tvmigrate.contract.layout import literal, quoted
 from tvmigrate.dataset.model import TableFiles
 from tvmigrate.verify.check import Sheet
-from tvmigrate.verify.clickhouse_canonical import Kind, decode, expression, kind_of
+from tvmigrate.verify.clickhouse_canonical import Kind, decode, expression, hashed, kind_of
 from tvmigrate.verify.clickhouse_compare import Comparison, Difference, Row, Shape, Side
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
@@ -46,7 +46,11 @@ def compare_rows(context: Context, sheet: Sheet, table: TableFiles, law: Law) ->
     named = (columns[0], *context.reference.baseline.all_tables[name]["sorting_key"].split(", "))
     key = tuple(dict.fromkeys(column for column in named if column in mine))
     shape = Shape(columns, tuple(map(_kind, mine.values())), key)
-    side = Side(whole, tuple(_canonical(column, kind) for column, kind in mine.items()))
+    side = Side(
+        whole,
+        tuple(_canonical(column, kind) for column, kind in mine.items()),
+        tuple(_hashed(column, kind) for column, kind in mine.items()),
+    )
     comparison = Comparison.of(context.reference, client, shape, side, side, rows)
     sheet.saw(max(comparison.expected_digests.rows, comparison.actual_digests.rows, 1))
     if rows and not comparison.actual_digests.rows:
@@ -74,6 +78,11 @@ def _canonical(column: str, column_type: str) -> str:
         return f"CAST(ifNull(concat('=', {text}), '-') AS String)"
     found = expression(_kind(column_type), name, column_type)
     return found or f"CAST(ifNull(concat('=', toJSONString({name})), '-') AS String)"
+
+
+def _hashed(column: str, column_type: str) -> str:
+    found = None if _DATETIME.match(column_type) else hashed(_kind(column_type), quoted(column), column_type)
+    return found or f"xxHash64({_canonical(column, column_type)})"
 
 
 def _row_findings(law: Law, table: str, shape: Shape, difference: Difference) -> Iterator[Finding]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +18,8 @@ FIELDS = ("program_id", "sentiment", "sentiment_score", "timestamp")
 COLUMNS = "program_id TEXT, sentiment TEXT, sentiment_score BLOB, timestamp INT"
 
 Facts = tuple[str, str, bytes | None, int | None]
+# As the new layout writes an instant; of any fraction, since it is behind the second.
+_CLOCK = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z")
 _UTC = Policy(keep_entities=True)
 
 
@@ -34,6 +38,8 @@ def facts_of_document(source: Mapping[str, Any]) -> Facts:
 def as_text(value: Any) -> str:
     """Return text as it is, and any other JSON value as JSON."""
     # Half a surrogate pair is no text to SQLite.
+    if isinstance(value, str) and value.isascii():
+        return value
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else json.dumps(value)
 
 
@@ -46,6 +52,11 @@ def as_float32(number: float) -> bytes | None:
 
 
 def _second(timestamp: Any) -> int | None:
+    if isinstance(timestamp, str) and _CLOCK.fullmatch(timestamp):
+        try:
+            return int(dt.datetime.fromisoformat(f"{timestamp[:19]}+00:00").timestamp())
+        except ValueError:
+            return None
     try:
         return values.instant(timestamp, _UTC) // values.NS_PER_S
     except Unmappable:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -19,11 +21,13 @@ from tvmigrate.verify.elasticsearch_expected import (
     archived_fields,
     expected_of,
     kept_documents,
+    kept_sums,
     refused_documents,
     refused_records,
 )
-from tvmigrate.verify.elasticsearch_indexed import ask_the_index, fields_of
-from tvmigrate.verify.elasticsearch_live import PAGE, by_ids, scan, stored, target
+from tvmigrate.verify.elasticsearch_indexed import Counts, ask_the_index
+from tvmigrate.verify.elasticsearch_live import PAGE, by_ids, stored, target
+from tvmigrate.verify.elasticsearch_sums import Moment, Slice, Sums, bucket_of, moment_of
 from tvmigrate.verify.findings import Direction, Finding, Phase
 from tvmigrate.verify.quarantine import compare_archive, compare_quarantine
 from tvmigrate.verify.set_aside import count_set_aside
@@ -49,14 +53,13 @@ QUARANTINE = _check(
 ARCHIVE = _check("archive", "Assert that fields without a place in the new mapping are in the archive.")
 
 _SCHEMA = """
-    CREATE TABLE live (id TEXT, digest BLOB, program TEXT, sentiment TEXT, has INT, comment TEXT);
+    CREATE TABLE live (id TEXT, digest BLOB, comment TEXT);
     CREATE TABLE missing (id TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE moved (old TEXT PRIMARY KEY, new TEXT) WITHOUT ROWID;
-    CREATE TABLE differing (id TEXT, source TEXT)"""
+    CREATE TABLE differing (id TEXT, source TEXT);
+    CREATE TABLE suspect (bucket INTEGER PRIMARY KEY)"""
 
-_INSERT_LIVE = "INSERT INTO live VALUES (?, ?, ?, ?, ?, ?)"
-# A live document: its id, digest, program, sentiment, which fields it has (a bit each), the comment it says it is.
-_Live = tuple[str, bytes, str, str, int, str]
+_INSERT_LIVE = "INSERT INTO live VALUES (?, ?, ?)"
 
 
 @examines(COMMENTS, INDEXED)
@@ -77,34 +80,79 @@ def documents(context: Context, sheets: Mapping[str, Sheet]) -> None:
                 each.find(finding)
             context.book.came_to(RULE, Fate.MAPPED, 0)
             return
-        spool.add(_INSERT_LIVE, _live_rows(context, sheets[INDEXED.id]))
+        with moment_of(context.clients, new.ALIAS) as moment:
+            live = _look(context, moment, sheets[INDEXED.id])
+            differing = live.sums.differing(kept_sums(spool))
+            if differing:
+                spool.add("INSERT INTO suspect VALUES (?)", ((bucket,) for bucket in differing))
+                spool.add(_INSERT_LIVE, _rows_within(context, moment, differing))
         spool.run("CREATE INDEX live_id ON live (id)")
         spool.run("CREATE INDEX live_comment ON live (comment)")
-        spool.run(
-            "INSERT INTO missing SELECT id FROM kept.documents WHERE reason IS NULL AND id NOT IN (SELECT id FROM live)"
-        )
-        _missing(context, sheets, spool)
-        sheet.saw(max(due, spool.number("SELECT count(*) FROM live")))
+        spool.run(_NOT_LIVE)
+        _missing(context, sheets, spool, live)
+        sheet.saw(max(due, live.sums.documents))
         _extra(sheet, spool)
         _changed(context, sheet, spool)
         _fates(context, spool)
-        ask_the_index(context.clients.elasticsearch, sheets[INDEXED.id], spool)
+        ask_the_index(context.clients.elasticsearch, sheets[INDEXED.id], live.counts)
 
 
-def _live_rows(context: Context, indexed: Sheet) -> Iterator[_Live]:
-    for hit in scan(context.clients.elasticsearch, new.ALIAS):
-        yield _live_row(hit, indexed)
+# Documents of other buckets are all there, and are the same.
+_NOT_LIVE = """
+    INSERT INTO missing SELECT id FROM kept.documents
+    WHERE reason IS NULL AND bucket IN (SELECT bucket FROM suspect) AND id NOT IN (SELECT id FROM live)"""
 
 
-def _live_row(hit: Mapping[str, Any], indexed: Sheet) -> _Live:
-    """Return what is kept of a hit; fields that the index left out are findings."""
+@dataclass(slots=True)
+class _Live:
+    """What is kept of a slice's documents: sums, what they have to be found by, what the index left out of them."""
+
+    sums: Sums = field(default_factory=Sums)
+    counts: Counts = field(default_factory=Counts)
+    left_out: list[Finding] = field(default_factory=list)
+
+    def add(self, hit: Mapping[str, Any]) -> None:
+        """Take in a hit."""
+        name, source = hit["_id"], hit.get("_source", {})
+        self.sums.add(name, digest(name, source))
+        self.counts.add(source)
+        for ignored in hit.get("_ignored", ()):
+            note = f"Field {ignored} of document {name} is stored, but the index left it out: no search finds it."
+            where = {"old": name, "new": name, "field": ignored}
+            self.left_out.append(_finding(Direction.CHANGED, note, **where, expected=source.get(ignored)))
+
+
+def _look(context: Context, moment: Moment, indexed: Sheet) -> _Live:
+    """Read every document; fields that the index left out are findings."""
+    live = _Live()
+    for part in context.workers.each(_look_at_slice, moment.slices()):
+        live.sums.take(part.sums)
+        live.counts.take(part.counts)
+        for finding in part.left_out:
+            indexed.find(finding)
+    return live
+
+
+def _look_at_slice(part: Slice) -> _Live:
+    live = _Live()
+    for hit in part.hits():
+        live.add(hit)
+    return live
+
+
+def _rows_within(context: Context, moment: Moment, buckets: frozenset[int]) -> Iterator[tuple[str, bytes, str]]:
+    for rows in context.workers.each(partial(_rows_of_slice, buckets), moment.slices()):
+        yield from rows
+
+
+def _rows_of_slice(buckets: frozenset[int], part: Slice) -> list[tuple[str, bytes, str]]:
+    return [_row(hit) for hit in part.hits() if bucket_of(hit["_id"]) in buckets]
+
+
+def _row(hit: Mapping[str, Any]) -> tuple[str, bytes, str]:
+    """Return a hit's `_id`, its digest, and the comment that it says it is."""
     source = hit.get("_source", {})
-    for field in hit.get("_ignored", ()):
-        note = f"Field {field} of document {hit['_id']} is stored, but the index left it out: no search finds it."
-        where = {"old": hit["_id"], "new": hit["_id"], "field": field}
-        indexed.find(_finding(Direction.CHANGED, note, **where, expected=source.get(field)))
-    program, sentiment, comment = (as_text(source.get(name)) for name in ("program_id", "sentiment", "comment_id"))
-    return hit["_id"], digest(source), program, sentiment, fields_of(source), comment
+    return hit["_id"], digest(hit["_id"], source), as_text(source.get("comment_id"))
 
 
 def _finding(direction: Direction, note: str, **where: Any) -> Finding:
@@ -116,7 +164,7 @@ _MOVED = """
     WHERE live.id NOT IN (SELECT id FROM kept.documents) GROUP BY missing.id"""
 
 
-def _missing(context: Context, sheets: Mapping[str, Sheet], spool: Spool) -> None:
+def _missing(context: Context, sheets: Mapping[str, Sheet], spool: Spool, live: _Live) -> None:
     """Find documents that no search gives: moved, hidden by the alias, not refreshed, or gone."""
     client = context.clients.elasticsearch
     names = (name for (name,) in spool.rows("SELECT id FROM missing ORDER BY id"))
@@ -126,7 +174,10 @@ def _missing(context: Context, sheets: Mapping[str, Sheet], spool: Spool) -> Non
     while batch := list(islice(names, PAGE)):
         there = {name for index in indices for name in stored(client, index, batch)}
         late, hidden = _refreshed(context, indices, there)
-        spool.add(_INSERT_LIVE, (_live_row(hit, indexed) for hit in late.values()))
+        spool.add(_INSERT_LIVE, map(_row, late.values()))
+        for hit in late.values():
+            live.counts.add(hit.get("_source", {}))
+            live.sums.documents += 1
         spool.add("DELETE FROM missing WHERE id = ?", ((name,) for name in late))
         for name in batch:
             if name in late:
@@ -212,11 +263,11 @@ def _changed(context: Context, sheet: Sheet, spool: Spool) -> None:
             continue
         for (text,) in spool.rows("SELECT source FROM differing WHERE id = ?", (name,)):
             source = json.loads(text)
-            for field, direction, expected, actual in sorted(differing_fields(outcome.value.source, source)):
-                is_now = f"is {actual!r:.200}" if field in source else "is not there"
-                should = f"be {expected!r:.200}" if field in outcome.value.source else "not be"
-                note = f"{field} of document {name} {is_now}, and should {should}."
-                sheet.find(_finding(direction, note, old=name, new=name, field=field, expected=expected, actual=actual))
+            for path, direction, expected, actual in sorted(differing_fields(outcome.value.source, source)):
+                is_now = f"is {actual!r:.200}" if path in source else "is not there"
+                should = f"be {expected!r:.200}" if path in outcome.value.source else "not be"
+                note = f"{path} of document {name} {is_now}, and should {should}."
+                sheet.find(_finding(direction, note, old=name, new=name, field=path, expected=expected, actual=actual))
 
 
 def _fates(context: Context, spool: Spool) -> None:

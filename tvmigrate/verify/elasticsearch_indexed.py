@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
@@ -10,48 +12,80 @@ from elasticsearch import BadRequestError, Elasticsearch
 from tvmigrate.contract import new
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Sheet
+from tvmigrate.verify.comment_facts import as_text
 from tvmigrate.verify.elasticsearch_whole import count
 from tvmigrate.verify.findings import Direction, Finding
-from tvmigrate.verify.spool import Spool
 
 _TERMS_ASKED = 200  # the most frequent values; each is one query
+_BY_VALUE = ("program_id", "sentiment")
+_BITS = tuple((name, 1 << position) for position, name in enumerate(new.DOCUMENT_FIELDS))
+_ALL = sum(bit for _, bit in _BITS)
+_VALUE_BITS = tuple((name, bit) for name, bit in _BITS if name in _BY_VALUE)
 
 
-def fields_of(source: Mapping[str, Any]) -> int:
-    """Return which of the layout's fields a document has, a bit each, in the order of `new.DOCUMENT_FIELDS`."""
-    return sum(_bit(name) for name in new.DOCUMENT_FIELDS if source.get(name) not in (None, []))
+@dataclass(slots=True)
+class Counts:
+    """How many stored documents have each of the layout's fields, and how many say each program and each sentiment."""
+
+    documents: int = 0
+    values: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in _BY_VALUE})
+    _together: Counter[int] = field(default_factory=Counter)
+
+    def add(self, source: Mapping[str, Any]) -> None:
+        """Take in a document."""
+        get = source.get
+        has = _ALL if all(map(get, new.DOCUMENT_FIELDS)) else _fields_of(source)
+        self._together[has] += 1
+        self.documents += 1
+        for name, bit in _VALUE_BITS:
+            if has & bit:
+                value = get(name)
+                self.values[name][value if type(value) is str else as_text(value)] += 1
+
+    def take(self, other: Counts) -> None:
+        """Take in what other counts have."""
+        self.documents += other.documents
+        self._together.update(other._together)
+        for name, counts in other.values.items():
+            self.values[name].update(counts)
+
+    def with_field(self, name: str) -> int:
+        """Return how many documents have a field."""
+        bit = dict(_BITS)[name]
+        return sum(count for has, count in self._together.items() if has & bit)
+
+    def most(self, name: str) -> list[tuple[str, int]]:
+        """Return the most frequent values of a field, with how often they are said."""
+        texts = [(as_text(value), times) for value, times in self.values[name].items()]
+        return sorted(texts, key=lambda pair: (-pair[1], pair[0]))[:_TERMS_ASKED]
 
 
-def _bit(field: str) -> int:
-    return 1 << new.DOCUMENT_FIELDS.index(field)
+def _fields_of(source: Mapping[str, Any]) -> int:
+    """Return which of the layout's fields a document has, a bit each."""
+    return sum(bit for name, bit in _BITS if source.get(name) not in (None, []))
 
 
-def ask_the_index(client: Elasticsearch, sheet: Sheet, spool: Spool) -> None:
-    """Ask the index for counts, and compare them with those of the stored documents.
-
-    These are the table `live` of `spool`, with the columns `has` (see `fields_of`), `program` and `sentiment`.
-    """
-    sheet.saw(spool.number("SELECT count(*) FROM live"))
-    having = "SELECT count(*) FROM live WHERE has & ?"
+def ask_the_index(client: Elasticsearch, sheet: Sheet, stored: Counts) -> None:
+    """Ask the index for counts, and compare them with those of the `stored` documents."""
+    sheet.saw(stored.documents)
     asked: list[tuple[str, str, Mapping[str, Any], int]] = [
-        (field, f"have {field}", {"exists": {"field": field}}, spool.number(having, (_bit(field),)))
-        for field in new.DOCUMENT_FIELDS
-        if field != "text"  # one without a word in it is indexed as nothing
+        (name, f"have {name}", {"exists": {"field": name}}, stored.with_field(name))
+        for name in new.DOCUMENT_FIELDS
+        if name != "text"  # one without a word in it is indexed as nothing
     ]
-    for field, column in (("program_id", "program"), ("sentiment", "sentiment")):
-        most = f"SELECT {column}, count(*) FROM live WHERE has & ? GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_TERMS_ASKED}"
-        for value, times in spool.rows(most, (_bit(field),)):
-            asked.append((field, f"say {field} is {value!r}", {"term": {field: value}}, times))
-    for field, what, query, expected in asked:
+    for name in _BY_VALUE:
+        for value, times in stored.most(name):
+            asked.append((name, f"say {name} is {value!r}", {"term": {name: value}}, times))
+    for name, what, query, expected in asked:
         try:
             actual = count(client, new.ALIAS, query)
         except BadRequestError as refused:
-            note = f"A search for documents that {what} is refused, so that none is found by {field}: {refused}."
-            sheet.find(_finding(Direction.SCHEMA, note, field, expected, None))
+            note = f"A search for documents that {what} is refused, so that none is found by {name}: {refused}."
+            sheet.find(_finding(Direction.SCHEMA, note, name, expected, None))
             continue
         if actual != expected:
             note = f"A search finds {actual} documents that {what}, but {expected} are stored: the index is not theirs."
-            sheet.find(_finding(Direction.CHANGED, note, field, expected, actual))
+            sheet.find(_finding(Direction.CHANGED, note, name, expected, actual))
 
 
 def _finding(direction: Direction, note: str, field: str, expected: int, actual: int | None) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,6 +16,9 @@ from tvmigrate.verify.elasticsearch_whole import AnswerCut, require_as_many, req
 
 PAGE = 1000
 KEEP_ALIVE = "5m"
+_LEAST_PAGE, _LARGEST_PAGE = 10, 5000  # Elasticsearch gives no more than 10,000
+_PAGE_CHARACTERS = 4 << 20
+_SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,40 +59,75 @@ def scan(client: Elasticsearch, name: str, fields: Sequence[str] | None = None) 
     """Yield every hit behind `name` once, from one point in time, in no stated order; of `fields` alone, if given.
 
     Raises AnswerCut at the latest after the last one.
-
-    https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results
     """
-    what = f"The reading of {name}"
     if fields is not None and not _keeps_sources(client, name):
         fields = None  # a search for some of them would be refused; there is nothing to cut down either
+    with point_in_time(client, name) as pit:
+        yield from hits_of(client, name, pit, fields=fields)
+
+
+@contextmanager
+def point_in_time(client: Elasticsearch, name: str) -> Iterator[str]:
+    """Open a point in time of what stands behind `name`, for `with`; raises AnswerCut."""
     opened = client.open_point_in_time(index=name, keep_alive=KEEP_ALIVE, allow_partial_search_results=False)
-    require_whole(opened.body, what)
-    pit, after, found, total = str(opened["id"]), None, 0, 0
+    pit = str(opened["id"])
     try:
-        while True:
-            answer = client.search(
-                pit={"id": pit, "keep_alive": KEEP_ALIVE},
-                size=PAGE,
-                sort=[{"_shard_doc": "asc"}],
-                source_includes=fields,
-                search_after=after,
-                track_total_hits=after is None,
-                allow_partial_search_results=False,
-            )
-            require_whole(answer.body, what)
-            pit = answer.get("pit_id", pit)
-            hits = answer["hits"]["hits"]
-            if after is None:
-                total = answer["hits"]["total"]["value"]
-            found += len(hits)
-            yield from hits
-            if len(hits) < PAGE:
-                require_as_many(found, total, what)
-                return
-            after = hits[-1]["sort"]
+        require_whole(opened.body, _reading(name))
+        yield pit
     finally:
         with suppress(TransportError):  # it goes by itself; whoever fails above has said why
             client.options(request_timeout=CONNECT_SECONDS).close_point_in_time(id=pit)
+
+
+def hits_of(
+    client: Elasticsearch,
+    name: str,
+    pit: str,
+    part: Mapping[str, int] | None = None,
+    fields: Sequence[str] | None = None,
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the hits at a point in time of `name`, or of a `part` of it: a slice's `id` of `max`.
+
+    https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results
+
+    Raises:
+        AnswerCut: a shard did not answer, or fewer hits came than there are.
+    """
+    after, found, total, size = None, 0, 0, PAGE
+    while True:
+        answer = client.search(
+            pit={"id": pit, "keep_alive": KEEP_ALIVE},
+            slice=part,
+            size=size,
+            sort=[{"_shard_doc": "asc"}],
+            source_includes=fields,
+            search_after=after,
+            track_total_hits=after is None,
+            allow_partial_search_results=False,
+        )
+        require_whole(answer.body, _reading(name))
+        pit = answer.get("pit_id", pit)
+        hits = answer["hits"]["hits"]
+        if after is None:
+            total = answer["hits"]["total"]["value"]
+        found += len(hits)
+        yield from hits
+        if len(hits) < size:
+            require_as_many(found, total, _reading(name))
+            return
+        after = hits[-1]["sort"]
+        size = _next_size(hits)
+
+
+def _next_size(hits: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many hits are a page of some 4 MB, as far as the longest values of some of the last page tell."""
+    some = hits[:: max(1, len(hits) // _SAMPLE)]
+    longest = max(sum(len(str(value)) for value in hit.get("_source", {}).values()) for hit in some)
+    return max(_LEAST_PAGE, min(_LARGEST_PAGE, _PAGE_CHARACTERS // (longest + 1)))
+
+
+def _reading(name: str) -> str:
+    return f"The reading of {name}"
 
 
 def _keeps_sources(client: Elasticsearch, name: str) -> bool:

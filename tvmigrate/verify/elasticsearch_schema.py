@@ -11,8 +11,9 @@ from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.compare import ABSENT, differences, shown
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_documents import plain_digest
-from tvmigrate.verify.elasticsearch_expected import kept_plain_documents
-from tvmigrate.verify.elasticsearch_live import Target, blocks_of, mappings_of, scan, settings_of, target
+from tvmigrate.verify.elasticsearch_expected import kept_plain_documents, kept_sums
+from tvmigrate.verify.elasticsearch_live import Target, blocks_of, mappings_of, settings_of, target
+from tvmigrate.verify.elasticsearch_sums import digests_within, moment_of, sums_of
 from tvmigrate.verify.findings import Direction, Finding, Phase
 from tvmigrate.verify.spool import Spool
 
@@ -157,15 +158,20 @@ def kept_index(context: Context, sheets: Mapping[str, Sheet]) -> None:
 
 
 def _compare_copy(context: Context, sheet: Sheet, index: str) -> None:
-    with Spool("CREATE TABLE live (id TEXT, digest BLOB)", kept=kept_plain_documents(context)) as spool:
-        hits = scan(context.clients.elasticsearch, index)
-        spool.add(
-            "INSERT INTO live VALUES (?, ?)", ((hit["_id"], plain_digest(hit.get("_source", {}))) for hit in hits)
-        )
-        sheet.saw(spool.number("SELECT count(*) FROM live"))
-        unequal = """
+    with (
+        Spool("CREATE TABLE live (id TEXT, digest BLOB)", kept=kept_plain_documents(context)) as spool,
+        moment_of(context.clients, index) as moment,
+    ):
+        live = sums_of(context.workers, moment, plain_digest)
+        sheet.saw(live.documents)
+        differing = live.differing(kept_sums(spool))
+        if not differing:
+            return
+        spool.add("INSERT INTO live VALUES (?, ?)", digests_within(context.workers, moment, plain_digest, differing))
+        unequal = f"""
             SELECT id, max(mine), max(theirs) FROM (
                 SELECT id, digest AS mine, NULL AS theirs FROM kept.documents
+                WHERE bucket IN ({", ".join(map(str, differing))})
                 UNION ALL SELECT id, NULL, digest FROM live)
             GROUP BY id HAVING max(mine) IS NOT max(theirs) ORDER BY id"""
         for name, mine, theirs in spool.rows(unequal):

@@ -26,6 +26,7 @@ class Job:
     `second_round` also rolls back twice, migrates again and rolls back again. `timeout` is how long the verification
     waits for an answer of a store, in seconds. `keep` is for engines in containers: they run on for the next rehearsal.
     `redis_cluster` is the shape of the embedded engines' Redis Cluster; None: one server.
+    `elasticsearch_nodes` is how many nodes their Elasticsearch has.
     `workers` is how many processes share out what the verification reads, and the commands' work if they are ours;
     None: as many as is usual. `executor` is the address of a cluster that does it instead. `logs` is the directory that
     takes the engines' logs where something failed; None: they are not kept.
@@ -46,6 +47,7 @@ class Job:
     timeout: float = ANSWER_SECONDS
     keep: bool = False
     redis_cluster: Shape | None = None
+    elasticsearch_nodes: int = 1
     logs: Path | None = None
     workers: int | None = None
     executor: str | None = None

@@ -347,7 +347,7 @@ class Rehearsal:
                     log.unlink(missing_ok=True)
         return open_engines(
             job.engines, None, self._listener, quick_start=self._is_small(), keep=job.keep, logs=job.logs,
-            redis_cluster=job.redis_cluster,
+            redis_cluster=job.redis_cluster, elasticsearch_nodes=job.elasticsearch_nodes,
         )  # fmt: skip
 
     def _keep_logs(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:

@@ -190,11 +190,9 @@ def test_name_and_type_together_decide_what_a_key_is(name: str, kind: str, expec
 
 def test_a_table_rule_can_be_narrowed_for_what_maps_and_what_does_not() -> None:
     table = Table("t", (Column("a", "String"),), ("a",))
-    rule = sql.TableRule(table, table, "m", {"x": "y"}, {"d": "e"})
-    assert rule.query("s", "w OR v") == (
-        "SELECT\n    y AS `x`\nFROM (SELECT `a`, e AS `d` FROM s WHERE (m) AND (w OR v))"
-    )
-    assert rule.query("s") == "SELECT\n    y AS `x`\nFROM (SELECT `a`, e AS `d` FROM s WHERE (m))"
+    rule = sql.TableRule(table, table, "m", {"x": "y"}, ("d",))
+    assert rule.query("s", "w OR v") == ("SELECT\n    y AS `x`\nFROM (SELECT `a`, `d` FROM s WHERE (m) AND (w OR v))")
+    assert rule.query("s") == "SELECT\n    y AS `x`\nFROM (SELECT `a`, `d` FROM s WHERE (m))"
     assert rule.unmapped("s", "w OR v") == "SELECT * FROM s WHERE NOT (m) AND (w OR v)"
     assert rule.unmapped("s") == "SELECT * FROM s WHERE NOT (m)"
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tvmigrate.contract.outcome import Rule, Store
-from tvmigrate.verify import elasticsearch_same
+from tvmigrate.verify import clickhouse_same, elasticsearch_same
 from tvmigrate.verify.findings import Direction, State
 from tvmigrate.verify.law import Law
+from tvmigrate.verify.reference import ReferenceEngine
 
 from .conftest import World
 
@@ -28,6 +29,18 @@ def test_the_old_state_passes_every_check(loaded: World, request: pytest.Fixture
     results = loaded.judge(f"rollback.{request.node.callspec.params['loaded']}")
     assert {name: (r.findings, r.error) for name, r in results.items() if r.state is not State.PASS} == {}
     assert len(results) == 3
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["DateTime('Europe/Berlin')", "DateTime64(3, 'Europe/Berlin')", "Nullable(DateTime('Europe/Berlin'))"],
+)
+def test_two_instants_that_a_clock_shows_alike_are_not_the_same(clean_tables: ReferenceEngine, kind: str) -> None:
+    """Assert it of 2024-10-27 02:30, which clocks in Berlin showed twice."""
+    instant = f"CAST(toDateTime(1729989000 + 3600 * number, 'UTC') AS {kind})"
+    text = clickhouse_same._canonical("seen", kind)
+    rows = clean_tables.query(f"SELECT {text} AS text FROM (SELECT {instant} AS seen FROM numbers(2))")
+    assert [row["text"][:17] for row in rows] == ["=2024-10-27 00:30", "=2024-10-27 01:30"]
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def _comment(recipe: Recipe) -> str:
     ring = texts((*words.TOPICS, *words.TOPICS[:3]))
     return f"""
         concat('c', {padded("n", 9)}) AS id,
-        {entity(draw.zipf("entity", recipe.size.entities))} AS who,
+        {entity(draw.zipf("entity", recipe.size.programs))} AS who,
         toUInt8([0, 0, 1, 2][1 + {draw.below("tone", 4)}]) AS tone,
         toInt32(300 - 500 * toInt32(tone)) + toInt32({draw.below("score", 700)}) AS thousandths,
         {draw.below("engagement", 20_000)} AS hundredths,

@@ -178,7 +178,7 @@ def _lists(recipe: Recipe, start: int, count: int) -> str:
     )
     elements = f"""
         WITH {draw.wrong("item", len(wrong), recipe.bad_in_a_million)} AS wrong,
-            toJSONString({entity(draw.zipf("item entity", min(recipe.size.entities, 1000)))}) AS who,
+            toJSONString({entity(draw.zipf("item entity", min(recipe.size.programs, 1000)))}) AS who,
             if({draw.chance("whole value", 500)}, toString({number}), toString({number} / 1000)) AS value,
             {FIRST_MS} + (n % {items}) * {step} + {draw.below("item time", step)} AS millis,
             {switch(draw.below("item time form", 7), time_forms("millis"))} AS moment

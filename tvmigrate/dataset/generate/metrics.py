@@ -29,7 +29,7 @@ def rows(recipe: Recipe, start: int, count: int) -> str:
             {draw.below("writer", len(_LABELS))} AS writer
         SELECT
             multiIf(wrong = {len(_BAD)}, '\u00a0', wrong = {len(_BAD) + 1}, unhex({literal("74C3FF")}),
-                {entity(draw.zipf("metric entity", recipe.size.entities))}) AS entity,
+                {entity(draw.zipf("metric entity", recipe.size.programs))}) AS entity,
             toFloat32(if(wrong = {len(_BAD) + 2}, nan, {draw.below("eaos score", 1000)} / 1000)) AS eaos_score,
             multiIf(wrong >= 0 AND wrong < {len(_BAD)}, {switch("wrong", list(map(literal, _BAD)))},
                 {draw.chance("two labels", 20)}, concat('{{"positive": ', toString(p), ', "tích cực": 2}}'),

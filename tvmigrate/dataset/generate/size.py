@@ -15,7 +15,8 @@ class Size:
 
     `entities` are eaos keys; `lists` of `list_items` each are `metrics:` keys; the three trends and `sorted_sets`
     unrelated sorted sets have `members` each; `unrelated` are other unrelated keys. `comments` and `metric_rows` are
-    rows of the two tables, `documents` the first comments, which Elasticsearch holds too.
+    rows of the two tables, `documents` the first comments, which Elasticsearch holds too. Rows, documents and items are
+    of `programs` different entities.
 
     Raises:
         UsageError: a negative count, or more documents than comments.
@@ -30,6 +31,7 @@ class Size:
     lists: int
     list_items: int
     unrelated: int
+    programs: int = 1000
 
     def __post_init__(self) -> None:
         wrong = [name for name in self.__slots__ if getattr(self, name) < 0]
@@ -54,6 +56,7 @@ class Size:
             lists=_within(entities // 500, 2, 200),
             list_items=_within(entities // 10, 10, 1000),
             unrelated=max(entities // 100, 10),
+            programs=max(entities, 1),
         )
 
     @classmethod
@@ -68,8 +71,9 @@ class Size:
         keys = round(500_000 * scale)
         unrelated = max(keys // 100, 10)
         rows = round(10_000_000 * scale)
+        entities = max(keys - 3 - sorted_sets - lists - unrelated, 1)
         return cls(
-            entities=max(keys - 3 - sorted_sets - lists - unrelated, 1),
+            entities=entities,
             comments=rows - rows // 100,
             documents=round(200_000 * scale),
             metric_rows=rows // 100,
@@ -78,6 +82,7 @@ class Size:
             lists=lists,
             list_items=1000,
             unrelated=unrelated,
+            programs=entities,
         )
 
     @property

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import threading
+from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -55,10 +56,19 @@ def prepare(heap: str, listener: Listener, cancelled: threading.Event) -> list[s
     return [] if cancelled.is_set() else ensure_archive(heap, listener, cancelled)
 
 
-def launch(data: Path, port: int, heap: str = DEFAULT_HEAP, jvm_options: list[str] | None = None) -> Launch:
-    """Return how to start Elasticsearch on `port` with its home, and so its data, in `data`."""
+def launch(
+    data: Path,
+    port: int,
+    heap: str = DEFAULT_HEAP,
+    jvm_options: list[str] | None = None,
+    place: Sequence[str] = (),
+) -> Launch:
+    """Return how to start Elasticsearch on `port` with its home, and so its data, in `data`.
+
+    `place` are the options of `elasticsearch_node` that give it a place in a cluster of several.
+    """
     options = [f"--jvm-option={option}" for option in jvm_options or []]
-    command = python_module(_NODE, "--home", str(data), "--port", str(port), "--heap", heap, *options)
+    command = python_module(_NODE, "--home", str(data), "--port", str(port), "--heap", heap, *options, *place)
     return Launch(NAME, command, data, python_environ())
 
 

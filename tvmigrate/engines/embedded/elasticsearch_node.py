@@ -14,6 +14,7 @@ import shutil
 import signal
 import threading
 import zipfile
+from collections.abc import Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,6 @@ from tvmigrate.engines.embedded.jars import jar_files
 from tvmigrate.engines.embedded.libzstd import find_libzstd
 
 CLUSTER_NAME = "embedded"
-NODE_NAME = "embedded-0"
 _DESCRIPTOR = "META-INF/es-plugins/transport-netty4/plugin-descriptor.properties"
 _LOGGING = """\
 rootLogger.level = warn
@@ -44,6 +44,8 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address that HTTP is served on")
     parser.add_argument("--port", type=int, required=True, help="HTTP port")
     parser.add_argument("--heap", default="1g", help="heap of the JVM, as -Xmx takes it")
+    parser.add_argument("--number", type=int, default=0, help="which node of its cluster it is: 0 is the master")
+    parser.add_argument("--transport", type=int, action="append", default=[], help="port of each node of the cluster")
     parser.add_argument("--jvm-option", action="append", default=[], help="one more option for the JVM")
     parser.add_argument("--train", action="store_true", help="do some work, then leave in order, for an AOT cache")
     options = parser.parse_args()
@@ -54,7 +56,7 @@ def main() -> None:
     transport, node_jars = _split(jar_files())
     lay_out(home, transport)
     start_jvm(home, node_jars, options.heap, options.jvm_option)
-    node = start_node(home, options.host, options.port)
+    node = start_node(home, options.host, options.port, options.number, options.transport)
     print("ready", flush=True)  # noqa: T201 - the log shows when the node was up
     if options.train:
         train(options.port)
@@ -157,8 +159,12 @@ def start_jvm(home: Path, class_path: list[Path], heap: str, options: list[str])
     )
 
 
-def start_node(home: Path, host: str, port: int) -> Any:
-    """Start the node on `port` of `host`, and return the Java object; raises Java's exceptions."""
+def start_node(home: Path, host: str, port: int, number: int = 0, transport: Sequence[int] = ()) -> Any:
+    """Start the node on `port` of `host`, and return the Java object; raises Java's exceptions.
+
+    With `transport`, the ports that the nodes of a cluster talk to each other on, it is the one of that `number`.
+    """
+    name = f"{CLUSTER_NAME}-{number}"
     java = jpype.JClass
     path = java("java.nio.file.Path")
     settings = java("org.elasticsearch.common.settings.Settings").builder()
@@ -168,19 +174,18 @@ def start_node(home: Path, host: str, port: int) -> Any:
         "path.logs": home / "logs",
         "path.repo": home / "repo",
         "cluster.name": CLUSTER_NAME,
-        "node.name": NODE_NAME,
-        "discovery.type": "single-node",
+        "node.name": name,
         "network.host": "127.0.0.1",
         "http.host": host,
         "http.port": port,
-        "transport.port": "0",
+        **_place_in_cluster(number, transport),
         # A nearly full disk of a workstation is no reason to make the operator's indices read-only.
         "cluster.routing.allocation.disk.threshold_enabled": "false",
     }.items():
         settings.put(key, str(value))
     environment = java("org.elasticsearch.env.Environment")(settings.build(), path.of(str(home / "config")))
     logs = java("org.elasticsearch.common.logging.LogConfigurator")
-    logs.setNodeName(NODE_NAME)
+    logs.setNodeName(name)
     logs.registerErrorListener()
     logs.configure(environment, True)
     node = java("org.elasticsearch.node.Node")(environment, _plugins(path.of(str(home / "modules"))))
@@ -188,9 +193,23 @@ def start_node(home: Path, host: str, port: int) -> Any:
     transport = node.injector().getInstance(java("org.elasticsearch.http.HttpServerTransport"))
     dispatcher = java("org.elasticsearch.http.AbstractHttpServerTransport").class_.getDeclaredField("dispatcher")
     dispatcher.setAccessible(True)
-    dispatcher.get(transport).registerHandler(_root_handler(node))
+    dispatcher.get(transport).registerHandler(_root_handler(node, name))
     node.start()
     return node
+
+
+def _place_in_cluster(number: int, transport: Sequence[int]) -> dict[str, str]:
+    """Return the settings that make a node alone, or one of a cluster whose first node is its only master.
+
+    https://www.elastic.co/docs/deploy-manage/distributed-architecture/discovery-cluster-formation
+    """
+    if not transport:
+        return {"discovery.type": "single-node", "transport.port": "0"}
+    first = f"127.0.0.1:{transport[0]}"
+    place = {"transport.port": str(transport[number]), "discovery.seed_hosts": first}
+    if number == 0:
+        return {**place, "cluster.initial_master_nodes": f"{CLUSTER_NAME}-0", "node.roles": "master,data"}
+    return {**place, "node.roles": "data"}
 
 
 def _plugins(modules: Any) -> Any:
@@ -203,7 +222,7 @@ def _plugins(modules: Any) -> Any:
     return loader.createPluginsLoader(bundles, java("java.util.Set").of(), java("java.util.Map").of(), False)
 
 
-def _root_handler(node: Any) -> Any:
+def _root_handler(node: Any, name: str) -> Any:
     """Return a REST handler for `GET /` and `HEAD /` with the fields of Elasticsearch's own MainResponse."""
     java = jpype.JClass
     route, method = (
@@ -233,12 +252,12 @@ def _root_handler(node: Any) -> Any:
             # The channel's builder minds `Accept`, `pretty` and `filter_path` as every other answer does.
             body = channel.newBuilder()
             body.startObject()
-            body.field("name", NODE_NAME)
+            body.field("name", name)
             body.field("cluster_name", CLUSTER_NAME)
             body.field("cluster_uuid", clusters.state().metadata().clusterUUID())
             body.startObject("version")
-            for name, value in version.items():
-                body.field(name, value)
+            for field, value in version.items():
+                body.field(field, value)
             body.endObject()
             body.field("tagline", "You Know, for Search")
             body.endObject()

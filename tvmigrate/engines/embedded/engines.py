@@ -15,9 +15,10 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from tvmigrate.engines.embedded import clickhouse, elasticsearch, locks, redis, redis_cluster
+from tvmigrate.engines.embedded.elasticsearch_nodes import ElasticsearchNodes, require_nodes
 from tvmigrate.engines.embedded.ports import free_ports, is_free, listens, require_free
 from tvmigrate.engines.embedded.process import EngineProcess, Launch, indented
-from tvmigrate.engines.embedded.redis_cluster import RedisCluster, Shape
+from tvmigrate.engines.embedded.redis_cluster import Place, RedisCluster, Shape
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import (
     DirectoryInUse,
@@ -46,13 +47,13 @@ _LOCK_WAIT = 15  # seconds: as long as a killed owner's engines may take to go
 
 @dataclass(slots=True)
 class _Running:
-    process: EngineProcess | RedisCluster
+    process: EngineProcess | RedisCluster | ElasticsearchNodes
     port: int
     version: str
 
     @property
     def processes(self) -> list[EngineProcess]:
-        return self.process.nodes if isinstance(self.process, RedisCluster) else [self.process]
+        return [self.process] if isinstance(self.process, EngineProcess) else self.process.nodes
 
 
 class EmbeddedEngines:
@@ -71,6 +72,7 @@ class EmbeddedEngines:
         timeout: float = 180,
         quick_start: bool | None = None,
         redis_cluster: Shape | None = None,
+        elasticsearch_nodes: int = 1,
     ) -> None:
         """Say what is to run; nothing is started yet.
 
@@ -83,9 +85,10 @@ class EmbeddedEngines:
             timeout: seconds that one engine may take until it answers, downloads not counted.
             quick_start: whether Elasticsearch is to start fast and not to run fast; None: where nothing is kept.
             redis_cluster: the Redis Cluster in place of the one server; its servers are `redis-1` and so on.
+            elasticsearch_nodes: how many nodes Elasticsearch has; of several, the first one's URL is told.
 
         Raises:
-            UsageError: `heap` is no size; a port of Redis for a cluster.
+            UsageError: `heap` is no size; a port of Redis for a cluster; no number of nodes.
             UnknownEngine: `ports` names something else than the three engines.
         """
         for name in ports:
@@ -93,6 +96,7 @@ class EmbeddedEngines:
         self._wanted = None if directory is None else directory.expanduser().absolute()
         self._ports = dict(ports)
         self._cluster = redis_cluster
+        self._nodes = require_nodes(elasticsearch_nodes)
         if redis_cluster is not None and redis.NAME in ports:
             raise UsageError("A Redis Cluster takes free ports, many of them: leave Redis's port off.")
         self._heap = elasticsearch.heap_size(heap)
@@ -127,7 +131,7 @@ class EmbeddedEngines:
 
     def _url(self, name: str) -> str:
         process = self._running[name].process
-        return process.url if isinstance(process, RedisCluster) else _URLS[name](self._running[name].port)
+        return _URLS[name](self._running[name].port) if isinstance(process, EngineProcess) else process.url
 
     @property
     def redis_cluster(self) -> RedisCluster:
@@ -135,6 +139,14 @@ class EmbeddedEngines:
         process = self._one(redis.NAME).process
         if not isinstance(process, RedisCluster):
             raise EngineError("The embedded Redis is one server: a cluster was not asked for.")
+        return process
+
+    @property
+    def elasticsearch_nodes(self) -> ElasticsearchNodes:
+        """Elasticsearch's nodes, to end one and start it again; raises EngineError where it is one alone."""
+        process = self._one(elasticsearch.NAME).process
+        if not isinstance(process, ElasticsearchNodes):
+            raise EngineError("The embedded Elasticsearch is one node: several were not asked for.")
         return process
 
     @property
@@ -309,6 +321,8 @@ class EmbeddedEngines:
         temporary = self.directory if self._wanted is None else None
         if name == redis.NAME and self._cluster is not None:
             return self._start_cluster(self._cluster, temporary, began)
+        if name == elasticsearch.NAME and self._nodes > 1:
+            return self._start_nodes(port, temporary, began)
         log = self.directory / "logs" / f"{name}.log"
         process = EngineProcess(self._launch(name, port), log, lock=self._lock, remove=temporary)
         try:
@@ -320,7 +334,7 @@ class EmbeddedEngines:
         return _Running(process, port, version)
 
     def _start_cluster(self, shape: Shape, temporary: Path | None, began: float) -> _Running:
-        place = redis_cluster.Place(self.directory / redis.NAME, self.directory / "logs", self._lock, temporary)
+        place = Place(self.directory / redis.NAME, self.directory / "logs", self._lock, temporary)
         cluster = RedisCluster(shape, place, self._cancelled.wait)
         cluster.start(self._timeout)
         version = redis_cluster.answer(cluster.ports)
@@ -331,14 +345,28 @@ class EmbeddedEngines:
         self._tell(Finished(redis.NAME, time.monotonic() - began, note))
         return _Running(cluster, cluster.ports[0], version)
 
+    def _start_nodes(self, port: int, temporary: Path | None, began: float) -> _Running:
+        name = elasticsearch.NAME
+        place = Place(self.directory / name, self.directory / "logs", self._lock, temporary)
+        nodes = ElasticsearchNodes(self._nodes, port, place, self._cancelled.wait, self._heap, self._options())
+        nodes.start(self._timeout)
+        version = elasticsearch.answer(port)
+        if version is None:
+            nodes.kill()
+            raise EngineNotReady("Elasticsearch's nodes came together and do not answer any more: see their logs.")
+        self._tell(Finished(name, time.monotonic() - began, f"{version}, {self._nodes} nodes at {nodes.url}"))
+        return _Running(nodes, port, version)
+
+    def _options(self) -> list[str]:
+        return [*self._jvm_options, *(elasticsearch.QUICK_START if self._quick_start else ())]
+
     def _launch(self, name: str, port: int) -> Launch:
         data = self.directory / name
         if name == redis.NAME:
             return redis.launch(data, port)
         if name == clickhouse.NAME:
             return clickhouse.launch(data, port)
-        options = [*self._jvm_options, *(elasticsearch.QUICK_START if self._quick_start else ())]
-        return elasticsearch.launch(data, port, self._heap, options)
+        return elasticsearch.launch(data, port, self._heap, self._options())
 
     def _await_answer(self, process: EngineProcess, port: int) -> str:
         deadline = time.monotonic() + self._timeout

@@ -82,8 +82,11 @@ def _die_with(guard: int) -> Callable[[], None]:
 def _watch(engine: subprocess.Popen[bytes], owner: int, grace: float) -> bool:
     """Wait for the engine's end, bringing it about where asked; return whether the owner was gone."""
     kill_at: float | None = None
+    waits_for: list[int] = [0]
+    with suppress(AttributeError, OSError):  # where the system has none, the engine's end is seen at the next look
+        waits_for.append(os.pidfd_open(engine.pid))
     while engine.poll() is None:
-        said = os.read(0, 1) if select.select([0], [], [], _LOOK_EVERY)[0] else None
+        said = os.read(0, 1) if 0 in select.select(waits_for, [], [], _LOOK_EVERY)[0] else None
         if said == b"" or os.getppid() != owner:
             engine.kill()
             engine.wait()

@@ -33,8 +33,13 @@ from tvmigrate.events import Event, Listener
 _DETACH = "detach"
 
 
-def start_detached(
-    directory: Path, listener: Listener, ports: Mapping[str, int], heap: str | None, redis_cluster: Shape | None = None
+def start_detached(  # noqa: PLR0913, PLR0917 - what the command was given
+    directory: Path,
+    listener: Listener,
+    ports: Mapping[str, int],
+    heap: str | None,
+    redis_cluster: Shape | None = None,
+    elasticsearch_nodes: int = 1,
 ) -> Endpoints:
     """Start engines in `directory` that outlive this process, and return where they answer once they do.
 
@@ -50,6 +55,7 @@ def start_detached(
         raise EngineError(f"{error.filename} cannot hold the engines' data: {error.strerror}.") from error
     options = [f"--{name}-port={port}" for name, port in ports.items()] + ([f"--heap={heap}"] if heap else [])
     options += [f"--redis-cluster={redis_cluster}"] if redis_cluster else []
+    options += [f"--elasticsearch-nodes={elasticsearch_nodes}"]
     command = python_module("tvmigrate.engines.embedded.keeper", "--dir", str(directory), *options)
     with (
         log,
@@ -109,6 +115,7 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--heap")
     parser.add_argument("--redis-cluster", type=Shape.parse)
+    parser.add_argument("--elasticsearch-nodes", type=int, default=1)
     for name in ("redis", "clickhouse", "elasticsearch"):
         parser.add_argument(f"--{name}-port", type=int)
     options = parser.parse_args()
@@ -119,7 +126,12 @@ def main() -> None:
     threading.Thread(target=_end_with_starter, args=(detached,), daemon=True).start()
     try:
         with EmbeddedEngines(
-            options.dir, _tell_event, ports=ports, heap=options.heap, redis_cluster=options.redis_cluster
+            options.dir,
+            _tell_event,
+            ports=ports,
+            heap=options.heap,
+            redis_cluster=options.redis_cluster,
+            elasticsearch_nodes=options.elasticsearch_nodes,
         ) as engines:
             State.of(engines).write(engines.directory)
             try:

@@ -1,0 +1,47 @@
+"""Whole commands on small data, against starting the three engines alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bench.groups import Sides
+from bench.model import Turn
+from bench.stand import ROOT, SHOW, Stand
+
+CLEAN = ROOT / "fixtures" / "clean"
+SUITE = ("tests/schema", "tests/integrity", "tests/rollback")
+
+
+def engines(stand: Stand) -> Turn:
+    """Start three engines; that they stop is no part of the turn."""
+    folder = str(stand.folder_of("engines"))
+    try:
+        return stand.tvmigrate("engines", "up", "--detach", "--dir", folder, records=3).turn()
+    finally:
+        stand.tvmigrate("engines", "down", "--dir", folder, records=0)
+
+
+@contextmanager
+def rehearse(stand: Stand, scale: float) -> Iterator[Sides]:
+    """Open the sides `rehearse` and `engines`."""
+
+    def whole() -> Turn:
+        report = str(stand.folder_of("report"))
+        words = ("rehearse", "--dataset", str(CLEAN), "--show", SHOW, "--report", report)
+        return stand.tvmigrate(*words, records=1).turn()
+
+    whole()  # what the first run makes for later ones, class archives and compiled Python
+    yield {"rehearse": whole, "engines": lambda: engines(stand)}
+
+
+@contextmanager
+def suite(stand: Stand, scale: float) -> Iterator[Sides]:
+    """Open the sides `pytest` and `engines`."""
+
+    def whole() -> Turn:
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITE]
+        return stand.run(words, 1, cwd=ROOT).turn()
+
+    yield {"pytest": whole, "engines": lambda: engines(stand)}
