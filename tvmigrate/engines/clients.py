@@ -85,11 +85,6 @@ class Clients:
         """Whether Redis is a cluster, which has database 0 alone and commands on one slot alone."""
         return isinstance(self.redis, ClusterClient)
 
-    @property
-    def endpoints(self) -> Endpoints:
-        """Where the three stores answer: a worker opens clients of its own."""
-        return self._endpoints
-
     def redis_db(self, number: int) -> redis.Redis:
         """Return the client of Redis database `number`, opened once and closed with the others.
 
