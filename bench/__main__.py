@@ -25,9 +25,16 @@ NAMES = tuple(group.name for group in GROUPS)
 @click.option("--scale", type=float, default=0.1, show_default=True, metavar="F", help="Of the standard size.")
 @click.option("--turns", type=click.IntRange(min=1), default=5, show_default=True, metavar="N", help="Of each side.")
 @click.option("--minutes", type=float, metavar="M", help="About how long, shared out to the groups by their weight.")
+@click.option("--once", is_flag=True, help="One turn, nothing warm, growth at N alone: to see that all of it works.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="JSON  [default: bench/results/…]")
 def main(
-    names: tuple[str, ...], everything: bool, scale: float, turns: int, minutes: float | None, out: Path | None
+    names: tuple[str, ...],
+    everything: bool,
+    scale: float,
+    turns: int,
+    minutes: float | None,
+    once: bool,
+    out: Path | None,
 ) -> None:
     """Measure the groups NAME, or all; a row's name stands for its group.
 
@@ -40,7 +47,8 @@ def main(
     begun = time.monotonic()
     weight_left = sum(group.weight for group in chosen)
     failed = 0
-    with stand() as opened:
+    turns = 1 if once else turns
+    with stand(once=once) as opened:
         for group in chosen:
             until = None
             if minutes is not None:

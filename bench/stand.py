@@ -30,7 +30,9 @@ _OWN_DATABASES = ("system", "default", "INFORMATION_SCHEMA", "information_schema
 class Stand:
     """Three embedded engines, and a folder for what benchmarks write."""
 
-    def __init__(self, engines: EmbeddedEngines, folder: Path) -> None:
+    def __init__(self, engines: EmbeddedEngines, folder: Path, *, once: bool = False) -> None:
+        """Take running engines and a folder; `once`: nothing is warmed up or repeated at other sizes."""
+        self.once = once
         self.endpoints: Endpoints = engines.endpoints
         self.processes: Mapping[str, int] = engines.processes
         self.folder = folder
@@ -158,7 +160,7 @@ class _Lines:
 
 
 @contextmanager
-def stand() -> Iterator[Stand]:
+def stand(*, once: bool = False) -> Iterator[Stand]:
     """Start the engines; they and the folder are gone at the end."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, EmbeddedEngines() as engines:
-        yield Stand(engines, Path(folder))
+        yield Stand(engines, Path(folder), once=once)

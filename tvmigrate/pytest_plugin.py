@@ -74,7 +74,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--missing-counts", "an eaos key without any count: set aside (default), or zeros")
     add("--old", "what the migration is to leave of mapped old data: nothing (default), or all")
     add("--quarantine", "refused records are in migration_quarantine (default), or in a place of the migration's own")
-    add("--report", "where verdict.json and junit.xml go; default: report", "DIR")
+    add("--report", "where verdict.json, junit.xml, report.html and summary.md go; default: report", "DIR")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -250,8 +250,8 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
             verdict = running.verdict()
         except NotReady:
             return
-        paths = write_reports(verdict, asked.report, asked.repeat)
-        told = [*(f"report: {path}" for path in paths), *(line.plain for line in verdict_lines(verdict))]
+        written = write_reports(verdict, asked.report, asked.repeat, asked.redactor(os.environ))
+        told = [*(f"report: {path}" for path in written.paths), *(line.plain for line in verdict_lines(verdict))]
         if chosen := config.stash[_CHOSEN]:  # the header, which says it too, is not there with -q
             told.insert(0, chosen)
         # A worker of pytest-xdist has no terminal: what it has to tell goes to the process that started it.

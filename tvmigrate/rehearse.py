@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -53,7 +55,13 @@ from tvmigrate.options import command_options, dataset_option, engines_option, p
 )
 @workers_options
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; may be given again.")
-@report_option("verdict.json and junit.xml go")
+@report_option("verdict.json, junit.xml, report.html and summary.md go")
+@click.option("--show-values", is_flag=True, help="Show comment texts and user names in report.html and summary.md.")
+@click.option(
+    "--annotations",
+    type=click.Choice(["github", "gitlab"]),
+    help="Tell a build server what did not pass: lines on stdout for GitHub, a code quality report for GitLab.",
+)
 @click.pass_context
 def rehearse(ctx: click.Context, /, **options: Any) -> None:
     """Load a dataset, migrate, verify, roll back, verify.
@@ -74,6 +82,7 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
     # Imported here, so that what only lists commands and options needs none of it.
     from rich.console import Console  # noqa: PLC0415
 
+    from tvmigrate.report import annotations  # noqa: PLC0415
     from tvmigrate.report.console import print_verdict, stdout_console  # noqa: PLC0415
     from tvmigrate.report.files import require_writable  # noqa: PLC0415
     from tvmigrate.report.outcome import claims, write_reports  # noqa: PLC0415
@@ -85,8 +94,16 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
         click.echo(chosen, err=True)
     job = asked.job()
     require_writable(asked.report)
-    with watch(Console(stderr=True, highlight=False)) as listener:
-        verdict = run_rehearsal(job, listener)
-    reports = write_reports(verdict, asked.report, asked.repeat)
-    print_verdict(stdout_console(), verdict, claims(verdict), asked.repeat, reports)
+    is_github = asked.annotations == "github"
+    with annotations.nothing_obeyed(click.echo) if is_github else nullcontext():
+        with watch(Console(stderr=True, highlight=False)) as listener:
+            verdict = run_rehearsal(job, listener)
+        written = write_reports(verdict, asked.report, asked.repeat, asked.redactor(os.environ))
+        paths = [*written.paths]
+        if asked.annotations == "gitlab":
+            paths.append(annotations.write_gitlab(written.view, asked.dataset, asked.report))
+        print_verdict(stdout_console(), verdict, claims(verdict), asked.repeat, paths)
+    if is_github:
+        for line in annotations.github(written.view, asked.dataset):
+            click.echo(line)
     return verdict.exit_code

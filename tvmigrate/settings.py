@@ -18,6 +18,7 @@ from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
 
 if TYPE_CHECKING:
+    from tvmigrate.report.redact import Redactor
     from tvmigrate.verify.rehearsal import Job
 
 STATE = "TVMIGRATE_STATE"  # the variable of the directory that `tvmigrate apply` keeps its journal in
@@ -34,7 +35,8 @@ class Asked:
 
     `migration` and `rollback` are shell commands, `only` the ids of the checks to run (empty: all).
     `second_round` also rolls back twice, migrates again and rolls that back. `timeout` is how long the verification
-    waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run.
+    waits for an answer of a store, in seconds. `keep` lets engines in containers run on for the next run. `show_values`
+    lets the reports for people show comment texts and user names; `annotations` names a build server.
     `redis_cluster` is the shape of the embedded engines' Redis Cluster, such as `3x1`, and
     `elasticsearch_nodes` how many nodes their Elasticsearch has. `workers` and `executor` are for the verification, and
     for the commands if they are ours.
@@ -57,6 +59,8 @@ class Asked:
     timeout: float = DEFAULT_TIMEOUT
     report: Path = DEFAULT_REPORT
     keep: bool = False
+    show_values: bool = False
+    annotations: str | None = None
     redis_cluster: str | None = None
     elasticsearch_nodes: int = 1
     workers: int | None = None
@@ -104,6 +108,14 @@ class Asked:
             logs=self.report / "logs",
         )
 
+    def redactor(self, environ: Mapping[str, str]) -> Redactor:
+        """Return what decides which values the reports for people show; `environ` names the hosts they do not."""
+        from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL  # noqa: PLC0415 - as in `job`
+        from tvmigrate.report.redact import Redactor, hosts_of  # noqa: PLC0415
+
+        urls = [environ.get(name, "") for name in (REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL)]
+        return Redactor(self.show_values, hosts_of(urls))
+
     def settled(self) -> tuple[Asked, str | None]:
         """Return the same of one kind of engines, where `auto` was asked for, and the sentence about the choice.
 
@@ -132,6 +144,7 @@ class Asked:
             ("--quarantine", self.quarantine, "table"),
             ("--max-findings", self.max_findings, DEFAULT_MAX_FINDINGS),
             ("--timeout", f"{self.timeout:g}", f"{DEFAULT_TIMEOUT:g}"),
+            ("--annotations", self.annotations, None),
             ("--workers", self.workers, None),
             ("--executor", self.executor, None),
             ("--report", self.report, self.report if self.report.absolute() == DEFAULT_REPORT.absolute() else None),
@@ -141,13 +154,14 @@ class Asked:
                 words += [option, str(value)]
         words += ["--second-round"] if self.second_round else []
         words += ["--keep"] if self.keep else []
+        words += ["--show-values"] if self.show_values else []
         for check in only:
             words += ["--only", check]
         return shlex.join(words)
 
     def repeat(self, check_id: str) -> str:
         """Return the shell command that runs just the check `check_id` again, to the look it names and no further."""
-        from tvmigrate.report.outcome import first_look  # noqa: PLC0415 - as in `job`
+        from tvmigrate.report.looks import first_look  # noqa: PLC0415 - as in `job`
 
         first = first_look(check_id)
         return replace(self, second_round=check_id != first).command(first)

@@ -17,19 +17,19 @@ COMMANDS = ("generate", "load", "plan", "apply", "rollback", "rehearse")
 
 
 def recipe(scale: float, factor: int) -> Recipe:
-    """Return the size of one step: at 10N half the standard size times `scale`."""
+    """Return the size of one step: at 10N a quarter of the standard size times `scale`."""
     return Recipe(Size.standard(_scale(scale, factor)), SEED, BAD)
 
 
 def _scale(scale: float, factor: int) -> float:
-    return scale * factor / 20
+    return scale * factor / 40
 
 
 @contextmanager
 def growth(stand: Stand, scale: float) -> Iterator[Sides]:
     """Open a side for each command at each size: `{command} × {factor}`."""
     sides: dict[str, Callable[[], Turn]] = {}
-    for factor in FACTORS:
+    for factor in FACTORS[:1] if stand.once else FACTORS:
         data = recipe(scale, factor)
         size = data.size
         place: dict[str, Path] = {}

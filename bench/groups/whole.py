@@ -32,7 +32,8 @@ def rehearse(stand: Stand, scale: float) -> Iterator[Sides]:
         words = ("rehearse", "--dataset", str(CLEAN), "--show", SHOW, "--report", report)
         return stand.tvmigrate(*words, records=1).turn()
 
-    whole()  # what the first run makes for later ones, class archives and compiled Python
+    if not stand.once:
+        whole()  # what the first run makes for later ones, class archives and compiled Python
     yield {"rehearse": whole, "engines": lambda: engines(stand)}
 
 

@@ -158,3 +158,13 @@ class LedgerLine:
     def balanced(self) -> bool:
         """Whether every old record has exactly one fate; a derived rule has nothing to balance."""
         return self.old is None or self.old == self.accounted
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineLine:
+    """How many records of one rule are quarantined for one reason."""
+
+    store: Store
+    rule: Rule
+    reason: str
+    count: int

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import clickhouse_connect
 import elasticsearch
 import redis
+import urllib3
 from clickhouse_connect.driver.client import Client as ClickHouse
 
 from tvmigrate.engines import redis_url, tls
@@ -142,6 +143,8 @@ def _tls(parts: SplitResult, store: str, names: tls.Names) -> tls.Tls | None:
     """Return what bears on TLS of a URL, None where there is none; a parameter that says something else is refused."""
     parameters = dict(parse_qsl(parts.query))
     files = tls.take(parameters, names) if parts.scheme == "https" else None
+    if files is not None and not files.verified:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # we were told so
     if parameters:
         known = ", ".join((names.ca, names.certificate, names.key, names.verify))
         raise UsageError(

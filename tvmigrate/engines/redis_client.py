@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import redis
@@ -140,6 +141,8 @@ class ClusterClient(RedisCluster):
                     raise
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+            with suppress(*AWAY):
+                self.look_again()
 
 
 class SentinelClient(redis.Redis):

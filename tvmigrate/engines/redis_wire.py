@@ -8,6 +8,8 @@ from typing import Any
 import hiredis
 import redis
 
+from tvmigrate.engines.redis_routed import Routed, route
+
 _CHUNK = 1 << 18
 _UNFINISHED = object()
 
@@ -29,13 +31,16 @@ def ask(client: redis.Redis, commands: bytes, replies: int) -> list[Any]:
     """Send packed commands over one connection of `client` and return the `replies` they get, in order.
 
     A reply that is an error stands in its place, as redis.ResponseError; nothing is raised for it. Nothing makes the
-    commands one step, unless MULTI and EXEC are among them. All are answered by the one server that `client` is of.
+    commands one step, unless MULTI and EXEC are among them. All are answered by the one server that `client` is of, or
+    of a cluster and behind Sentinel each by whoever has its key (`redis_routed.route`).
 
     redis-py has the connection and all that opens one; its own reading costs several times what Redis takes to answer.
 
     Raises:
         redis.ConnectionError, redis.TimeoutError: the server went away; some commands may have been carried out.
     """
+    if isinstance(client, Routed):
+        return route(client, unpack(commands))
     pool = client.connection_pool
     connection: Any = pool.get_connection()
     try:

@@ -224,7 +224,9 @@ def clean(work: Work) -> None:
     for piece in pieces(work.spool, WRITTEN, begun=True):
         redis_parts.delete(client, names(piece.commands, temporary, aside=True))
     for live in existing_changed(work):
-        client.restore(live.key.key, live.expires_ms or 0, live.key.value, replace=True, absttl=True)
+        with client.pipeline() as pipe:  # of a cluster, its answer says that replicas have it
+            pipe.restore(live.key.key, live.expires_ms or 0, live.key.value, replace=True, absttl=True)
+            pipe.execute()
 
 
 def finish(work: Work) -> None:

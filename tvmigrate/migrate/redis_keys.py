@@ -14,6 +14,8 @@ from tvmigrate.contract.outcome import Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.values import count, instant
 from tvmigrate.dataset.model import DUMP, HASH, LIST, SET, STREAM, STRING, ZSET, RedisKey
+from tvmigrate.engines.redis_client import pages
+from tvmigrate.engines.redis_routed import Routed
 from tvmigrate.engines.redis_wire import ask, of_hash, of_scores, pack
 
 BATCH = 1000
@@ -61,6 +63,9 @@ def scan(client: redis.Redis, kind: str | None = None, match: bytes | None = Non
 
     A key that is there all the while comes at least once (https://redis.io/docs/latest/commands/scan/).
     """
+    if isinstance(client, Routed):
+        yield from _scan_all(client, kind, match)
+        return
     only = (*((b"TYPE", kind.encode()) if kind else ()), *((b"MATCH", match) if match else ()))
     cursor = b"0"
     while True:
@@ -74,6 +79,22 @@ def scan(client: redis.Redis, kind: str | None = None, match: bytes | None = Non
             return
 
 
+def _scan_all(client: redis.Redis, kind: str | None, match: bytes | None) -> Iterator[list[bytes]]:
+    """Yield the same of several servers; of patterns only a beginning with `*` after it is known."""
+    beginning = (match or b"*").removesuffix(b"*")
+    for page in pages(client):
+        found = [key for key in page if key.startswith(beginning)]
+        if kind is not None:
+            found = [key for key, one in zip(found, kinds(client, found), strict=True) if one == kind]
+        if found:
+            yield found
+
+
+def _per_clock(client: redis.Redis) -> int:
+    """Return how many keys share a look at the clock: one of several servers does not know the clock of another."""
+    return 1 if isinstance(client, Routed) else _CLOCK
+
+
 def kinds(client: redis.Redis, keys: Sequence[bytes]) -> list[str]:
     """Return the types of keys, as TYPE names them; `none` for one that is not there."""
     if not keys:
@@ -85,10 +106,15 @@ def kinds(client: redis.Redis, keys: Sequence[bytes]) -> list[str]:
 def expiries(client: redis.Redis, keys: Sequence[bytes]) -> list[int | None]:
     """Return when each key expires, ms since the epoch; None for one that does not (or is not there)."""
     found: list[int | None] = []
-    for start in range(0, len(keys), _CLOCK):
-        some = keys[start : start + _CLOCK]
-        clock, *left = ask(client, _TIME + b"".join([_PTTL % (len(key), key) for key in some]), len(some) + 1)
-        found += [_expires(_ms(_sure(clock)), _sure(answer)) for answer in left]
+    shared = _per_clock(client)
+    commands: list[bytes] = []
+    for start in range(0, len(keys), shared):
+        commands.append(_TIME)
+        commands += [_PTTL % (len(key), key) for key in keys[start : start + shared]]
+    answers = iter(ask(client, b"".join(commands), len(commands)) if commands else ())
+    for start in range(0, len(keys), shared):
+        clock = _ms(_sure(next(answers)))
+        found += [_expires(clock, _sure(next(answers))) for _ in keys[start : start + shared]]
     return found
 
 
@@ -99,9 +125,10 @@ def read(client: redis.Redis, keys: Sequence[tuple[bytes, str]], db: int = 0) ->
     both of one instant compares again. A key that has another type by now is read anew, with that type.
     """
     commands: list[bytes] = []
+    shared = _per_clock(client)
     for n, (key, kind) in enumerate(keys):
         size = len(key)
-        if n % _CLOCK == 0:
+        if n % shared == 0:
             # PEXPIRETIME would say it at once, but is not in Redis 6.2.
             commands.append(_TIME)
         commands.append(_PTTL % (size, key))
@@ -110,13 +137,13 @@ def read(client: redis.Redis, keys: Sequence[tuple[bytes, str]], db: int = 0) ->
     found: list[Live | None] = []
     clock = 0
     for n, (key, kind) in enumerate(keys):
-        if n % _CLOCK == 0:
+        if n % shared == 0:
             clock = _ms(_sure(next(answers)))
         expires, value = _expires(clock, _sure(next(answers))), next(answers)
         if isinstance(value, redis.ResponseError) and "WRONGTYPE" in str(value):
             found += read_named(client, [key], db)
         else:
-            found.append(_live(db, key, kind, _sure(value), expires))
+            found.append(live_of(db, key, kind, _sure(value), expires))
     return found
 
 
@@ -196,7 +223,8 @@ def _expires(clock: int, left: int) -> int | None:
     return None if left < 0 else clock + left
 
 
-def _live(db: int, key: bytes, kind: str, value: Any, expires: int | None) -> Live | None:
+def live_of(db: int, key: bytes, kind: str, value: Any, expires: int | None) -> Live | None:
+    """Return a key made of what it was answered; None for one that is not there."""
     if value is None or (kind not in {STRING, STREAM} and not value):
         return None
     match kind:

@@ -17,8 +17,10 @@ from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.engines.clients import open_redis
-from tvmigrate.engines.redis_wire import ask, pack
+from tvmigrate.engines.redis_routed import Routed, create
+from tvmigrate.engines.redis_wire import ask, pack, unpack
 from tvmigrate.migrate.redis_assess import STAYS, Assessed, Terms, lives_in, of_lines
+from tvmigrate.migrate.redis_compare_delete import remove_each
 from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read, says_the_same
 from tvmigrate.migrate.redis_pack import created, creating
 from tvmigrate.migrate.redis_spool import KEPT, WRITTEN, Piece
@@ -91,7 +93,9 @@ def send(given: tuple[str, Piece]) -> int:
 
 def carry_out(client: redis.Redis, commands: bytes, replies: int) -> None:
     """Have commands carried out; those between MULTI and EXEC are of one key. Raises the first error they get."""
-    if replies:
+    if isinstance(client, Routed):
+        create(client, unpack(commands))
+    elif replies:
         _sure(ask(client, commands, replies))
 
 
@@ -168,7 +172,7 @@ def remove(part: Part) -> list[str]:
     left: list[str] = []
     with open_redis(part.url) as client:
         for batch in batches(removable(part), BATCH):
-            left += remove_batch(client, batch)
+            left += remove_each(client, batch) if isinstance(client, Routed) else remove_batch(client, batch)
     return left
 
 

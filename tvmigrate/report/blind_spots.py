@@ -1,4 +1,4 @@
-"""What each check cannot see, by its id: the honest half of `docs/checks.md`."""
+"""What each check cannot see, by its id, and what none can: the honest half of `docs/checks.md`."""
 
 from __future__ import annotations
 
@@ -101,3 +101,20 @@ BLIND_SPOTS: Mapping[str, str] = {
         "cannot keep. For a moment of the way back there is no index of the name: nobody looks then."
     ),
 }  # fmt: skip
+
+IN_GENERAL: Mapping[str, str] = {
+    "What the old side does not know.": "A record that was lost before the dataset was taken is not missed.",
+    "Expired keys.": (
+        "A key whose TTL ran out between loading and looking is counted as *expired*; that it was migrated right "
+        "before that, nobody can tell."
+    ),
+    "The moment in between.": (
+        "What a reader would have seen while the migration ran is not looked at, only what is there after it and after "
+        "its rollback."
+    ),
+    "`--quarantine none`.": (
+        "Of a refused record only its absence from the new data is judged, not the reason given, nor what is kept of "
+        "it."
+    ),
+    "Speed, memory and load": "on the stores.",
+}

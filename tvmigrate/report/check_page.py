@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tvmigrate.contract.outcome import Rule, Store
-from tvmigrate.report.blind_spots import BLIND_SPOTS
+from tvmigrate.report.blind_spots import BLIND_SPOTS, IN_GENERAL
 from tvmigrate.report.outcome import all_checks
 from tvmigrate.report.prose import finding_lines
 from tvmigrate.verify.check import Check
@@ -38,25 +39,13 @@ With `--second-round`, and always in pytest, a rehearsal looks again after the r
 `.twice` (the rollback command ran a second time), `.second-migration` and `.after-second-migration`.
 """
 
-_BLIND = """## What none of them can see
-
-- **What the old side does not know.** A record that was lost before the dataset was taken is not missed.
-- **Expired keys.** A key whose TTL ran out between loading and looking is counted as *expired*; that it was migrated
-  right before that, nobody can tell.
-- **The moment in between.** What a reader would have seen while the migration ran is not looked at, only what is there
-  after it and after its rollback.
-- **`--quarantine none`.** Of a refused record only its absence from the new data is judged, not the reason given,
-  nor what is kept of it.
-- **Speed, memory and load** on the stores.
-"""
-
 _TITLES = {Phase.MIGRATION: "After the migration", Phase.ROLLBACK: "After the rollback"}
 Samples = Mapping[str, Mapping[str, Any]]
 
 
 def page(samples: Samples) -> str:
     """Return the page; `samples` maps a check to its first finding of a fault, as `verdict.json` has it."""
-    return "\n".join([_HEAD, *_lists(samples), _BLIND])
+    return "\n".join([_HEAD, *_lists(samples), _blind()])
 
 
 def samples_of(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +69,12 @@ def _lists(samples: Samples) -> Iterator[str]:
         for check in checks:
             yield from _section(check, samples.get(check.id))
     yield ""
+
+
+def _blind() -> str:
+    lines = (f"- **{title}** {told}" for title, told in IN_GENERAL.items())
+    told = "\n".join(textwrap.fill(line, 120, subsequent_indent="  ") for line in lines)
+    return f"## What none of them can see\n\n{told}\n"
 
 
 def _section(check: Check, sample: Mapping[str, Any] | None) -> Iterator[str]:

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tvmigrate.report import junit, verdict_json
+from tvmigrate.report import html, junit, markdown, verdict_json
+from tvmigrate.report.looks import AGAIN, first_look
+from tvmigrate.report.problems import Telling
+from tvmigrate.report.redact import Redactor
+from tvmigrate.report.view import View, view
 from tvmigrate.verify.check import Check
 from tvmigrate.verify.checks import REGISTRY
 from tvmigrate.verify.findings import Verdict
-from tvmigrate.verify.rehearsal import AFTER_SECOND_MIGRATION, MIGRATION_EXIT, ROLLBACK_EXIT, SECOND_MIGRATION, TWICE
-
-AGAIN: Mapping[str, str] = {
-    TWICE: "after the rollback command ran a second time",
-    SECOND_MIGRATION: "after a second migration",
-    AFTER_SECOND_MIGRATION: "after the rollback of a second migration",
-}
+from tvmigrate.verify.rehearsal import MIGRATION_EXIT, ROLLBACK_EXIT
 
 
 def all_checks() -> list[Check]:
     """Return every check there is, in the order they run."""
     return [MIGRATION_EXIT, *REGISTRY.checks(), ROLLBACK_EXIT]
-
-
-def first_look(check_id: str) -> str:
-    """Return the id that a check has when it looks the first time: that is what `--only` takes."""
-    for suffix in AGAIN:
-        if check_id.endswith(suffix):
-            return check_id.removesuffix(suffix)
-    return check_id
 
 
 def check_of(check_id: str) -> Check | None:
@@ -48,9 +39,23 @@ def claims(verdict: Verdict) -> dict[str, Check]:
     return {check_id: check for check_id, check in found.items() if check is not None}
 
 
-def write_reports(verdict: Verdict, directory: Path, repeat: Callable[[str], str]) -> list[Path]:
-    """Write `verdict.json` and `junit.xml` into `directory`, and return their paths; raises ReportUnwritable.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The report files of a run, and what `report.html` and `summary.md` tell of it."""
 
-    `repeat(check_id)` is the shell command that runs just that check again.
+    paths: Sequence[Path]
+    view: View
+
+
+def write_reports(
+    verdict: Verdict, directory: Path, repeat: Callable[[str], str], redactor: Redactor | None = None
+) -> Written:
+    """Write `verdict.json`, `junit.xml`, `report.html` and `summary.md` into `directory`; raises ReportUnwritable.
+
+    `repeat(check_id)` is the shell command that runs just that check again; `redactor` decides what the last two show.
     """
-    return [verdict_json.write(verdict, directory), junit.write(verdict, directory, claims(verdict), repeat)]
+    checks = claims(verdict)
+    paths = [verdict_json.write(verdict, directory), junit.write(verdict, directory, checks, repeat)]
+    digest = hashlib.sha256(paths[0].read_bytes()).hexdigest()
+    told = view(verdict, Telling(checks, repeat, redactor or Redactor(), verdict_sha256=digest))
+    return Written([*paths, html.write(told, directory), markdown.write(told, directory)], told)

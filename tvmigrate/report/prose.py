@@ -41,12 +41,16 @@ MEANINGS: Mapping[tuple[Phase, Direction], str] = {
 }
 
 
+def counted(count: int, what: str) -> str:
+    """Return `1 difference`, `1,234 differences`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def headline(result: CheckResult) -> str:
     """Return one line: the state, the check, its rule and how much it saw."""
     seen = f"{result.examined:,} examined"
     if result.findings_total:
-        differences = "1 difference" if result.findings_total == 1 else f"{result.findings_total:,} differences"
-        seen = f"{differences}, {seen}"
+        seen = f"{counted(result.findings_total, 'difference')}, {seen}"
     return f"{result.state.upper()} {result.id} (rule {result.rule}, after the {result.phase}): {seen}"
 
 
@@ -92,12 +96,9 @@ def group_line(result: CheckResult, group: Group) -> str:
     """Return a cause as one line: how many, what share of what was examined, where, what, and a few examples."""
     # A record may differ in several places of a list, so that there are more differences than records.
     share = group.count / result.examined if 0 < group.count <= result.examined else None
-    many = "1 difference" if group.count == 1 else f"{group.count:,} differences"
-    count = many if share is None else f"{group.count:,} of {result.examined:,} examined ({_percent(share)})"
-    facts = [str(group.rule) if group.store in group.rule.split(".") else f"{group.store} {group.rule}"]
-    if group.field is not None:
-        facts.append(f"field {printable(group.field)}")
-    facts.append(str(group.direction))
+    many = counted(group.count, "difference")
+    count = many if share is None else f"{group.count:,} of {result.examined:,} examined ({percent(share)})"
+    facts = [where_found(group), str(group.direction)]
     if group.kind:
         facts.append(printable(group.kind))
     line = f"{count}: {', '.join(facts)}"
@@ -107,11 +108,17 @@ def group_line(result: CheckResult, group: Group) -> str:
     return f"{line}; e.g. {examples}" if examples else line
 
 
-def _percent(share: float) -> str:
+def where_found(group: Group) -> str:
+    """Return the place of a cause: `redis.eaos, field score`."""
+    rule = str(group.rule) if group.store in group.rule.split(".") else f"{group.store} {group.rule}"
+    return rule if group.field is None else f"{rule}, field {printable(group.field)}"
+
+
+def percent(share: float) -> str:
+    """Return a share as `23.0 %`; what is not none and not all never reads so."""
     if share == 1:
         return "all"
     text = f"{100 * share:.1f}"
-    # What is not none and not all must not read so.
     return "under 0.1 %" if text == "0.0" else "over 99.9 %" if text == "100.0" else f"{text} %"
 
 

@@ -83,7 +83,7 @@ class Examination:
     """A pass over a store and the checks it answers.
 
     `applies(context)` returns the sentence that says why it has nothing to say about this run, empty if it has: its
-    checks are then no part of the verdict, and the sentence is an event.
+    checks are then no part of the verdict's results, and the sentence is an event and stands in the verdict.
     """
 
     checks: tuple[Check, ...]
@@ -139,6 +139,7 @@ def examine(
     try:
         if why_not := examination.applies(context):
             context.listener(Said(f"{', '.join(sheets)}: not judged. {why_not}"))
+            context.book.not_judged(sheets, why_not)
             return []
         examination.run(context, sheets)
     except Exception as problem:  # noqa: BLE001 - whatever it raises means that the check could not look

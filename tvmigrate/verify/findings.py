@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tvmigrate.contract.outcome import LedgerLine, Rule, Store
+from tvmigrate.contract.outcome import LedgerLine, QuarantineLine, Rule, Store
 from tvmigrate.errors import ExitCode
+from tvmigrate.verify.provenance import Provenance
 
 
 class Direction(StrEnum):
@@ -126,6 +127,14 @@ class CheckResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class NotJudged:
+    """Checks, by id, that a run left out, and the sentence that says why."""
+
+    checks: tuple[str, ...]
+    why: str
+
+
 def overall(states: Iterable[State]) -> State:
     """Return the state of a whole run: fail before error before empty before pass; empty only if all are.
 
@@ -140,7 +149,11 @@ def overall(states: Iterable[State]) -> State:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The whole answer of a run, as `verdict.json` holds it."""
+    """The whole answer of a run, as `verdict.json` holds it.
+
+    `quarantine` counts the quarantined records by reason, as they were found; `not_judged` are the checks that this run
+    left out; `made` is where the answer comes from, None where that is not known.
+    """
 
     show: str | None
     policy: Mapping[str, Any]
@@ -149,6 +162,9 @@ class Verdict:
     ledger: Sequence[LedgerLine]
     inconsistencies: Sequence[Mapping[str, Any]] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    quarantine: Sequence[QuarantineLine] = ()
+    not_judged: Sequence[NotJudged] = ()
+    made: Provenance | None = None
 
     @property
     def state(self) -> State:
@@ -171,4 +187,7 @@ class Verdict:
             "ledger": [asdict(line) for line in self.ledger],
             "inconsistencies": [dict(entry) for entry in self.inconsistencies],
             "seconds": dict(self.seconds),
+            "quarantine": [asdict(line) for line in self.quarantine],
+            "not_judged": [asdict(left_out) for left_out in self.not_judged],
+            "made": None if self.made is None else asdict(self.made),
         }

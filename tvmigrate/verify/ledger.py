@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tvmigrate.contract.outcome import DERIVED_RULES, LEDGER_RULES, Fate, LedgerLine, Rule, Store
-from tvmigrate.verify.findings import Finding
+from tvmigrate.contract.outcome import DERIVED_RULES, LEDGER_RULES, Fate, LedgerLine, QuarantineLine, Rule, Store
+from tvmigrate.verify.findings import Finding, NotJudged
 
 
 class Book:
@@ -26,6 +26,8 @@ class Book:
         self._lost: dict[Rule, list[Finding]] = {}
         self._lost_total: Counter[Rule] = Counter()
         self._inconsistencies: dict[str, dict[str, Any]] = {}
+        self._reasons: Counter[tuple[Rule, str]] = Counter()
+        self._not_judged: list[NotJudged] = []
 
     def old_has(self, rule: Rule, count: int = 1) -> None:
         """Count records of the reference; with 0 it says that the old side has none of this rule."""
@@ -34,6 +36,11 @@ class Book:
     def came_to(self, rule: Rule, fate: Fate, count: int = 1) -> None:
         """Count records that were found with `fate`; of a derived rule, rows found, as *mapped*."""
         self._fates[rule, fate] += count
+
+    def set_aside(self, rule: Rule, reason: str, count: int = 1) -> None:
+        """Count records that were found quarantined; `reason` is why no rule maps them."""
+        self.came_to(rule, Fate.QUARANTINED, count)
+        self._reasons[rule, reason] += count
 
     def without_fate(self, finding: Finding) -> None:
         """Note an old record that is found nowhere; `finding` names its rule and its old key."""
@@ -55,6 +62,10 @@ class Book:
         if len(entry["examples"]) < 5:
             entry["examples"].append({"old": old, "note": note})
 
+    def not_judged(self, checks: Iterable[str], why: str) -> None:
+        """Note checks that have nothing to say about this run, and the sentence that says why."""
+        self._not_judged.append(NotJudged(tuple(checks), why))
+
     def copy(self) -> Book:
         """Return the book as it is now, for `restore`."""
         return copy.deepcopy(self)
@@ -67,6 +78,22 @@ class Book:
     def inconsistencies(self) -> list[Mapping[str, Any]]:
         """The contradictions by store, rule and kind: `{store, rule, kind, count, examples: [{old, note}]}`."""
         return [self._inconsistencies[name] for name in sorted(self._inconsistencies)]
+
+    @property
+    def unjudged(self) -> list[NotJudged]:
+        """The checks that had nothing to say about this run."""
+        return list(self._not_judged)
+
+    @property
+    def reasons(self) -> list[QuarantineLine]:
+        """The quarantined records by rule and reason, the most frequent reason of a rule first."""
+        found = sorted(self._reasons.items(), key=lambda item: (-item[1], item[0][1]))
+        return [
+            QuarantineLine(LEDGER_RULES[rule], rule, reason, count)
+            for wanted in LEDGER_RULES
+            for (rule, reason), count in found
+            if rule is wanted and count
+        ]
 
     def lost(self, rule: Rule) -> list[Finding]:
         """Return the records of `rule` without a fate, as far as they are kept."""

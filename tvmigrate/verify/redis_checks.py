@@ -418,7 +418,7 @@ class _Examination:
         query = "SELECT key, reason, deadline, key IN (SELECT key FROM aside) FROM kept.quarantine WHERE rule = ?"
         for key, reason, deadline, is_aside in spool.rows(query, (str(rule),)):
             if is_aside or not by_table:
-                self._fate(rule, Fate.QUARANTINED)
+                self._context.book.set_aside(rule, reason)
             elif deadline is not None and deadline <= self._now:
                 self._fate(rule, Fate.EXPIRED)
             else:

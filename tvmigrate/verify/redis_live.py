@@ -9,10 +9,10 @@ from typing import Any
 import redis
 
 from tvmigrate.engines.clients import Clients
+from tvmigrate.engines.redis_client import pages
 from tvmigrate.verify import redis_state
 from tvmigrate.verify.spool import Spool
 
-_SCAN_COUNT = 500
 TTL_TOLERANCE_MS = 1000  # contract §3, Rollback: to a second
 
 
@@ -54,18 +54,10 @@ def walk(
     with Spool("CREATE TABLE seen (db INT, key BLOB, PRIMARY KEY (db, key)) WITHOUT ROWID") as seen:
         for db in databases(clients, known):
             client = clients.redis_db(db)
-            cursor: Any = 0
-            while True:
-                cursor, keys = client.scan(cursor, count=_SCAN_COUNT)
+            for keys in pages(client):
                 # SCAN may give a key more than once: https://redis.io/docs/latest/commands/scan/
-                fresh = [key for key in _bytes(keys) if _first(seen, db, key) and not leave_out(db, key)]
+                fresh = [key for key in dict.fromkeys(keys) if _first(seen, db, key) and not leave_out(db, key)]
                 yield from read(client, db, fresh, dumped)
-                if int(cursor) == 0:
-                    break
-
-
-def _bytes(keys: list[Any]) -> list[bytes]:
-    return list(dict.fromkeys(keys))
 
 
 def _first(seen: Spool, db: int, key: bytes) -> bool:

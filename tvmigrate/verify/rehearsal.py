@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from tvmigrate.contract.outcome import LedgerLine, Store
+from tvmigrate.contract.outcome import LedgerLine, QuarantineLine, Store
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients, unreachable
@@ -32,10 +33,11 @@ from tvmigrate.verify.checks import REGISTRY
 from tvmigrate.verify.context import Context, Reference
 from tvmigrate.verify.errors import NotReady
 from tvmigrate.verify.exits import MIGRATION_EXIT, ROLLBACK_EXIT, judge_exit
-from tvmigrate.verify.findings import CheckResult, Phase, State, Verdict
+from tvmigrate.verify.findings import CheckResult, NotJudged, Phase, State, Verdict
 from tvmigrate.verify.job import DEFAULT_MAX_FINDINGS, MIGRATION_COMMAND, ROLLBACK_COMMAND, Job
 from tvmigrate.verify.kept import Kept
 from tvmigrate.verify.ledger import Book
+from tvmigrate.verify.provenance import dataset_digest, provenance
 from tvmigrate.verify.reference import load_reference, read_baseline
 from tvmigrate.workers import ALONE, Workers
 
@@ -81,6 +83,10 @@ class Rehearsal:
         self._rolled_back: list[CheckResult] | None = None
         self._ledger: list[LedgerLine] = []
         self._inconsistencies: list[Any] = []
+        self._quarantine: list[QuarantineLine] = []
+        self._not_judged: list[NotJudged] = []
+        self._began = datetime.now(UTC)
+        self._digest = ""
         self._seconds: dict[str, float] = {}
         self._windows: dict[Phase, Window] = {}
         self._is_empty = False
@@ -98,9 +104,11 @@ class Rehearsal:
             with self._timed("engines"), ThreadPoolExecutor(1, thread_name_prefix="reference") as pool:
                 # The verifier's own ClickHouse takes the rows while Elasticsearch is still starting.
                 tables = pool.submit(load_reference, self._dataset)
+                digest = pool.submit(dataset_digest, self._dataset.path)
                 opened.callback(lambda: None if tables.exception() else tables.result().close())
                 self._engines = opened.enter_context(self._open_engines())
                 opened.push(self._keep_logs)
+            self._digest = digest.result()
             with self._timed("load"):
                 report = load(self._dataset, self.endpoints, self._listener)
                 with Clients(self.endpoints, self.job.timeout) as clients:
@@ -149,6 +157,7 @@ class Rehearsal:
             self._migrated = self._migrate("", book)
             self._ledger = book.lines()
             self._inconsistencies = book.inconsistencies
+            self._quarantine = book.reasons
         return self._migrated
 
     def rolled_back(self) -> list[CheckResult]:
@@ -210,9 +219,20 @@ class Rehearsal:
             ledger=self._ledger,
             inconsistencies=self._inconsistencies,
             seconds={name: round(seconds, 3) for name, seconds in self._seconds.items()},
+            quarantine=self._quarantine,
+            not_judged=[*self._not_judged, *self._not_asked()],
+            made=provenance(self._digest, self._began),
         )
 
     # -------------------------------------------------------------------------------------------------- inside
+
+    def _not_asked(self) -> Iterator[NotJudged]:
+        every = {check.id: check.phase for check in [MIGRATION_EXIT, *self._registry.checks(), ROLLBACK_EXIT]}
+        if (only := self.job.only) is not None:
+            yield NotJudged(tuple(check for check in every if check not in only), "Other checks were asked for.")
+        if self._rolled_back is None:
+            back = (check for check, phase in every.items() if phase is Phase.ROLLBACK)
+            yield NotJudged(tuple(back), "The rollback was not run.")
 
     def _migrate(self, suffix: str, book: Book) -> list[CheckResult]:
         run = self._run(Phase.MIGRATION, suffix)
@@ -249,7 +269,10 @@ class Rehearsal:
 
     def _verify(self, phase: Phase, suffix: str, book: Book) -> list[CheckResult]:
         with self._timed(f"verify {phase}{suffix}"):
-            return self._examine(phase, suffix, self._windows[phase], book, self._listener)
+            results = self._examine(phase, suffix, self._windows[phase], book, self._listener)
+        if not suffix:
+            self._not_judged += book.unjudged
+        return results
 
     def _examine(self, phase: Phase, suffix: str, window: Window, book: Book, listener: Listener) -> list[CheckResult]:
         wanted = self._wanted(phase)

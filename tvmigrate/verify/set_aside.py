@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from tvmigrate.contract import new
-from tvmigrate.contract.outcome import Fate, Rule, Store
+from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.context import Context, QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.quarantine import SOURCES, quarantined_rows
 from tvmigrate.verify.spool import Spool
+
+SCHEMA = "CREATE TABLE expected (key TEXT, reason TEXT); CREATE TABLE live (key TEXT, n INT)"
 
 
 def count_set_aside(context: Context, store: Store, rule: Rule, expected: Iterable[tuple[str, str]]) -> None:
@@ -20,23 +23,33 @@ def count_set_aside(context: Context, store: Store, rule: Rule, expected: Iterab
     """
     book = context.book
     if context.quarantine is QuarantineKind.NONE:
-        book.came_to(rule, Fate.QUARANTINED, sum(1 for _ in expected))
+        for reason, count in Counter(str(reason) for _, reason in expected).items():
+            book.set_aside(rule, reason, count)
         return
-    schema = "CREATE TABLE expected (key TEXT, reason TEXT); CREATE TABLE live (key TEXT, n INT)"
-    with Spool(schema) as spool:
+    with Spool(SCHEMA) as spool:
         spool.add("INSERT INTO expected VALUES (?, ?)", ((key, str(reason)) for key, reason in expected))
         live = ((key, n) for key, _, n in quarantined_rows(context, store, rule) or ())
         spool.add("INSERT INTO live VALUES (?, ?)", live)
-        query = """
-            SELECT key, max(reason), sum(due), sum(found) FROM (
-                SELECT key, reason, 1 AS due, 0 AS found FROM expected UNION ALL SELECT key, NULL, 0, n FROM live)
-            GROUP BY key HAVING sum(due) > 0 ORDER BY key"""
-        found_in_all = 0
-        for key, reason, due, found in spool.rows(query):
-            found_in_all += min(due, found)
-            for _ in range(due - min(due, found)):
+        for key, reason, due, found in found_by_reason(spool):
+            if found:
+                book.set_aside(rule, reason, found)
+            for _ in range(due - found):
                 note = (
                     f"{SOURCES[rule]} {key} does not map ({reason}) and is not in {new.QUARANTINE.name}: it is nowhere."
                 )
                 book.without_fate(Finding(store, rule, Direction.MISSING, note, old=key, expected=reason))
-        book.came_to(rule, Fate.QUARANTINED, found_in_all)
+
+
+def found_by_reason(spool: Spool) -> Iterator[tuple[str, str, int, int]]:
+    """Yield record key, reason, how many records are due to be set aside so, and how many of them are found.
+
+    `expected` of `SCHEMA` has a row for each record that does not map, `live` how many rows each key has in quarantine.
+    Of records that share a key, as many count as found as there are rows, in the order of their reasons.
+    """
+    query = """
+        SELECT key, reason, due, min(due, max(0, coalesce(found, 0) - before)) FROM (
+            SELECT key, reason, due, sum(due) OVER (PARTITION BY key ORDER BY reason) - due AS before
+            FROM (SELECT key, reason, count(*) AS due FROM expected GROUP BY key, reason))
+        LEFT JOIN (SELECT key, sum(n) AS found FROM live GROUP BY key) USING (key)
+        ORDER BY key, reason"""
+    yield from spool.rows(query)

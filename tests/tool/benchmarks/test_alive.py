@@ -17,7 +17,7 @@ LONG = {"suite"}
 def test_every_benchmark_runs(tmp_path: Path) -> None:
     names = [group.name for group in GROUPS if group.name not in LONG]
     out = tmp_path / "results.json"
-    words = [sys.executable, "-m", "bench", *names, "--scale", "0.0002", "--turns", "1", "--out", str(out)]
+    words = [sys.executable, "-m", "bench", *names, "--scale", "0.0002", "--once", "--out", str(out)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     groups = Results.read(out).groups

@@ -82,9 +82,11 @@ def test_every_option_of_the_plugin_is_in_the_docs():
     (group,) = [group for group in parser._groups if group.name == "tvmigrate"]
     names = {name for option in group.options for name in option.names()}
     assert names == {f"--{field.replace('_', '-')}" for field in settings.Asked.__slots__} - {
+        "--annotations",
         "--max-findings",
         "--only",
         "--second-round",
+        "--show-values",
         "--timeout",
         "--workers",
         "--executor",

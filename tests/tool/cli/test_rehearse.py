@@ -10,6 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from jsonschema import Draft202012Validator
+
+from tvmigrate.report.schema import schema
 
 CLEAN = Path(__file__).parents[3] / "fixtures" / "clean"
 
@@ -71,7 +74,7 @@ def _in(process, folder):
 
 
 def test_a_whole_rehearsal_passes_reports_and_leaves_nothing(start, tmp_path):
-    process = start()
+    process = start("--annotations", "gitlab")
     assert process.wait(300) == 0, (tmp_path / "err").read_text()
     printed = (tmp_path / "out").read_text()
     assert "verdict: pass" in printed.splitlines()[-1]
@@ -79,7 +82,10 @@ def test_a_whole_rehearsal_passes_reports_and_leaves_nothing(start, tmp_path):
     verdict = json.loads((tmp_path / "report" / "verdict.json").read_bytes())
     assert verdict["verdict"] == "pass"
     assert {check["phase"] for check in verdict["checks"]} == {"migration", "rollback"}
-    assert (tmp_path / "report" / "junit.xml").is_file()
+    Draft202012Validator(schema()).validate(verdict)
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {
+        "verdict.json", "junit.xml", "report.html", "summary.md", "gl-code-quality-report.json",
+    }  # fmt: skip
     assert left_of(tmp_path / "tmp") == []
     assert list((tmp_path / "tmp").iterdir()) == []
 

@@ -10,7 +10,7 @@ from tvmigrate import settings
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
 from tvmigrate.rehearse import rehearse
-from tvmigrate.report.outcome import AGAIN
+from tvmigrate.report.looks import AGAIN
 from tvmigrate.settings import Asked
 
 EXPECTED = 'Expected is one JSON object of texts, such as {"contestant_1": "the_voice/contestant_1"}.'

@@ -29,7 +29,6 @@ FIXTURES = ROOT / "fixtures"
 POLICY = Policy(show="the_voice")
 # Contract §3, Rollback: what Elasticsearch gives an index itself.
 _GIVEN = ("uuid", "creation_date", "provided_name", "version.", "resize.", "routing_partition_size")
-_DATABASES = 4
 _BRIEF_MS = 10_000
 MONTHS = 120  # more than one insert takes
 
@@ -44,9 +43,10 @@ class Stores:
     clients: Clients
     state: Path
     said: list[str] = field(default_factory=list)
+    databases: int = 4  # of Redis, that are looked at
 
     def fill(self, name: str) -> None:
-        """Empty the stores and load a dataset."""
+        """Empty the stores and load a dataset: a fixture's name, or a folder."""
         self.clients.redis.flushall()
         self.clients.clickhouse.command(f"DROP DATABASE IF EXISTS {old.DATABASE} SYNC")
         for index in self.clients.elasticsearch.indices.get(index="*"):
@@ -138,7 +138,7 @@ class Stores:
 
     def _redis(self) -> Picture:
         found: Picture = {}
-        for number in range(_DATABASES):
+        for number in range(self.databases):
             client = self.clients.redis_db(number)
             for page in scan(client):
                 for live in read_named(client, page, number):

@@ -24,10 +24,12 @@ from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Registry, Sheet, examine
 from tvmigrate.verify.context import Context, QuarantineKind
 from tvmigrate.verify.errors import NotReady, ReferenceFailed
-from tvmigrate.verify.findings import Direction, Finding, Phase, State
+from tvmigrate.verify.findings import Direction, Finding, NotJudged, Phase, State
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.reference import ReferenceEngine
 from tvmigrate.verify.rehearsal import Job, Rehearsal
+from tvmigrate.verify.set_aside import SCHEMA, found_by_reason
+from tvmigrate.verify.spool import Spool
 
 from .conftest import FIXTURES, World, examination_of
 from .small_redis import POLICY
@@ -86,6 +88,41 @@ def test_what_a_check_that_raised_had_counted_is_forgotten() -> None:
 
     result_of(run, book)
     assert [line.rule for line in book.lines()] == [Rule.REDIS_TREND]
+
+
+def test_a_check_that_does_not_apply_is_noted_with_its_reason() -> None:
+    book, registry = Book(), Registry()
+    registry.examines(LAW, applies=lambda context: "There is nothing of the kind.")(lambda context, sheets: None)
+    assert examine(registry.examinations[0], bare_context(book), limit=2) == []
+    assert book.unjudged == [NotJudged((LAW.id,), "There is nothing of the kind.")]
+
+
+def test_quarantined_records_are_told_by_reason_the_most_frequent_first() -> None:
+    book = Book()
+    book.set_aside(Rule.CLICKHOUSE_COMMENTS, "not-utf8", 4)
+    for reason in ("bad-json", "bad-count", "bad-count"):
+        book.set_aside(Rule.REDIS_EAOS, reason)
+    assert [(line.store, line.rule, line.reason, line.count) for line in book.reasons] == [
+        (Store.REDIS, Rule.REDIS_EAOS, "bad-count", 2),
+        (Store.REDIS, Rule.REDIS_EAOS, "bad-json", 1),
+        (Store.CLICKHOUSE, Rule.CLICKHOUSE_COMMENTS, "not-utf8", 4),
+    ]
+    assert [(line.rule, line.quarantined) for line in book.lines()] == [
+        (Rule.REDIS_EAOS, 3), (Rule.CLICKHOUSE_COMMENTS, 4),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [(0, [0, 0]), (1, [1, 0]), (2, [2, 0]), (3, [2, 1]), (9, [2, 1])],
+    ids=["none", "fewer", "of-one-reason", "all", "more"],
+)
+def test_of_records_that_share_a_key_as_many_are_set_aside_as_there_are_rows(rows: int, found: list[int]) -> None:
+    with Spool(SCHEMA) as spool:
+        expected = [("a", "bad-count"), ("a", "bad-json"), ("a", "bad-count")]
+        spool.add("INSERT INTO expected VALUES (?, ?)", expected)
+        spool.add("INSERT INTO live VALUES (?, ?)", [("a", rows), ("b", 5)])
+        assert list(found_by_reason(spool)) == [("a", "bad-count", 2, found[0]), ("a", "bad-json", 1, found[1])]
 
 
 def full_book(*, lost: int = 0) -> Book:

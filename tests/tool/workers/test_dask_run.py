@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import psutil
 import pytest
 
 from tests import profiles
-from tests.tool.migrate.stores import FIXTURES, POLICY, Stores
+from tests.tool.migrate.stores import FIXTURES, POLICY, ROOT, Stores
 from tests.tool.workers.cluster import Cluster, wait_until
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
@@ -22,7 +24,7 @@ from tvmigrate.workers import ALONE, Workers
 
 SMALL = 4096  # bytes, so that a fixture has many parts
 # `tvmigrate apply` or `rollback`, whose parts are that small.
-OURS = "python -m tests.tool.workers.small_parts"
+OURS = shlex.join(["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.tool.workers.small_parts"])
 
 
 def kill_one(cluster: Cluster) -> None:

@@ -53,7 +53,7 @@ def verdict(engines: str, report: Path, endpoints: Endpoints | None = None) -> d
     assert run.returncode == 1, run.stderr[-3000:]
     told: dict[str, Any] = json.loads((report / "verdict.json").read_text())
     versions = {store: version.split(".")[0] for store, version in told.pop("engines").items()}
-    del told["seconds"]
+    del told["seconds"], told["made"]["began"]
     for check in told["checks"]:
         check["findings"] = sorted(json.dumps(finding, sort_keys=True) for finding in check["findings"])
     return told | {"majors": versions}

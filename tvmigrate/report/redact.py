@@ -1,0 +1,220 @@
+"""What a report shows of values: what the contract names, but no comment's text, no user's name, and no host.
+
+A value is shown where it is of a field that the contract knows and that holds no text and no user name, or of a
+definition (a type, a mapping). Of any other only its kind and length are told. `verdict.json` has all of them.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from tvmigrate.contract import exact_json, new, old
+from tvmigrate.contract.outcome import Reason, Rule, Unmappable
+from tvmigrate.report.plain import as_json_text
+from tvmigrate.report.prose import printable
+from tvmigrate.verify.findings import Direction, Finding, Group
+
+VALUE_LIMIT = 300  # characters of a value, and of a sentence; verdict.json holds all of it
+HOST = "[host]"
+
+_PRIVATE = frozenset({*old.SPELLINGS["text"], *old.SPELLINGS["username"]})
+_STRUCTURE = frozenset({
+    "key", "ttl", "type", "member", "order", "copies", "rows", "reason", "_id", "comment_id", "index", "table",
+    "database", "alias", "engine", "columns", "exit_code", "accounted", "source",
+})  # fmt: skip
+_CONTAINERS = frozenset({"record", "fields", "_source", "metadata"})
+_KNOWN = (
+    _STRUCTURE
+    | {name for table in (*new.TABLES, *old.TABLES) for name in table.column_names}
+    | {*new.EAOS_FIELDS, *new.EVENT_FIELDS, *new.DOCUMENT_FIELDS}
+    | {name for spellings in old.SPELLINGS.values() for name in spellings}
+) - (_PRIVATE | {new.EVENT_DATA})
+_NUMBERS_ONLY = frozenset({new.EVENT_VALUE})  # elsewhere a whole Redis value has this name
+_REASONS = frozenset(map(str, Reason))
+
+# Checks that look at definitions, counts and exit codes alone; and those that look at data unknown to the contract.
+_DEFINITIONS = (
+    "clickhouse.schema.", "clickhouse.old-tables", "clickhouse.anomalies", "elasticsearch.alias",
+    "elasticsearch.mapping", "elasticsearch.settings", "elasticsearch.old-index", "rollback.clickhouse-schema",
+    "rollback.clickhouse-extra", "rollback.elasticsearch-schema", "rollback.elasticsearch-extra",
+    "rollback.redis-extra", "rollback.exit", "migration.exit",
+)  # fmt: skip
+_STRANGERS = ("redis.unrelated", "clickhouse.unrelated", "elasticsearch.unrelated", "rollback.redis")
+
+_POSITION = re.compile(r"\[(\d+|\*)\]")
+_QUOTING = re.compile(r"(?<!\w)'|[\"{\[]")  # what a sentence that quotes a value holds; not the ' of a genitive
+_AUTHORITY = re.compile(r"(?<=://)[^\s/'\"<>]+")
+_HOME = re.compile(r"/(?:home|Users)/[^/\s'\"]+")
+_ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}:\d+\b|\blocalhost(?::\d+)?\b")
+_WORDS: Mapping[Direction, str] = {
+    Direction.MISSING: "is missing",
+    Direction.EXTRA: "is one too many",
+    Direction.CHANGED: "is not what the old data makes of it",
+    Direction.SCHEMA: "is not of the form that the contract gives it",
+}
+
+
+def is_definition(check_id: str) -> bool:
+    """Whether a check compares definitions, whose expected and actual can stand side by side."""
+    return check_id.startswith(_DEFINITIONS)
+
+
+def hosts_of(urls: Iterable[str]) -> tuple[str, ...]:
+    """Return the host names in `urls`, and that of this machine."""
+    found = {socket.gethostname()}
+    for url in urls:
+        # A URL that cannot be read was not connected to, and may be of no store of ours.
+        with suppress(ValueError):
+            found.add(urlsplit(url).hostname or "")
+    return tuple(sorted(host for host in found if host))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finding as a report tells it; `expected` and `actual` are None where there is no such side."""
+
+    note: str
+    where: str
+    field: str
+    direction: str
+    expected: str | None
+    actual: str | None
+
+
+class Hidden(str):
+    """Text that stands for a value which is not shown."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Redactor:
+    """Decides what is shown. With `show_values` all values are; `hosts` are names that never are."""
+
+    show_values: bool = False
+    hosts: tuple[str, ...] = ()
+
+    def text(self, text: str) -> str:
+        """Return `text` without host names (those of URLs, addresses with a port, `hosts`) and whose home it names."""
+        text = _HOME.sub("~", _AUTHORITY.sub(HOST, printable(text)))
+        text = _ADDRESS.sub(HOST, text)
+        for host in self.hosts:
+            # A name that is one word, such as `redis`, may be any word: only with a port is it surely a host's.
+            port = r"(?::\d+)?" if re.search(r"[.-]", host) else r":\d+"
+            text = re.sub(rf"(?<![\w.-]){re.escape(host)}{port}(?![\w-])", HOST, text, flags=re.IGNORECASE)
+        return text
+
+    def short(self, text: str) -> str:
+        """Return `text` without host names, cut where it is long."""
+        return _cut(self.text(text))
+
+    def finding(self, check_id: str, finding: Finding) -> Told:
+        """Return what is told of a finding of the check `check_id`."""
+        shown = self._shown(check_id, finding.rule)
+        names = [side for side in (finding.old, finding.new) if side is not None]
+        sides = [
+            None if value is None else self._side(value, finding.field, shown, names)
+            for value in (finding.expected, finding.actual)
+        ]
+        note = finding.note
+        if shown is not None and (any(_is_hidden(side) for side in sides) or self._quotes(finding)):
+            what = " ".join(filter(None, [finding.field or "The record", "of" if names else "", *names[-1:]]))
+            note = f"{what} {_WORDS[finding.direction]}."
+        return Told(
+            _cut(self.text(note)), _cut(self.text(" → ".join(dict.fromkeys(names)))),
+            printable(finding.field or ""), str(finding.direction),
+            *(None if side is None else _cut(self.text(_text_of(side))) for side in sides),
+        )  # fmt: skip
+
+    def kind(self, check_id: str, group: Group) -> str:
+        """Return the kind of a cause, without the values that follow its colon where those are not shown."""
+        shown, field = self._shown(check_id, group.rule), group.field
+        known = field is not None and _is_known(field, shown or _KNOWN) and _leaf(field) not in _NUMBERS_ONLY
+        return self.text(group.kind if known or shown is None else group.kind.partition(": ")[0])
+
+    def _shown(self, check_id: str, rule: Rule) -> frozenset[str] | None:
+        """Return the fields whose values a check's findings about `rule` may show; None: of all."""
+        if self.show_values or is_definition(check_id):
+            return None
+        is_strange = rule is Rule.REDIS_UNRELATED or check_id.startswith(_STRANGERS)
+        return _STRUCTURE if is_strange else _KNOWN
+
+    def _side(self, value: Any, field: str | None, shown: frozenset[str] | None, names: Iterable[str]) -> Any:
+        if shown is None or (isinstance(value, str) and (value in _REASONS or value in names)):
+            return value
+        if field is None:
+            return _walk(value, None, shown)
+        return _walk(value, field if _is_known(field, shown) else "", shown)
+
+    @staticmethod
+    def _quotes(finding: Finding) -> bool:
+        """Whether the note quotes more than the names of the record and the values that are shown."""
+        note = finding.note
+        shown = [finding.old, finding.new, finding.expected, finding.actual]
+        # Longer ones first: one may be part of another.
+        for text in sorted({str(one) for one in shown if one not in (None, "")}, key=len, reverse=True):
+            note = note.replace(repr(text), "").replace(text, "")
+        return _QUOTING.search(note) is not None
+
+
+def _is_known(field: str, shown: frozenset[str]) -> bool:
+    *path, leaf = _POSITION.sub("", field).split(".")
+    return leaf in shown and all(part in _CONTAINERS or part in shown for part in path)
+
+
+def _leaf(field: str) -> str:
+    return _POSITION.sub("", field).rpartition(".")[2]
+
+
+def _walk(value: Any, name: str | None, shown: frozenset[str]) -> Any:
+    """Return `value` of the field `name` (None: it has none) with what is not shown replaced by its kind and length."""
+    leaf = None if name is None else _leaf(name)
+    if isinstance(value, Mapping):
+        return {key: _walk(item, key if _is_known(key, shown) else "", shown) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_walk(item, name, shown) for item in value]
+    if value is None or isinstance(value, bool) or (not isinstance(value, str | bytes) and leaf != ""):
+        return value
+    if isinstance(value, str) and leaf in shown and leaf not in _NUMBERS_ONLY:
+        return value
+    return _inside(value, shown) if isinstance(value, str) else _hidden(value)
+
+
+def _inside(text: str, shown: frozenset[str]) -> Any:
+    """Return what is shown of a text that may be a JSON object or array."""
+    if text.startswith(("{", "[")):
+        try:
+            parsed = exact_json.parse(text)
+        except Unmappable:
+            return _hidden(text)
+        if isinstance(parsed, Mapping):
+            return _walk(parsed, None, shown)
+    return _hidden(text)
+
+
+def _hidden(value: Any) -> Hidden:
+    what = "bytes" if isinstance(value, bytes) else "text" if isinstance(value, str) else "number"
+    length = f", {len(value):,} {'bytes' if what == 'bytes' else 'characters'}" if what != "number" else ""
+    return Hidden(f"[{what}{length}: not shown]")
+
+
+def _is_hidden(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_is_hidden, value.values()))
+    return isinstance(value, Hidden) or (isinstance(value, list) and any(map(_is_hidden, value)))
+
+
+def _text_of(value: Any) -> str:
+    return str(value) if isinstance(value, Hidden) else printable(as_json_text(value))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= VALUE_LIMIT:
+        return text
+    return f"{text[:VALUE_LIMIT]}… ({len(text):,} characters)"
