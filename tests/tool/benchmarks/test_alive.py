@@ -10,8 +10,8 @@ from bench.results import Results
 from bench.rows import GROUPS
 
 ROOT = Path(__file__).parents[3]
-# The suite of tests is its own: it runs in this very session.
-LONG = {"suite"}
+# Both are commands that run in this very session anyway.
+LONG = {"rehearse", "suite"}
 
 
 def test_every_benchmark_runs(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def place(tmp_path: Path) -> Place:
         (
             "2x1",
             (
-                "A Redis Cluster of 2x1 is not made here: it takes 3 to 64 masters, a majority of which elects a new one, "
-                "and up to 4 replicas of each."
+                "A Redis Cluster of 2x1 is not made here: it takes 3 to 64 masters, a majority of which elects a new "
+                "one, and up to 4 replicas of each."
             ),
         ),
     ],

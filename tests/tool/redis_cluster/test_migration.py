@@ -26,6 +26,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.migrate import system
 from tvmigrate.verify.findings import State
 
+_LONG = pytest.mark.skipif(not is_nightly(), reason="of the long run: HYPOTHESIS_PROFILE=nightly")
 SPREAD = 600  # keys: some in every thirtieth of the slots
 LONG = 2500  # items, which do not go in one command
 # What docs/operations.md says that a user needs.
@@ -203,7 +204,7 @@ class moving:  # noqa: N801 - it reads as what it does
             self._failed = failed
 
 
-@pytest.mark.skipif(not is_nightly(), reason="its long run: HYPOTHESIS_PROFILE=nightly")
+@_LONG
 def test_a_killed_run_on_a_cluster_goes_on_and_back(stores: Stores, undisturbed: Picture) -> None:
     before = stores.picture()
     stores.killed("apply", "remove.redis")
@@ -216,6 +217,7 @@ def test_a_killed_run_on_a_cluster_goes_on_and_back(stores: Stores, undisturbed:
     assert different(before, stores.picture()) == {}
 
 
+@_LONG
 def test_a_failover_behind_sentinel_costs_nothing_and_doubles_nothing(
     endpoints: Endpoints, dataset: Path, undisturbed: Picture, tmp_path: Path
 ) -> None:
