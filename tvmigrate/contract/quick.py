@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeGuard
 
 import orjson
@@ -27,14 +28,37 @@ _NO_METADATA: dict[str, Any] = {}
 _COUNTS = frozenset({old.EAOS_POSITIVE, old.EAOS_NEGATIVE, old.EAOS_NEUTRAL, old.EAOS_TOTAL})
 _BODY = _COUNTS | {old.EAOS_SCORE, old.EAOS_METADATA, old.EAOS_OLDER_TIMESTAMP}
 _INNER = _COUNTS | {old.EAOS_UPDATED_AT}
+
+_GAP = rb"[ \n\r\t]*"
+# Numbers that Python writes as they stand here: at most 15 digits, no zero at the end, no exponent.
+_SCORE = rb"(0\.(?!0000)[0-9]{0,14}[1-9]|[1-9][0-9]{0,14}|0)"
+_COUNT = rb"(0|[1-9][0-9]{0,14})"
+_INSTANT = (
+    rb'(?:"((?!0001|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})(:[0-5][0-9]:[0-5][0-9])(\.[0-9]{6})?'
+    rb'(Z|[+-][0-9]{2}:00)?"|([1-9][0-9]{8,12}))'
+)
+
+
+def _form(template: bytes) -> re.Pattern[bytes]:
+    """Return a pattern for the JSON in `template`, with any blanks: N is a count, S a score, T a timestamp."""
+    tokens = re.findall(rb'"[a-z_]+"|[{}:,()?NST]', template)
+    named = {b"N": _COUNT, b"S": _SCORE, b"T": _INSTANT, b"(": b"(?:", b")": b")", b"?": b"?"}
+    escaped = (named.get(token, re.escape(token)) + (b"" if token in {b"(", b")", b"?"} else _GAP) for token in tokens)
+    return re.compile(_GAP + b"".join(escaped))
+
+
+# What the two writers of eaos values write, members in their order.
+_NEWER = _form(b'{"score":S,"metadata":{"positive":N,"negative":N,("neutral":N,)?("total":N,)?"updated_at":T}}')
+_OLDER = _form(b'{"score":S,"positive":N,"negative":N,("neutral":N,)?("total":N,)?"timestamp":T}')
 _ITEM = frozenset({old.ITEM_ENTITY, old.ITEM_VALUE, old.ITEM_TIMESTAMP})
 
 
 class Eaos(NamedTuple):
-    """A hash that nothing was filled in: its program id, its six values in the order of `new.EAOS_FIELDS`, the rest."""
+    """A hash: its program id, its six values in the order of `new.EAOS_FIELDS`, which counts were filled, the rest."""
 
     program_id: str
-    texts: tuple[str, str, str, str, str, str]
+    texts: tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+    filled: tuple[str, ...]
     archived: dict[str, Any]
     inconsistency: str
 
@@ -51,7 +75,10 @@ class Event(NamedTuple):
 def eaos(  # noqa: C901, PLR0912 - one pass, for speed
     entity: bytes, raw: bytes, policy: Policy
 ) -> Eaos | None:
-    """Map the JSON string of `eaos:{entity}` as `rules.redis_eaos` does, if all of its fields are there and plain."""
+    """Map the JSON string of `eaos:{entity}` as `rules.redis_eaos` does, if its fields are there and plain."""
+    match = _NEWER.fullmatch(raw) or _OLDER.fullmatch(raw)
+    if match is not None:
+        return _formed(entity, match, policy)
     body = _object(raw)
     if body is None:
         return None
@@ -64,11 +91,16 @@ def eaos(  # noqa: C901, PLR0912 - one pass, for speed
     score = body.get(old.EAOS_SCORE)
     positive, negative = counts.get(old.EAOS_POSITIVE), counts.get(old.EAOS_NEGATIVE)
     neutral, total = counts.get(old.EAOS_NEUTRAL), counts.get(old.EAOS_TOTAL)
+    filled: tuple[str, ...] = ()
+    if neutral is None and type(positive) is int:
+        neutral, filled = 0, (new.NEUTRAL,)
+    if total is None and type(positive) is type(negative) is type(neutral) is int:
+        total, filled = positive + negative + neutral, (*filled, new.TOTAL)
     if (
         not _is_sure(score)
         or not (type(positive) is type(negative) is type(neutral) is type(total) is int)
         or not (0 <= positive < _SURE_BELOW and 0 <= negative < _SURE_BELOW)
-        or not (0 <= neutral < _SURE_BELOW and 0 <= total < _SURE_BELOW)
+        or not (0 <= neutral < _SURE_BELOW and 0 <= total < 4 * _SURE_BELOW)
     ):
         return None
     moment = inner.get(old.EAOS_UPDATED_AT)
@@ -81,7 +113,7 @@ def eaos(  # noqa: C901, PLR0912 - one pass, for speed
     program_id = _program_id(entity, policy)
     if instant is None or program_id is None:
         return None
-    texts = 1 if type(moment) is str else 0
+    quoted = 1 if type(moment) is str else 0
     archived: dict[str, Any] = {}
     if not _BODY.issuperset(body):
         archived |= {name: value for name, value in body.items() if name not in _BODY}
@@ -90,15 +122,56 @@ def eaos(  # noqa: C901, PLR0912 - one pass, for speed
     for value in archived.values():
         kind = type(value)
         if kind is str:
-            texts += 1
+            quoted += 1
         elif kind is not int and kind is not bool:
             return None
-    if not _told_once(raw, len(body) + len(inner) + texts):
+    if not _told_once(raw, len(body) + len(inner) + quoted):
         return None
     summed = positive + negative + neutral
     says = f"{new.TOTAL} is {total}, the counts add up to {summed}" if total != summed else ""
-    six = (values.number_text(score), str(positive), str(negative), str(neutral), str(total), _text_of(instant))
-    return Eaos(program_id, six, archived, says)
+    texts = (values.number_text(score), str(positive), str(negative), str(neutral), str(total), _text_of(instant))
+    six = tuple([text.encode() for text in texts])
+    return Eaos(program_id, six, filled, archived, says)  # type: ignore[arg-type]
+
+
+def _formed(entity: bytes, match: re.Match[bytes], policy: Policy) -> Eaos | None:
+    """Map what one of the two writers wrote: most of its text stands as it is."""
+    score, positive, negative, neutral, total, hour, rest, micros, zone, epoch = match.groups()
+    program_id = _program_id(entity, policy)
+    if program_id is None:
+        return None
+    if hour is not None:
+        start = _hour(hour, zone) if zone is not None or policy.timezone == "UTC" else None
+        if start is None:
+            return None
+        moment = start + rest + (micros.rstrip(b"0") if micros and micros != b".000000" else b"") + b"Z"
+    else:
+        instant = _instant(int(epoch), policy)
+        if instant is None:
+            return None
+        moment = _text_of(instant).encode()
+    filled: tuple[str, ...] = ()
+    if neutral is None:
+        neutral, filled = b"0", (new.NEUTRAL,)
+    summed = int(positive) + int(negative) + int(neutral)
+    says = ""
+    if total is None:
+        total, filled = b"%d" % summed, (*filled, new.TOTAL)
+    elif int(total) != summed:
+        says = f"{new.TOTAL} is {int(total)}, the counts add up to {summed}"
+    return Eaos(program_id, (score, positive, negative, neutral, total, moment), filled, {}, says)
+
+
+@lru_cache(1 << 14)
+def _hour(local: bytes, zone: bytes | None) -> bytes | None:
+    """Return an hour such as `2025-11-20T13` in UTC; None if it or the offset is none."""
+    try:
+        moment = dt.datetime.fromisoformat(f"{local.decode()}:00:00{'' if zone is None else zone.decode()}")
+    except ValueError:
+        return None
+    if local.endswith(b"24"):
+        return None
+    return (moment if zone is None else moment.astimezone(dt.UTC)).isoformat()[:13].encode()
 
 
 def event(metric: str, raw: bytes, policy: Policy) -> Event | None:

@@ -75,16 +75,8 @@ class Dataset:
         if self.redis is None:
             return
         for number, line in numbered(self.redis):
-            if (plain := redis_form.string_of(line)) is not None:
-                db, name, ttl, value = plain
-                if ttl is None or ttl > 0:
-                    yield RedisKey(db, name, STRING, ttl, value, number)
-                continue
-            try:
-                key = redis_form.parse(text_of(self.redis, number, line), number)
-            except redis_form.BadForm as why:
-                raise bad_line(self.redis, number, why.found, why.expected) from None
-            if key.ttl_ms is None or key.ttl_ms > 0:
+            key = redis_key(self.redis, number, line)
+            if key is not None:
                 yield key
 
     def documents(self, index: str = old.INDEX.name) -> Iterator[StoredDocument]:
@@ -130,6 +122,23 @@ def _is_an_object(source: bytes) -> bool:
         return type(orjson.loads(source)) is dict
     except orjson.JSONDecodeError:
         return False
+
+
+def redis_key(path: Path, number: int, line: bytes) -> RedisKey | None:
+    """Return the key in a line of `redis.ndjson`, without its line feed; None for one whose time was up.
+
+    Raises:
+        DatasetError: the line is not of the form.
+    """
+    if (plain := redis_form.string_of(line)) is not None:
+        db, name, ttl, value = plain
+        key = RedisKey(db, name, STRING, ttl, value, number)
+    else:
+        try:
+            key = redis_form.parse(text_of(path, number, line), number)
+        except redis_form.BadForm as why:
+            raise bad_line(path, number, why.found, why.expected) from None
+    return key if key.ttl_ms is None or key.ttl_ms > 0 else None
 
 
 def _document(path: Path, number: int, text: str) -> StoredDocument:

@@ -18,7 +18,7 @@ from tvmigrate.dataset.model import DUMP, HASH, LIST, REDIS_TYPES, SET, STREAM, 
 _FIELDS = ("db", "key", "type", "ttl_ms", "value")
 # A line of a string as this module, and json.dumps, write it: all that stands before the text of its value.
 _STRING_LINE = re.compile(
-    rb'\{"db": ?(0|[1-9][0-9]{0,8}), ?"key": ?"([ !#-\[\]-\x7e]*)", ?"type": ?"string", '
+    rb'\{"db": ?(0|[1-9][0-9]{0,8}), ?"key": ?"([^"\\\x00-\x1f]*)", ?"type": ?"string", '
     rb'?"ttl_ms": ?(null|0|-?[1-9][0-9]{0,17}), ?"value": ?(?=")'
 )
 _STREAM_ID = re.compile(rb"[0-9]+-[0-9]+")
@@ -70,11 +70,13 @@ def string_of(line: bytes) -> tuple[int, bytes, int | None, bytes] | None:
     match = _STRING_LINE.match(line)
     if match is None or not line.endswith(b'"}'):
         return None
+    db, key, ttl = match.groups()
     try:
         value = orjson.loads(line[match.end() : -1])
-    except orjson.JSONDecodeError:
+        if not key.isascii():
+            key.decode()
+    except (orjson.JSONDecodeError, UnicodeDecodeError):
         return None
-    db, key, ttl = match.groups()
     return int(db), key, None if ttl == b"null" else int(ttl), value.encode()
 
 

@@ -154,8 +154,8 @@ class _Assessor:
         entity = key[len(old.EAOS_PREFIX) :]
         plain = quick.eaos(entity, value, self._policy)
         if plain is not None:
-            program_id, texts, archived, says = plain
-            fate = Fate.MAPPED
+            program_id, texts, filled, archived, says = plain
+            fate = Fate.FILLED if filled else Fate.MAPPED
             target = _EAOS_NEW + program_id.encode()
         else:
             outcome = rules.redis_eaos(entity, value, self._policy, self._terms.run_instant)
@@ -163,7 +163,7 @@ class _Assessor:
                 self._whole(RedisKey(old.REDIS_DB, key, STRING, None, value), rule, outcome)
                 return
             fields = outcome.value.fields
-            texts = tuple(fields[name] for name in new.EAOS_FIELDS)  # type: ignore[assignment]
+            texts = tuple([fields[name].encode() for name in new.EAOS_FIELDS])  # type: ignore[assignment]
             archived, says, fate = dict(outcome.archived), outcome.inconsistency, outcome.fate
             program_id = outcome.value.key.removeprefix(new.EAOS_PREFIX)
             target = outcome.value.key.encode()
@@ -176,8 +176,7 @@ class _Assessor:
             else:
                 found.fates[rule, fate, NEVER] += 1
         else:
-            named = dict(zip(new.EAOS_FIELDS, texts, strict=True))
-            hashed = {name.encode(): text.encode() for name, text in named.items()}
+            hashed = {name.encode(): text for name, text in zip(new.EAOS_FIELDS, texts, strict=True)}
             self._create(Live(RedisKey(new.REDIS_DB, target, HASH, None, hashed), expires_ms))
             found.fates[rule, fate, expires_ms] += 1
         found.targets.append((target, key))

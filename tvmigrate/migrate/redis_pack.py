@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tvmigrate.contract import new
@@ -21,9 +21,9 @@ _SIX = b"*2\r\n$3\r\nDEL\r\n$%d\r\n%b\r\n*14\r\n$4\r\nHSET\r\n$%d\r\n%b\r\n" + b
 )
 
 
-def six(key: bytes, texts: tuple[str, str, str, str, str, str]) -> bytes:
+def six(key: bytes, texts: Sequence[bytes]) -> bytes:
     """Return what creates a hash of the six fields of `new.EAOS_FIELDS` that does not expire: two commands."""
-    one, two, three, four, five, last = [text.encode() for text in texts]
+    one, two, three, four, five, last = texts
     size = len(key)
     return _SIX % (
         size, key, size, key, len(one), one, len(two), two, len(three), three, len(four), four, len(five), five,

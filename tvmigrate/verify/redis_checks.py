@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
 
+from tvmigrate.contract import new
 from tvmigrate.contract.outcome import LEDGER_RULES, Fate, Rule, Store
+from tvmigrate.engines.redis_client import pages
+from tvmigrate.verify import redis_plain
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.quarantine import compare_archive, compare_quarantine, quarantined_rows
 from tvmigrate.verify.redis_events import compare_list
-from tvmigrate.verify.redis_expected import Expected, ExpectedEvent
+from tvmigrate.verify.redis_expected import Expected, ExpectedEvent, gone_of_plain, of_plain
 from tvmigrate.verify.redis_form import form_findings, new_type
 from tvmigrate.verify.redis_laws import (
     ARCHIVE,
@@ -24,7 +29,8 @@ from tvmigrate.verify.redis_laws import (
     TTL,
     UNRELATED_KEYS,
 )
-from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, LiveKey, now_ms, walk
+from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, LiveKey, databases, now_ms, read, walk
+from tvmigrate.verify.redis_names import Names, any_field_expires, batches, by_weight
 from tvmigrate.verify.redis_outcomes import (
     EVENTS,
     GONE,
@@ -42,6 +48,8 @@ from tvmigrate.verify.redis_state import unshown
 
 _RECORD_RULES = (Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC)
 _OF_ROLE = {HASH: EAOS, ZSET: TREND, EVENTS: METRIC}
+_BATCH = 500
+_PART_BYTES = 1 << 20
 _STAYS = "A key whose records do not map stays untouched, so that nothing of it is lost."
 _NOT_OURS = "It is none of the migration's keys, and those stay bit for bit."
 _TAKEN_ALONG = "FLUSHDB, or DEL of what KEYS finds, takes such keys along."
@@ -65,6 +73,10 @@ class _Examination:
         self._expected = expected
         self._old_kept = context.old_end_state is OldEndState.KEPT
         self._now = 0
+        self._unlike = self._unlike_filled = self._plain_there = 0
+        plain, _ = expected.plain()
+        self._sheet(EAOS).old_side_has(plain)
+        self._sheet(OLD_KEYS).old_side_has(plain)
         for check, roles in ((EAOS, (HASH,)), (TREND, (ZSET,)), (METRIC, (EVENTS,)), (UNRELATED_KEYS, (UNRELATED,))):
             self._sheet(check).old_side_has(self._count(roles))
         self._sheet(OLD_KEYS).old_side_has(self._count((GONE, REST, KEPT)))
@@ -81,22 +93,122 @@ class _Examination:
     # ---------------------------------------------------------------------------------------------- keys that are there
 
     def look_at_live_keys(self) -> None:
-        """Judge each live key by what is expected of it."""
-        known = {db for (db,) in self._expected.spool.rows("SELECT DISTINCT db FROM kept.keys")}
-        looks: Mapping[str, Callable[[ExpectedKey, LiveKey], None]] = {
+        """Judge each live key by what is expected of it: most by whole parts, in workers, and the rest one by one."""
+        self._now = now_ms(self._context.clients) + TTL_TOLERANCE_MS
+        self._sheet(EXTRA).saw()  # the whole of Redis, where it is empty
+        there = Names()
+        self._look_at_plain_keys(there)
+        self._look_at_lists(there)
+        self._look_at_the_rest(there)
+        self._look_for_others(there)
+        self._now = now_ms(self._context.clients) + TTL_TOLERANCE_MS
+
+    def _look_at_plain_keys(self, there: Names) -> None:
+        url, parts = self._context.clients.endpoints.redis, deque[int]()
+
+        def given() -> Iterator[tuple[str, bytes, bool]]:
+            fields_expire = any_field_expires(self._context.clients)
+            for part, keys in self._expected.plain_parts():
+                parts.append(part)
+                yield url, keys, fields_expire
+
+        for unlike in self._context.workers.each(redis_plain.unlike_hashes, given()):
+            part = parts.popleft()
+            there.add(new.REDIS_DB, self._expected.plain_names(part))
+            if unlike:
+                self._look_at_unlike_keys(there, part, unlike)
+        total, filled = self._expected.plain()
+        total, filled = total - self._unlike, filled - self._unlike_filled
+        for check in (EAOS, SCHEMA, TTL):
+            self._sheet(check).saw(total)
+        self._fate(Rule.REDIS_EAOS, Fate.FILLED, filled)
+        self._fate(Rule.REDIS_EAOS, Fate.MAPPED, total - filled)
+
+    def _look_at_unlike_keys(self, there: Names, part: int, unlike: list[int]) -> None:
+        """Look at plain keys that are not just as expected: otherwise written, wrong, or not there."""
+        keys = self._expected.plain_keys(part)
+        self._unlike += len(unlike)
+        self._unlike_filled += sum(1 for n in unlike if keys[n].filled)
+        client = self._context.clients.redis_db(new.REDIS_DB)
+        dumped = self._context.reference.baseline.redis_dumps
+        for some in batches(unlike, _BATCH):
+            found = {live.key: live for live in read(client, new.REDIS_DB, [keys[n].key for n in some], dumped)}
+            gone = [n for n in some if keys[n].key not in found]
+            there.remove(new.REDIS_DB, [keys[n].key for n in gone])
+            self._expected.plain_missing(part, gone)
+            for n in some:
+                if keys[n].key in found:
+                    self._hash(of_plain(keys[n]), found[keys[n].key])
+
+    def _look_at_lists(self, there: Names) -> None:
+        """Look at lists of events; those that are not just as expected are left to be looked at one by one."""
+        url, sizes = self._context.clients.endpoints.redis, deque[list[tuple[bytes, int]]]()
+
+        def given() -> Iterator[tuple[str, list[tuple[bytes, list[str], int | None]]]]:
+            for some in by_weight(self._expected.lists(), lambda one: sum(map(len, one[1])), _PART_BYTES):
+                sizes.append([(key, len(items)) for key, items, _ in some])
+                yield url, some
+
+        for unlike in self._context.workers.each(redis_plain.unlike_lists, given()):
+            right = [one for one, wrong in zip(sizes.popleft(), unlike, strict=True) if not wrong]
+            there.add(new.REDIS_DB, [key for key, _ in right])
+            self._expected.saw((new.REDIS_DB, key) for key, _ in right)
+            for check in (SCHEMA, TTL):
+                self._sheet(check).saw(len(right))
+            items = sum(n for _, n in right)
+            self._sheet(METRIC).saw(items)
+            self._fate(Rule.REDIS_METRIC, Fate.MAPPED, items)
+
+    def _look_at_the_rest(self, there: Names) -> None:
+        looks = self._looks()
+        dumped = self._context.reference.baseline.redis_dumps
+        for some in batches(self._expected.to_look_at(old_kept=self._old_kept), _BATCH):
+            for db, group in groupby(some, key=lambda one: one.db):
+                expected = {one.key: one for one in group}
+                found = list(read(self._context.clients.redis_db(db), db, list(expected), dumped))
+                there.add(db, [live.key for live in found])
+                self._expected.saw((db, live.key) for live in found)
+                for live in found:
+                    looks[expected[live.key].role](expected[live.key], live)
+
+    def _look_for_others(self, there: Names) -> None:
+        """Look for keys that were not expected; where the live names are just those that were, there is none."""
+        known = {db for (db,) in self._expected.spool.rows("SELECT DISTINCT db FROM kept.keys")} | {new.REDIS_DB}
+        found = Names()
+        count = 0
+        for db in databases(self._context.clients, known):
+            for page in pages(self._context.clients.redis_db(db)):
+                found.add(db, page)
+                count += len(page)
+        if found == there:
+            self._sheet(EXTRA).saw(count)
+            return
+        looks = self._looks()
+        self._expected.name_plain()
+        for live in walk(self._context.clients, known, self._context.reference.baseline.redis_dumps, self._is_expected):
+            expected = self._expected.look_up(live.db, live.key)
+            plain = self._expected.plain_named(live.key) if live.db == new.REDIS_DB else None
+            if expected is not None:
+                looks[expected.role](expected, live)
+            elif plain is None:
+                self._unexpected(live)
+            elif plain[2]:
+                self._plain_there += 1
+                self._gone(gone_of_plain(self._expected.plain_keys(plain[0])[plain[1]]), live)
+
+    def _is_expected(self, db: int, key: bytes) -> bool:
+        """Count a live key; return whether it was looked at already, or is a plain one under its new name."""
+        self._sheet(EXTRA).saw()
+        if self._expected.was_seen(db, key):
+            return True
+        plain = self._expected.plain_named(key) if db == new.REDIS_DB else None
+        return plain is not None and not plain[2]
+
+    def _looks(self) -> Mapping[str, Callable[[ExpectedKey, LiveKey], None]]:
+        return {
             HASH: self._hash, ZSET: self._trend, EVENTS: self._events,
             GONE: self._gone, REST: self._stays, KEPT: self._stays, UNRELATED: self._unrelated,
         }  # fmt: skip
-        self._now = now_ms(self._context.clients) + TTL_TOLERANCE_MS
-        self._sheet(EXTRA).saw()  # the whole of Redis, where it is empty
-        for live in walk(self._context.clients, known, self._context.reference.baseline.redis_dumps):
-            self._sheet(EXTRA).saw()
-            found = self._expected.look_up(live.db, live.key)
-            if found is None:
-                self._unexpected(live)
-            else:
-                looks[found.role](found, live)
-        self._now = now_ms(self._context.clients) + TTL_TOLERANCE_MS
 
     def _unexpected(self, live: LiveKey) -> None:
         name = key_name(live.db, live.key)
@@ -145,11 +257,10 @@ class _Examination:
         members = expected.state["value"]
         sheet.saw(len(members))
         right = self._right_type(expected, live, "zset")
-        for member in members:
-            if right and member in live.state["value"]:
-                self._fate(expected.rule, Fate.MAPPED)
-            else:
-                self._without_fate(expected, f"{expected.old}#{member}")
+        lost = [member for member in members if not right or member not in live.state["value"]]
+        self._fate(expected.rule, Fate.MAPPED, len(members) - len(lost))
+        for member in lost:
+            self._without_fate(expected, f"{expected.old}#{member}")
         if right:
             for finding in trend_findings(expected, live, self._expected.of_role(ZSET)):
                 sheet.find(finding)
@@ -224,6 +335,9 @@ class _Examination:
 
     def look_at_missing_keys(self) -> None:
         """Judge each expected key that is not there: gone as it should be, expired, or lost."""
+        self._sheet(OLD_KEYS).saw(self._expected.plain()[0] - self._plain_there)
+        for expected in self._expected.missing_plain():
+            self._new_key_missing(expected, expected.deadline is not None and expected.deadline <= self._now)
         for expected in self._expected.unseen():
             if expected.role == GONE and not self._old_kept:
                 self._sheet(OLD_KEYS).saw()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tvmigrate.contract import exact_json
+from tvmigrate.contract import exact_json, new
 from tvmigrate.contract.outcome import Fate, Rule, Store
-from tvmigrate.verify import old_record
+from tvmigrate.contract.unicode import show_bytes
+from tvmigrate.verify import old_record, redis_plain
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
-from tvmigrate.verify.redis_outcomes import ExpectedKey, expected_key, kept_outcomes, key_name
+from tvmigrate.verify.redis_outcomes import GONE, HASH, ExpectedKey, expected_key, kept_outcomes, key_name
 from tvmigrate.verify.spool import Spool
 
-_SEEN = "CREATE TABLE seen (db INT, key BLOB, PRIMARY KEY (db, key)) WITHOUT ROWID"
+_SEEN = """
+    CREATE TABLE seen (db INT, key BLOB, PRIMARY KEY (db, key)) WITHOUT ROWID;
+    CREATE TABLE missing (part INT, n INT);
+    CREATE TABLE named (key BLOB PRIMARY KEY, part INT, n INT, is_old INT) WITHOUT ROWID"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,16 @@ class ExpectedEvent:
         return body
 
 
+def of_plain(key: redis_plain.PlainKey) -> ExpectedKey:
+    """Return what is expected of the hash of a plain key."""
+    return ExpectedKey(new.REDIS_DB, key.key, HASH, Rule.REDIS_EAOS, show_bytes(key.old), key.state, key.deadline)
+
+
+def gone_of_plain(key: redis_plain.PlainKey) -> ExpectedKey:
+    """Return what is expected of the old key of a plain key: that it is gone."""
+    return ExpectedKey(new.REDIS_DB, key.old, GONE, Rule.REDIS_EAOS, show_bytes(key.old), {}, key.deadline)
+
+
 class Expected:
     """The expectations of one dataset under one policy for one look at Redis, for `with`."""
 
@@ -44,14 +58,12 @@ class Expected:
 
     def collisions(self) -> Iterator[Finding]:
         """Yield the keys that two old keys end at."""
-        for rule, old, new, other in self.spool.rows("SELECT rule, old, new, other FROM kept.collisions"):
+        for rule, old, at, other in self.spool.rows("SELECT rule, old, new, other FROM kept.collisions"):
             note = (
-                f"{other} and {old} both end at {new}, so one of them would be lost. Such data cannot be migrated as "
+                f"{other} and {old} both end at {at}, so one of them would be lost. Such data cannot be migrated as "
                 "it is: rename one of them, or give an entity map that tells them apart."
             )
-            yield Finding(
-                Store.REDIS, Rule(rule), Direction.CHANGED, note, old=old, new=new, expected=other, actual=old
-            )
+            yield Finding(Store.REDIS, Rule(rule), Direction.CHANGED, note, old=old, new=at, expected=other, actual=old)
 
     def inconsistent(self) -> Iterator[tuple[Rule, str, str]]:
         """Yield rule, record and a sentence of each record whose total never was the sum of its counts."""
@@ -66,6 +78,90 @@ class Expected:
         self.spool.run("INSERT OR IGNORE INTO seen VALUES (?, ?)", (db, key))
         return expected_key(found)
 
+    def saw(self, keys: Iterable[tuple[int, bytes]]) -> None:
+        """Note that keys (database, name) were seen."""
+        self.spool.add("INSERT OR IGNORE INTO seen VALUES (?, ?)", keys)
+
+    def was_seen(self, db: int, key: bytes) -> bool:
+        """Return whether a key was seen."""
+        return self.spool.one("SELECT 1 FROM seen WHERE db = ? AND key = ?", (db, key)) is not None
+
+    def to_look_at(self, *, old_kept: bool) -> Iterator[ExpectedKey]:
+        """Yield, by database and key, what is to be there and was not seen yet; old keys too if they are kept."""
+        but = "" if old_kept else f"role <> '{GONE}' AND"
+        one_by_one = f"""
+            SELECT * FROM kept.keys AS k
+            WHERE {but} NOT EXISTS (SELECT 1 FROM seen WHERE seen.db = k.db AND seen.key = k.key) ORDER BY db, key"""
+        for row in self.spool.rows(one_by_one):
+            yield expected_key(row)
+
+    def lists(self) -> Iterator[tuple[bytes, list[str], int | None]]:
+        """Yield each list of events with its items in their order, and when it expires."""
+        items: list[str] = []
+        at: tuple[bytes, int | None] | None = None
+        ordered = """
+            SELECT e.key, k.deadline, e.body FROM kept.events AS e JOIN kept.keys AS k ON k.db = 0 AND k.key = e.key
+            ORDER BY e.key, e.at, e.metric, e.position, e.old"""
+        for key, deadline, body in self.spool.rows(ordered):
+            if at != (key, deadline):
+                if at is not None:
+                    yield at[0], items, at[1]
+                at, items = (key, deadline), []
+            items.append(body)
+        if at is not None:
+            yield at[0], items, at[1]
+
+    # ------------------------------------------------------------------------------------------------------ plain keys
+
+    def plain(self) -> tuple[int, int]:
+        """Return how many plain keys there are (`redis_plain`), and in how many of them a count was filled."""
+        total = self.spool.one("SELECT coalesce(sum(n), 0), coalesce(sum(filled), 0) FROM kept.plain")
+        return total if total is not None else (0, 0)
+
+    def plain_parts(self) -> Iterator[tuple[Any, ...]]:
+        """Return the parts of plain keys: id, and their keys as `redis_plain.plain_keys` reads them."""
+        return self.spool.rows("SELECT id, keys FROM kept.plain ORDER BY id")
+
+    def plain_names(self, part: int) -> list[bytes]:
+        """Return the new names of a part of plain keys."""
+        found = self.spool.one("SELECT names FROM kept.plain WHERE id = ?", (part,))
+        return redis_plain.plain_names(found[0]) if found else []
+
+    def plain_keys(self, part: int) -> list[redis_plain.PlainKey]:
+        """Return a part of plain keys."""
+        found = self.spool.one("SELECT keys FROM kept.plain WHERE id = ?", (part,))
+        return redis_plain.plain_keys(found[0]) if found else []
+
+    def plain_missing(self, part: int, positions: Iterable[int]) -> None:
+        """Note that plain keys are not there."""
+        self.spool.add("INSERT INTO missing VALUES (?, ?)", ((part, n) for n in positions))
+
+    def missing_plain(self) -> Iterator[ExpectedKey]:
+        """Yield the plain keys that are not there."""
+        keys: list[redis_plain.PlainKey] = []
+        at = None
+        for part, n in self.spool.rows("SELECT part, n FROM missing ORDER BY part, n"):
+            if part != at:
+                at, keys = part, self.plain_keys(part)
+            yield of_plain(keys[n])
+
+    def name_plain(self) -> None:
+        """Have all plain keys in a table, old names and new ones, for `plain_named`."""
+        for part, _ in self.plain_parts():
+            rows = [
+                row
+                for n, one in enumerate(self.plain_keys(part))
+                for row in ((one.key, part, n, 0), (one.old, part, n, 1))
+            ]
+            self.spool.add("INSERT OR IGNORE INTO named VALUES (?, ?, ?, ?)", rows)
+
+    def plain_named(self, key: bytes) -> tuple[int, int, bool] | None:
+        """Return the part and position of the plain key with this old or new name, and whether it is the old one."""
+        found = self.spool.one("SELECT part, n, is_old FROM named WHERE key = ?", (key,))
+        return None if found is None else (found[0], found[1], bool(found[2]))
+
+    # ----------------------------------------------------------------------------------------------------------- both
+
     def unseen(self) -> Iterator[ExpectedKey]:
         """Yield what was never looked up, by database and key."""
         unseen = "SELECT * FROM kept.keys WHERE (db, key) NOT IN (SELECT db, key FROM seen) ORDER BY db, key"
@@ -73,9 +169,12 @@ class Expected:
             yield expected_key(row)
 
     def of_role(self, role: str) -> Iterator[ExpectedKey]:
-        """Yield the expected keys of one role, by database and key."""
+        """Yield the expected keys of one role, by database and key, then those that are plain."""
         for row in self.spool.rows("SELECT * FROM kept.keys WHERE role = ? ORDER BY db, key", (role,)):
             yield expected_key(row)
+        for _, pickled in self.plain_parts() if role in {HASH, GONE} else ():
+            for one in redis_plain.plain_keys(pickled):
+                yield of_plain(one) if role == HASH else gone_of_plain(one)
 
     def events(self, key: bytes) -> Iterator[ExpectedEvent]:
         """Yield the items of an events list in their order (`redis.metric`)."""

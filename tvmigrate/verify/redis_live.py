@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,15 @@ def now_ms(clients: Clients) -> int:
     return _ms(clients.redis.time())
 
 
-def walk(clients: Clients, known: set[int], dumped: redis_state.DumpedStates) -> Iterator[LiveKey]:
-    """Yield each key of each database once. Keys of the dataset that it holds as a DUMP get their whole state.
+def walk(
+    clients: Clients,
+    known: set[int],
+    dumped: redis_state.DumpedStates,
+    leave_out: Callable[[int, bytes], bool] = lambda _db, _key: False,
+) -> Iterator[LiveKey]:
+    """Yield each key of each database once, but those that `leave_out(db, key)` says, which is asked once of each.
+
+    Keys of the dataset that it holds as a DUMP get their whole state.
 
     Raises:
         redis.RedisError: the server went away.
@@ -49,8 +56,8 @@ def walk(clients: Clients, known: set[int], dumped: redis_state.DumpedStates) ->
             client = clients.redis_db(db)
             for keys in pages(client):
                 # SCAN may give a key more than once: https://redis.io/docs/latest/commands/scan/
-                fresh = [key for key in dict.fromkeys(keys) if _first(seen, db, key)]
-                yield from _read(client, db, fresh, dumped)
+                fresh = [key for key in dict.fromkeys(keys) if _first(seen, db, key) and not leave_out(db, key)]
+                yield from read(client, db, fresh, dumped)
 
 
 def _first(seen: Spool, db: int, key: bytes) -> bool:
@@ -60,7 +67,8 @@ def _first(seen: Spool, db: int, key: bytes) -> bool:
     return True
 
 
-def _read(client: redis.Redis, db: int, keys: list[bytes], dumped: redis_state.DumpedStates) -> Iterator[LiveKey]:
+def read(client: redis.Redis, db: int, keys: list[bytes], dumped: redis_state.DumpedStates) -> Iterator[LiveKey]:
+    """Yield those of `keys` that are there, in their order, each with its whole state as `walk` has it."""
     if not keys:
         return
     pipe = client.pipeline(transaction=False)

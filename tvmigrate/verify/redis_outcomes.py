@@ -3,10 +3,12 @@
 A key's role says what is expected of it:
 
 - `hash`, `zset`, `events`: a new key that the rules produce;
-- `gone`: an old key whose records all map; it is removed, or untouched with `--old kept`;
+- `gone`: an old key whose records all map; it is removed, or untouched with `--old kept`, and then has a state;
 - `rest`: a metrics list of which only the quarantined items are left, or all of it with `--old kept`;
 - `kept`: an old key that is quarantined whole, and untouched;
 - `unrelated`: any other key, untouched.
+
+Plain eaos keys (`redis_plain`) have no rows: they are kept part by part, old key and hash together.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvmigrate.contract import exact_json, new, rules
+from tvmigrate.contract import exact_json, new, old, rules
 from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, WrongTypeKey, classify
 from tvmigrate.contract.outcome import Quarantined, Reason, Rule
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.model import DUMP, RedisKey
-from tvmigrate.verify import old_record, redis_state
+from tvmigrate.dataset.read import redis_key
+from tvmigrate.verify import old_record, redis_plain, redis_state
 from tvmigrate.verify.context import Context, OldEndState, Reference
 from tvmigrate.verify.spool import Spool
 
@@ -34,6 +37,7 @@ _SCHEMA = """
     CREATE TABLE keys (
         db INT, key BLOB, role TEXT, rule TEXT, old TEXT, state TEXT, deadline INT,
         PRIMARY KEY (db, key)) WITHOUT ROWID;
+    CREATE TABLE plain (id INTEGER PRIMARY KEY, n INT, filled INT, names BLOB, keys BLOB);
     CREATE TABLE existing (key BLOB PRIMARY KEY, state TEXT, deadline INT);
     CREATE TABLE events (
         key BLOB, at TEXT, metric TEXT, position INT, old TEXT, body TEXT, deadline INT, fate TEXT,
@@ -97,7 +101,10 @@ def kept_outcomes(context: Context) -> Path:
     old_kept = context.old_end_state is OldEndState.KEPT
 
     def fill(spool: Spool) -> None:
-        _Outcomes(context, spool, old_kept).work_out()
+        outcomes = _Outcomes(context, spool, old_kept)
+        # With these, one key's target may be another's, or old keys have to be compared too.
+        if old_kept or context.policy.entity_map or not outcomes.work_out_plain():
+            outcomes.work_out()
 
     # The instant of the run stands where a missing `updated_at` was filled.
     depends_on = (context.policy, context.began_ns, old_kept)
@@ -111,17 +118,87 @@ class _Outcomes:
         self._records = Counter[Rule]()
         self._reference: Reference = context.reference
         self._policy = context.policy
+        self._workers = context.workers
         self._run_ns = context.began_ns
 
     def work_out(self) -> None:
+        """Work out what is expected, key by key."""
         for key in self._reference.dataset.redis_keys():
             self._expect(key)
+        self._settle()
+
+    def work_out_plain(self) -> bool:
+        """Work out what is expected, part by part; return whether that was enough, else nothing is kept."""
+        dataset = self._reference.dataset
+        if dataset.redis is None:
+            return False
+        parts = redis_plain.cut(dataset.redis, self._reference.redis_epoch_ms, self._policy)
+        try:
+            for found in self._workers.each(redis_plain.work_out, parts):
+                self._take(found, dataset.redis)
+        except redis_plain.NotPlain:
+            for table in ("plain", "keys", "existing", "events", "quarantine", "archive", "collisions", "inconsistent"):
+                self._spool.run(f"DELETE FROM {table}")
+            self._records.clear()
+            return False
+        self._name_again()
+        self._settle()
+        return True
+
+    def _name_again(self) -> None:
+        """Look up one by one those of the plain keys whose target was there before."""
+        if self._spool.one("SELECT 1 FROM existing LIMIT 1") is None:
+            return
+        for part, pickled in list(self._spool.rows("SELECT id, names FROM plain")):
+            there = "SELECT 1 FROM existing WHERE key = ?"
+            found = {name for name in redis_plain.plain_names(pickled) if self._spool.one(there, (name,))}
+            if found:
+                self._take_out(part, found)
+
+    def _take_out(self, part: int, names: set[bytes]) -> None:
+        """Give keys of a plain part rows of their own."""
+        (pickled,) = self._spool.one("SELECT keys FROM plain WHERE id = ?", (part,)) or (b"",)
+        keys = redis_plain.plain_keys(pickled)
+        left = [one for one in keys if one.key not in names]
+        self._spool.run("DELETE FROM plain WHERE id = ?", (part,))
+        self._keep_plain(len(left), sum(1 for one in left if one.filled), *redis_plain.pickled(left))
+        for one in keys:
+            if one.key in names:
+                name, rule = show_bytes(one.old), Rule.REDIS_EAOS
+                self._produce(ExpectedKey(new.REDIS_DB, one.old, GONE, rule, name, {}, one.deadline))
+                self._produce(ExpectedKey(new.REDIS_DB, one.key, HASH, rule, name, one.state, one.deadline))
+
+    def _keep_plain(self, count: int, filled: int, names: bytes, keys: bytes) -> None:
+        if count:
+            self._spool.run("INSERT INTO plain VALUES (NULL, ?, ?, ?, ?)", (count, filled, names, keys))
+
+    def _settle(self) -> None:
         self._settle_lists()
         self._settle_existing()
         self._spool.add("INSERT INTO records VALUES (?, ?)", ((str(rule), n) for rule, n in self._records.items()))
 
+    def _take(self, found: redis_plain.Outcomes, path: Path) -> None:
+        """Keep what became of a part."""
+        eaos = str(Rule.REDIS_EAOS)
+        self._keep_plain(found.count, found.filled, found.names, found.plain)
+        self._records[Rule.REDIS_EAOS] += found.count
+        self._spool.add("INSERT INTO archive VALUES (?, ?, ?, ?)", ((eaos, *row) for row in found.archive))
+        self._spool.add("INSERT INTO inconsistent VALUES (?, ?, ?)", ((eaos, *row) for row in found.inconsistent))
+        for key, items in found.lists:
+            self._list(key, items, redis_state.of_dataset(key), self._deadline(key))
+        for number, line in found.others:
+            other = redis_key(path, number, line)
+            if other is not None:
+                is_old = other.db == new.REDIS_DB and other.type != HASH
+                if is_old and other.key.startswith(redis_plain.not_plain(self._policy)):
+                    raise redis_plain.NotPlain
+                self._expect(other)
+
+    def _deadline(self, key: RedisKey) -> int | None:
+        return None if key.ttl_ms is None else self._reference.redis_epoch_ms + key.ttl_ms
+
     def _expect(self, key: RedisKey) -> None:
-        deadline = None if key.ttl_ms is None else self._reference.redis_epoch_ms + key.ttl_ms
+        deadline = self._deadline(key)
         state = state_before(self._reference, key)
         kind = classify(key.db, key.key, state["type"])
         if isinstance(kind, UnrelatedKey):
@@ -172,41 +249,41 @@ class _Outcomes:
         self._produce(ExpectedKey(new.REDIS_DB, mapped.value.encode(), ZSET, kind.rule, name, state, deadline))
 
     def _metric(self, key: RedisKey, kind: OldKey, state: dict[str, Any], deadline: int | None) -> None:
-        name = show_bytes(key.key)
-        self._records[kind.rule] += len(key.value)
+        items = [redis_plain.item(kind.name, position, raw, self._policy) for position, raw in enumerate(key.value)]
+        self._list(key, items, state, deadline)
+
+    def _list(self, key: RedisKey, items: list[redis_plain.Item], state: dict[str, Any], deadline: int | None) -> None:
+        """Keep what became of the items of a metrics list."""
+        rule = Rule.REDIS_METRIC
+        name, metric = show_bytes(key.key), key.key[len(old.METRICS_PREFIX) :].decode("utf-8", "replace")
+        self._records[rule] += len(key.value)
         rest = []
-        for position, raw in enumerate(key.value):
+        rows = []
+        for position, (raw, item) in enumerate(zip(key.value, items, strict=True)):
             record = f"{name}#{position}"
-            mapped = rules.redis_metric(kind.name, position, raw, self._policy)
-            if isinstance(mapped, Quarantined):
+            if isinstance(item, Reason):
                 held = (old_record.EXACT, redis_form.dump_item(raw))
-                self._quarantine(kind.rule, record, mapped.reason, held, deadline)
+                self._quarantine(rule, record, item, held, deadline)
                 rest.append(show_bytes(raw))
                 continue
-            event = mapped.value
-            at, metric, _ = event.order
-            self._spool.run(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    event.key.encode(), f"{at + _YEAR_1_NS:021}", metric, position, record, event.body, deadline,
-                    str(mapped.fate),
-                ),
-            )  # fmt: skip
+            target, at, body, fate = item
+            rows.append((target.encode(), f"{at + _YEAR_1_NS:021}", metric, position, record, body, deadline, fate))
+        self._spool.add("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         if not rest:
-            self._add(key, GONE, kind.rule, state, deadline)
+            self._add(key, GONE, rule, state, deadline)
         elif len(rest) == len(key.value):
-            self._add(key, KEPT, kind.rule, state, deadline)
+            self._add(key, KEPT, rule, state, deadline)
         else:
             left = state if self._old_kept else {"type": "list", "value": rest}
-            self._add(key, REST, kind.rule, left, deadline)
+            self._add(key, REST, rule, left, deadline)
 
     def _settle_lists(self) -> None:
         """Expect each list that items map to; it lives as long as the longest-lived of its sources."""
         query = f"SELECT key, max(coalesce(deadline, {_NEVER})), min(old) FROM events GROUP BY key"
-        for key, deadline, old in self._spool.rows(query):
+        for key, deadline, one in self._spool.rows(query):
             longest = None if deadline == _NEVER else deadline
             self._produce(
-                ExpectedKey(new.REDIS_DB, key, EVENTS, Rule.REDIS_METRIC, old.rpartition("#")[0], None, longest)
+                ExpectedKey(new.REDIS_DB, key, EVENTS, Rule.REDIS_METRIC, one.rpartition("#")[0], None, longest)
             )
 
     def _settle_existing(self) -> None:
@@ -227,6 +304,8 @@ class _Outcomes:
                 )
 
     def _add(self, key: RedisKey, role: str, rule: Rule, state: dict[str, Any], deadline: int | None) -> None:
+        if role == GONE and not self._old_kept:
+            state = {}  # nobody asks what it held
         self._produce(ExpectedKey(key.db, key.key, role, rule, show_bytes(key.key), state, deadline))
 
     def _produce(self, key: ExpectedKey) -> None:
