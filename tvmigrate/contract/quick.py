@@ -15,6 +15,7 @@ import orjson
 
 from tvmigrate.contract import new, old, values
 from tvmigrate.contract.policy import Policy
+from tvmigrate.contract.unicode import WHITE_SPACE
 
 _SURE_BELOW = 2**53  # a double from there on may have been a whole number with more digits
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -34,7 +35,7 @@ _GAP = rb"[ \n\r\t]*"
 _SCORE = rb"(0\.(?!0000)[0-9]{0,14}[1-9]|[1-9][0-9]{0,14}|0)"
 _COUNT = rb"(0|[1-9][0-9]{0,14})"
 _INSTANT = (
-    rb'(?:"((?!0001|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})(:[0-5][0-9]:[0-5][0-9])(\.[0-9]{6})?'
+    rb'(?:"((?!0001|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2})(:[0-5][0-9]:[0-5][0-9])(\.[0-9]{1,9})?'
     rb'(Z|[+-][0-9]{2}:00)?"|([1-9][0-9]{8,12}))'
 )
 
@@ -136,7 +137,7 @@ def eaos(  # noqa: C901, PLR0912 - one pass, for speed
 
 def _formed(entity: bytes, match: re.Match[bytes], policy: Policy) -> Eaos | None:
     """Map what one of the two writers wrote: most of its text stands as it is."""
-    score, positive, negative, neutral, total, hour, rest, micros, zone, epoch = match.groups()
+    score, positive, negative, neutral, total, hour, rest, fraction, zone, epoch = match.groups()
     program_id = _program_id(entity, policy)
     if program_id is None:
         return None
@@ -144,7 +145,7 @@ def _formed(entity: bytes, match: re.Match[bytes], policy: Policy) -> Eaos | Non
         start = _hour(hour, zone) if zone is not None or policy.timezone == "UTC" else None
         if start is None:
             return None
-        moment = start + rest + (micros.rstrip(b"0") if micros and micros != b".000000" else b"") + b"Z"
+        moment = start + rest + (fraction.rstrip(b"0").rstrip(b".") if fraction else b"") + b"Z"
     else:
         instant = _instant(int(epoch), policy)
         if instant is None:
@@ -246,7 +247,7 @@ def _program_id(entity: bytes, policy: Policy) -> str | None:
 
 
 def _program_of(entity: str, policy: Policy) -> str | None:
-    if not entity[:1].isalnum():  # else it is not blank
+    if not entity or entity[0] in WHITE_SPACE:  # else it is not blank
         return None
     if policy.entity_map:
         return values.program_id(entity, policy)

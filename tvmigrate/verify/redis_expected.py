@@ -119,8 +119,11 @@ class Expected:
         return total if total is not None else (0, 0)
 
     def plain_parts(self) -> Iterator[tuple[Any, ...]]:
-        """Return the parts of plain keys: id, and their keys as `redis_plain.plain_keys` reads them."""
-        return self.spool.rows("SELECT id, keys FROM kept.plain ORDER BY id")
+        """Yield the parts of plain keys, one in memory: id, and their keys as `redis_plain.plain_keys` reads them."""
+        for (part,) in list(self.spool.rows("SELECT id FROM kept.plain ORDER BY id")):
+            found = self.spool.one("SELECT id, keys FROM kept.plain WHERE id = ?", (part,))
+            if found is not None:
+                yield found
 
     def plain_names(self, part: int) -> list[bytes]:
         """Return the new names of a part of plain keys."""

@@ -149,8 +149,9 @@ class _Outcomes:
         """Look up one by one those of the plain keys whose target was there before."""
         if self._spool.one("SELECT 1 FROM existing LIMIT 1") is None:
             return
-        for part, pickled in list(self._spool.rows("SELECT id, names FROM plain")):
-            there = "SELECT 1 FROM existing WHERE key = ?"
+        there = "SELECT 1 FROM existing WHERE key = ?"
+        for (part,) in list(self._spool.rows("SELECT id FROM plain")):
+            (pickled,) = self._spool.one("SELECT names FROM plain WHERE id = ?", (part,)) or (b"",)
             found = {name for name in redis_plain.plain_names(pickled) if self._spool.one(there, (name,))}
             if found:
                 self._take_out(part, found)
@@ -190,7 +191,7 @@ class _Outcomes:
             other = redis_key(path, number, line)
             if other is not None:
                 is_old = other.db == new.REDIS_DB and other.type != HASH
-                if is_old and other.key.startswith(redis_plain.not_plain(self._policy)):
+                if is_old and redis_plain.may_share(other.key, self._policy):
                     raise redis_plain.NotPlain
                 self._expect(other)
 

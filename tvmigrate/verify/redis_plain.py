@@ -107,7 +107,6 @@ def work_out(part: Lines) -> Outcomes:
     """
     found = Outcomes()
     plain: list[PlainKey] = []
-    shared = not_plain(part.policy)
     *lines, rest = part.lines.split(b"\n")
     if rest:
         number = part.first + len(lines)
@@ -118,7 +117,7 @@ def work_out(part: Lines) -> Outcomes:
             _other(found, part, number, line)
             continue
         _, key, ttl, value = string
-        if key.startswith(shared):
+        if may_share(key, part.policy):
             raise NotPlain
         if ttl is not None and ttl <= 0:
             continue
@@ -146,10 +145,17 @@ def pickled(keys: Sequence[PlainKey]) -> tuple[bytes, bytes]:
     return pickle.dumps([one.key for one in keys]), pickle.dumps([tuple(one) for one in keys])
 
 
-def not_plain(policy: Policy) -> tuple[bytes, ...]:
-    """Return how the names of old keys begin that may share a target with another, or be one."""
-    shown = () if policy.show is None else (old.EAOS_PREFIX + f"{policy.show}/".encode(),)
-    return (_EAOS_NEW, *shown)
+def may_share(key: bytes, policy: Policy) -> bool:
+    """Return whether an old key may have the target of another old key, or be one; there is no entity map.
+
+    Of two entities with one program id, one has the show before it already. A target without a slash is of an entity
+    that is kept.
+    """
+    if policy.show is None:
+        return key.startswith(_EAOS_NEW)
+    if key.startswith(_EAOS_NEW):
+        return b"/" in key
+    return key.startswith(old.EAOS_PREFIX + f"{policy.show}/".encode())
 
 
 def _other(found: Outcomes, part: Lines, number: int, line: bytes) -> None:

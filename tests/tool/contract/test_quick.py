@@ -20,9 +20,11 @@ SCORES = st.integers(0, 10**6).map(lambda n: repr(n / 10**6))
 COUNTS = st.integers(0, 999).map(str)
 MINUTES = st.integers(0, 59)
 CLOCKS = st.builds(
-    "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{}".format,
-    st.integers(2024, 2026), st.integers(1, 12), st.integers(1, 30), st.integers(0, 24), MINUTES, MINUTES,
-    st.sampled_from(["", "", ".123456", ".120000", ".000000"]), st.sampled_from(["", "Z", "+07:00", "-12:00"]),
+    "{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}{}{}".format,
+    st.integers(2024, 2026), st.integers(1, 12), st.integers(1, 30), st.sampled_from("TTT "),
+    st.integers(0, 24), MINUTES, MINUTES,
+    st.sampled_from(["", "", ".123456", ".120000", ".000000", ".5", ".0", ".123456780"]),
+    st.sampled_from(["", "Z", "+07:00", "-12:00"]),
 ).map(json.dumps)  # fmt: skip
 ODD = NUMBER_TEXTS | st.sampled_from(
     ['"2025-01-01T00:00:00+05:30"', '"2025-01-01T00:00:00.5Z"', '"2025-01-01T00:00:60Z"', '"0001-01-01T00:00:00Z"',
