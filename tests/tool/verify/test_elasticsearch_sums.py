@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tvmigrate.contract import new
@@ -26,11 +26,18 @@ SOURCES = st.dictionaries(
 )
 
 
+@example({"timestamp": 1}, {"timestamp": 1.0})
 @given(SOURCES, SOURCES)
 def test_digests_are_equal_where_no_field_differs(one: dict[str, Any], other: dict[str, Any]) -> None:
-    nested = any(isinstance(value, dict | list) for source in (one, other) for value in source.values())
+    # Within a list or an object, and where no number belongs, a digest tells 1 from 1.0: such documents are read again,
+    # and what explains a difference finds none.
+    told_apart = any(
+        isinstance(value, dict | list) or (isinstance(value, int | float) and not name.endswith("_score"))
+        for source in (one, other)
+        for name, value in source.items()
+    )
     differs = next(differing_fields(one, other), None) is not None
-    if differs or not nested:  # within a list or an object a digest tells 1 from 1.0, and what explains it does not
+    if differs or not told_apart:
         assert (digest("a", one) != digest("a", other)) == differs
 
 
