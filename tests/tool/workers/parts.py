@@ -95,6 +95,7 @@ def slept_then_marked(part: tuple[Path, int]) -> int:
 
 def main() -> None:
     """Be a parent whose two workers never end: `python -m tests.tool.workers.parts FOLDER`."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs tests in the background has it ignored
     with Workers(2) as workers:
         list(workers.each(marked_then_asleep, [Path(sys.argv[1])] * 2))
 

@@ -191,7 +191,7 @@ def test_workers_end_with_the_process_that_has_them(number, tmp_path):
         workers = [psutil.Process(int(path.name)) for path in tmp_path.iterdir()]
         # The terminal's Ctrl-C goes to all of them, the others to the one that they are meant for.
         os.killpg(parent.pid, number) if number == signal.SIGINT else parent.send_signal(number)
-        _, errors = parent.communicate()
+        _, errors = parent.communicate(timeout=60)
     _wait_for(lambda: not any(worker.is_running() for worker in workers))
     assert parent.returncode == -number
     assert errors.count(b"Traceback") == (number == signal.SIGINT)  # the parent's own

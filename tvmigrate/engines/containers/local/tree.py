@@ -105,8 +105,9 @@ class _Pieces(io.RawIOBase):
 def _root_owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
-    if entry.type == tarfile.LNKTYPE:  # its other name may not be taken
-        entry.type = tarfile.REGTYPE
+    if entry.type == tarfile.LNKTYPE:  # its other name may not be taken, or lead to this very file
+        entry.type, entry.linkname = tarfile.REGTYPE, ""
+        entry.size = Path("/", entry.name).stat().st_size
     return entry
 
 
