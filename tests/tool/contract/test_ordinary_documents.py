@@ -314,3 +314,15 @@ def test_an_entity_and_a_label_are_worked_out_once_if_they_are_not_long_nor_too_
         assert documents.map("c1", written({**BASE, **pairs})) is not None
     assert asked == {f"{what} of {size}": 3 if size in {128, 9} else 1
                      for what in ("entity", "label") for size in (128, 127, 8, 9)}  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", [
+    *changed("ts", *(f'"2025-11-20{clock}"' for clock in (
+        "T13:05:00Z", "t13:05:00z", " 13:05:00.5Z", "T13:05:00,123456789+07:00", "T13:05:00-0330")),
+        "0", "1747904611009", "0.0", "0.5", "0.123456789", "1747094678.973", "99999999999.5"),
+    *changed("engagement", '"170.78"', '"-0.5"', f'"{"9" * 20}.{"9" * 20}"'),
+], ids=range(15))  # fmt: skip
+def test_what_is_spelled_as_by_most_is_read_in_the_quick_way(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(values, "instant")
+    monkeypatch.delattr(values, "numeric_text")
+    assert OrdinaryDocuments(UTC).map("c1", raw) is not None
