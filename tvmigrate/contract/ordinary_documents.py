@@ -34,6 +34,7 @@ _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, and written as such
 _DECIMAL = re.compile(r"-?[0-9]{1,20}\.[0-9]{1,20}")
 _BEFORE_A_NAME = (b"{", b",", b" ")
 _AFTER_A_NUMBER = (b"}", b",")
+_AFTER_A_STRING = (" ", ",", ":", "]", "}")
 _NANOSECONDS = 9  # digits
 _DEEP = 20  # levels
 _UTC = Policy(keep_entities=True)
@@ -228,10 +229,11 @@ def _of_double(raw: bytes, name: str, field: str, value: float) -> Any:
 def _require_written(raw: bytes, name: str, value: float) -> None:
     """See that a number's digits in `raw` are just those of its double: then none is lost.
 
-    With one brace in all there is one object, so that a name not within a string is the document's.
+    With one brace in all there is one object, so that a name not within a string is the document's. A name such as a
+    comma could also be what is between two strings.
     """
     digits = repr(value)
-    if raw.count(b"{") != 1 or "e" in digits:
+    if raw.count(b"{") != 1 or "e" in digits or name.startswith(_AFTER_A_STRING):
         raise _Unusual
     for colon in (": ", ":"):
         wanted = f'"{name}"{colon}{digits}'.encode()

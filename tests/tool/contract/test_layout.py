@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tvmigrate.contract import exact_json, keys, new, old, sql, unicode, values
+from tvmigrate.contract import cluster, exact_json, keys, new, old, sql, unicode, values
 from tvmigrate.contract.layout import Column, Index, Table, literal, quoted
 from tvmigrate.contract.outcome import (
     DERIVED_RULES,
@@ -202,3 +202,21 @@ def test_aggregates_can_be_narrowed_like_the_comments_they_are_of() -> None:
     for where in ("", "w OR v"):
         assert f"FROM ({sql.comments(policy).query('s', where)}))" in sql.aggregates(policy, "s", where)
     assert sql.aggregates(policy, "s") == sql.aggregates(policy, "s", "")
+
+
+def test_a_table_on_a_cluster_is_replicated_by_the_macros_of_its_servers() -> None:
+    found = {cluster.replicated(table) for table in (*new.TABLES, *new.OWN_TABLES)}
+    assert found == {"ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')"}
+    replacing = Table("t", (Column("a", "String"),), ("a",), engine="ReplacingMergeTree")
+    assert cluster.replicated(replacing) == (
+        "ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')"
+    )
+    assert cluster.LOCAL_SUFFIX == "_local"
+    assert cluster.SHARDED_BY == {
+        "eaos_metrics": "cityHash64(program_id)",
+        "raw_comments": "cityHash64(program_id)",
+        "comment_aggregates": "cityHash64(program_id)",
+        "anomalies": "cityHash64(program_id)",
+        "migration_quarantine": "cityHash64(record_key)",
+        "migration_archive": "cityHash64(record_key)",
+    }

@@ -342,6 +342,7 @@ SCORED = st.builds(
 @example([comment(sentiment_score=score) for score in (2.0**127, 2.0**-149, -(2.0**127))], KEEP)
 @example([comment(sentiment_score=score) for score in (2.0**127, 1.0, -(2.0**127), 2.0**-60, -1.0)], KEEP)
 @example([comment(sentiment_score=2.0**127)] * 40, KEEP)
+@example([comment(sentiment_score=score) for score in (2000.0, 2.0**20 - 1, 2.0**20, 1.5 * 2.0**20, 2.0**24)], KEEP)
 def test_aggregates_in_sql_are_exact_sums_of_fractions(
     ask: Ask, spool: Path, rows: list[Mapping[str, Any]], policy: Policy
 ) -> None:
