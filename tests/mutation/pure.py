@@ -57,8 +57,8 @@ def judge_all(
     tell: Callable[[str], None],
     again: Sequence[str] = (),
 ) -> None:
-    """Judge those of `mutants` that `outcomes` does not know yet, or of which it has one of `again`."""
-    todo = list(outcomes.open(mutants, *again))
+    """Judge those of `mutants` whose outcome is not known yet, or is one of `again`."""
+    todo = list(outcomes.open(mutants, NEEDS_IMPORT, *again))  # an earlier run may have ended before it asked anew
     _warm([mutant for mutant in todo if not is_of_module(mutant)], outcomes, measured, tell)
     warm = {mutant.id for mutant in todo if not is_of_module(mutant)}
     _fresh(

@@ -290,6 +290,7 @@ BREAKDOWNS = (
     ),
     POLICIES,
 )
+@example([metrics(b'{"positive": 1, "negative": 20, "neutral": 300}'), metrics(b'{"positive":5}')], KEEP)
 @example([metrics(b'{"positive": 1, "positive": 1}'), metrics(b'{"positive": 1, "positive": 2}')], KEEP)
 @example([metrics(b'{"positive": 1, "positive": 1.0}'), metrics(b'{"positive": 1e2, "positive": 100.0}')], KEEP)
 @example([metrics(b'{"positive": 1.0, "positive": 1.00}'), metrics(b'{"positive": 1e2, "positive": 1E2}')], KEEP)
