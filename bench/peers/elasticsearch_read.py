@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -26,7 +27,10 @@ def _ask(method: str, path: str, body: Any = None) -> Any:
     )
     if answer.status != 200:
         raise SystemExit(f"{path}: {answer.status} {answer.data[:500]!r}")
-    return orjson.loads(answer.data)
+    try:
+        return orjson.loads(answer.data)
+    except orjson.JSONDecodeError:  # half a surrogate pair, which old documents may hold and orjson refuses
+        return json.loads(answer.data)
 
 
 def ready(part: tuple[int, list[str]]) -> Callable[[], None]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
 import urllib3
 
 from tvmigrate.engines.embedded import elasticsearch
+from tvmigrate.engines.embedded.nodes import died, end_all
 from tvmigrate.engines.embedded.ports import free_ports, listens
 from tvmigrate.engines.embedded.process import EngineProcess, indented
 from tvmigrate.engines.embedded.redis_cluster import Place
@@ -89,15 +89,15 @@ class ElasticsearchNodes:
 
     def kill(self) -> None:
         """End every node with SIGKILL and wait for their end."""
-        _together(EngineProcess.kill, self.nodes)
+        end_all(EngineProcess.kill, self.nodes)
 
     def stop(self) -> None:
         """End every node in order."""
-        _together(EngineProcess.stop, self.nodes)
+        end_all(EngineProcess.stop, self.nodes)
 
     def died(self, when: str) -> EngineDied:
         """Return the error that says of a node that has ended how it did."""
-        return next((node for node in self.nodes if not node.running), self.nodes[0]).died(when)
+        return died(self.nodes, when)
 
     def restart_node(self, number: int, timeout: float = 180) -> None:
         """Start the node of that number (from 0 on) on its ports and data, and wait until it is in the cluster again.
@@ -142,9 +142,3 @@ def together(port: int) -> int:
         return int(answer.json()["number_of_nodes"]) if answer.status == 200 else 0
     except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, KeyError):
         return 0
-
-
-def _together(end: Callable[[EngineProcess], None], nodes: list[EngineProcess]) -> None:
-    if nodes:
-        with ThreadPoolExecutor(len(nodes)) as pool:
-            list(pool.map(end, nodes))

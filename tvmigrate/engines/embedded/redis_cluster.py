@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tvmigrate.engines.embedded import redis
+from tvmigrate.engines.embedded.nodes import died, end_all
 from tvmigrate.engines.embedded.ports import HOST, free_ports, is_free, listens
 from tvmigrate.engines.embedded.process import EngineProcess, Launch, indented
 from tvmigrate.engines.embedded.redis_forming import form, is_served
@@ -123,15 +123,15 @@ class RedisCluster:
 
     def kill(self) -> None:
         """End every server with SIGKILL and wait for their end."""
-        _together(EngineProcess.kill, self.nodes)
+        end_all(EngineProcess.kill, self.nodes)
 
     def stop(self) -> None:
         """End every server in order."""
-        _together(EngineProcess.stop, self.nodes)
+        end_all(EngineProcess.stop, self.nodes)
 
     def died(self, when: str) -> EngineDied:
         """Return the error that says of a server that has ended how it did."""
-        return next((node for node in self.nodes if not node.running), self.nodes[0]).died(when)
+        return died(self.nodes, when)
 
     def restart_node(self, number: int, timeout: float = 60) -> None:
         """Start the server of that number (from 0 on) on its port and data; one that still runs is stopped first.
@@ -201,9 +201,3 @@ class RedisCluster:
 def answer(ports: list[int]) -> str | None:
     """Return the version of a cluster of which a server on `ports` says that every slot is served, else None."""
     return next((redis.answer(port) for port in ports if is_served(port)), None)
-
-
-def _together(end: Callable[[EngineProcess], None], nodes: list[EngineProcess]) -> None:
-    if nodes:
-        with ThreadPoolExecutor(len(nodes)) as pool:
-            list(pool.map(end, nodes))
