@@ -1,4 +1,4 @@
-"""The one way to open a client to each store."""
+"""The one way to open a client to each store; of a URL that ends with `#read-only` one that cannot write."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import urllib3
 from clickhouse_connect.driver.client import Client as ClickHouse
 
 from tvmigrate.engines import redis_url, tls
-from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL
+from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, READ_ONLY, REDIS_URL
 from tvmigrate.engines.plain_json import PlainJsonNode
 from tvmigrate.engines.quick_json import QuickJson
+from tvmigrate.engines.read_only import guard, set_read_only
+from tvmigrate.engines.read_only_node import ReadOnlyNode
 from tvmigrate.engines.redis_client import open_cluster, open_sentinel
 from tvmigrate.engines.redis_url import masked
 from tvmigrate.errors import UsageError
@@ -38,6 +40,8 @@ def open_redis(url: str, db: int = 0, timeout: float = ANSWER_SECONDS) -> redis.
         UsageError: the URL is none of these, or names another database, or `db` is another one than 0 of a cluster.
         redis.ConnectionError: no server of a cluster answers.
     """
+    if url.endswith(READ_ONLY):
+        return guard(open_redis(url.removesuffix(READ_ONLY), db, timeout))
     scheme = url.partition("://")[0]
     if scheme in redis_url.MANY and scheme.endswith(redis_url.SENTINEL):
         return open_sentinel(url, db, timeout, CONNECT_SECONDS)
@@ -79,6 +83,14 @@ def open_clickhouse(url: str, timeout: float = ANSWER_SECONDS) -> ClickHouse:
         UsageError: the URL is not of this form.
         ClickHouseError, OSError: the server does not answer or refuses the user.
     """
+    if url.endswith(READ_ONLY):
+        client = open_clickhouse(url.removesuffix(READ_ONLY), timeout)
+        try:
+            set_read_only(client)
+        except BaseException:
+            client.close()
+            raise
+        return client
     parts = _split(url, "clickhouse", ("http", "https"))
     files = _tls(parts, "clickhouse", tls.CLICKHOUSE)
     secured: dict[str, Any] = {}
@@ -119,7 +131,8 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
     Raises:
         UsageError: the URL is not of this form.
     """
-    parts = _split(url, "elasticsearch", ("http", "https"))
+    only_read = url.endswith(READ_ONLY)
+    parts = _split(url.removesuffix(READ_ONLY), "elasticsearch", ("http", "https"))
     files = _tls(parts, "elasticsearch", tls.ELASTICSEARCH)
     secured: dict[str, Any] = {}
     if files is not None:
@@ -133,7 +146,7 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
         f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}",
         basic_auth=user,
         request_timeout=timeout,
-        node_class=PlainJsonNode,
+        node_class=ReadOnlyNode if only_read else PlainJsonNode,
         serializers={kind: QuickJson() for kind in _JSON},
         **secured,
     )
