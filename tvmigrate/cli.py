@@ -51,7 +51,6 @@ COMMANDS: Mapping[str, Mounted] = {
     "checklist": Mounted(
         "tvmigrate.checklist.cli:checklist", "Look at the nine items of the checklist after a migration."
     ),
-    "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs.", False),
     "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs."),
     "engines": Mounted("tvmigrate.engines.cli:engines", "Run the three stores on this machine."),
 }
