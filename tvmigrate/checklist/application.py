@@ -20,7 +20,6 @@ from tvmigrate.contract.layout import literal, quoted
 from tvmigrate.settings import from_here
 from tvmigrate.verify import command
 
-WITHOUT_PROBES = "This item writes records of its own and takes them away again: --write-probes allows it."
 _AWAY = 3  # the exit code of the application's checks when a store is away (docs/application.md)
 _NOT_ASKED = "not asked"  # how the agent's check begins the line of a tool that it could not ask
 _SEEDED = (new.RAW_COMMENTS, new.COMMENT_AGGREGATES, new.EAOS_METRICS)
@@ -30,8 +29,8 @@ _PAGE = 1000
 def sample(site: Site) -> Item:
     """Seed a show of the checklist's own, find it in all three stores, remove it, and see that nothing is left."""
     sheet = Sheet(Name.SAMPLE)
-    if not site.write_probes:
-        sheet.left_out.append(WITHOUT_PROBES)
+    if site.no_probes:
+        sheet.left_out.append(site.no_probes)
     elif _is_there(sheet, site.commands.sample):
         show = PROBE_PREFIX + secrets.token_hex(4)
         try:
@@ -54,8 +53,8 @@ def storage(site: Site) -> Item:
         if not found.files:
             sheet.unseen.append(f"{tree} holds no source file, so nothing was looked at in it.")
         sheet.red.extend(f"{place.where}: {place.what}" for place in found.places)
-    if not site.write_probes:
-        sheet.left_out.append(WITHOUT_PROBES)
+    if site.no_probes:
+        sheet.left_out.append(site.no_probes)
     elif _is_there(sheet, site.commands.storage):
         _run(sheet, site, site.commands.storage)
     return sheet.item(troubles_in([*sheet.red, *sheet.unseen]))

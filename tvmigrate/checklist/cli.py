@@ -62,7 +62,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=1),  # ClickHouse's client counts in whole seconds
     default=30.0,
     show_default=True,
     metavar="SECONDS",

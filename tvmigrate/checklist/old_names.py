@@ -64,7 +64,7 @@ def in_source(tree: Path) -> Found:
         text = path.read_text("utf-8", "replace")
         files += 1
         places += _python(path, text) if path.suffix in {".py", ".pyi"} else _other(path, text)
-    return Found(files, tuple(places))
+    return Found(files, tuple(dict.fromkeys(places)))
 
 
 def in_pages(tree: Path) -> Found:
@@ -73,28 +73,31 @@ def in_pages(tree: Path) -> Found:
     for path in _files(tree, _PAGES):
         text = path.read_text("utf-8", "replace")
         files += 1
-        for pattern, successor in _SUCCESSORS:
-            if (found := pattern.search(text)) is not None and successor not in text:
-                line = text.count("\n", 0, found.start()) + 1
-                what = f"{found[0]!r} is of the old layout, and the page does not speak of {successor!r}."
-                places.append(Place(f"{path}:{line}", what))
+        found = _OLD_NAME.search(text)
+        if found is not None and not any(name in text for name in _NEW_NAMES):
+            line = text.count("\n", 0, found.start()) + 1
+            what = f"{found[0]!r} is of the old layout, and the page names nothing of the new one."
+            places.append(Place(f"{path}:{line}", what))
     return Found(files, tuple(places))
 
 
 def unnamed(trees: tuple[Path, ...]) -> list[str]:
     """Return the names of the new layout that no page of `trees` speaks of; raises OSError."""
     text = "\n".join(path.read_text("utf-8", "replace") for tree in trees for path in _files(tree, _PAGES))
-    names = (new.EAOS_PREFIX, new.TRENDS_PREFIX, new.EVENTS_PREFIX, *(table.name for table in new.TABLES), new.ALIAS)
+    names = (*_NEW_KEYS, *(table.name for table in new.TABLES), new.ALIAS)
     return [name for name in names if name not in text]
 
 
-_SUCCESSORS = (
-    *((re.compile(rf"\b{client}\b"), client + _NEXT) for client in CLIENTS),
-    (re.compile(rf"(?<![\w:]){re.escape(_EAOS)}(?!current)"), new.EAOS_PREFIX),
-    (re.compile(rf"(?<![\w:]){re.escape(_TREND)}(?=\S)"), new.TRENDS_PREFIX),
-    (re.compile(rf"(?<![\w:]){re.escape(_METRICS)}(?=\S)"), new.EVENTS_PREFIX),
-    (_TABLE, new.RAW_COMMENTS.name),
+_NEW_KEYS = (new.EAOS_PREFIX, new.TRENDS_PREFIX, new.EVENTS_PREFIX)
+_NEW_NAMES = (
+    *_NEW_KEYS,
+    *(table.name for table in new.TABLES if table.name not in {was.name for was in old.TABLES}),
+    *(client + _NEXT for client in CLIENTS),
 )
+_OLD_NAME = re.compile(
+    rf"\b(?:{'|'.join(CLIENTS)})\b|(?<![\w:]){re.escape(_EAOS)}(?!current)|(?<![\w:]){re.escape(_TREND)}(?=\S)"
+    rf"|(?<![\w:]){re.escape(_METRICS)}(?=\S)|{_TABLE.pattern}", re.IGNORECASE,
+)  # fmt: skip
 
 
 def _files(tree: Path, kinds: frozenset[str]) -> Iterator[Path]:

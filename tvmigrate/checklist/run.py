@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 
 from tvmigrate.checklist import api, application, papers, stores
@@ -32,6 +33,9 @@ def look(site: Site, rounds: int = 1, began: str | None = None) -> Checklist:
         at = time.monotonic()
         site.listener(Started(f"checklist.{name}"))
         items.append(_looked(name, one, site))
+        if name is Name.SCHEMA and items[-1].light is not Light.GREEN:
+            why = f"The item {name} is {items[-1].light}: nothing is written to stores that are not seen to be right."
+            site = replace(site, held_back=why)
         site.listener(Finished(f"checklist.{name}", time.monotonic() - at, str(items[-1].light)))
     return Checklist(tuple(items), started, now(), version("tvmigrate"), rounds)
 

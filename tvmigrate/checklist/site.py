@@ -38,6 +38,7 @@ AWAY = (
 )
 PROBE = "TVMIGRATE_PROBE"  # the variable with the show of the records that an item writes and takes away
 PROBE_PREFIX = "checklist-probe-"
+WITHOUT_PROBES = "This item writes records of its own and takes them away again: --write-probes allows it."
 _LONGEST = 400  # characters of an answer
 _PYTHON = shlex.quote(sys.executable)
 SAMPLE_COMMAND = f'{_PYTHON} scripts/seed_sample_data_v2.py --count 20 --until now --show "${PROBE}"'
@@ -69,7 +70,8 @@ class Commands:
 class Site:
     """One system after its migration, and what was said of it.
 
-    `write_probes` allows the items that write; `services` are more services by name, each with the URL that answers
+    `write_probes` allows the items that write, and `held_back` says why they must not all the same, empty where they
+    may; `services` are more services by name, each with the URL that answers
     when it is well; `api` the URL of a running API, None to start the tree's own; `since` when the migration was done,
     None as the journal in `state` says; `timeout` how long a store may take for an answer, in seconds.
     """
@@ -77,6 +79,7 @@ class Site:
     endpoints: Endpoints
     commands: Commands = Commands()
     write_probes: bool = False
+    held_back: str = ""
     services: tuple[tuple[str, str], ...] = ()
     sources: tuple[Path, ...] = ()
     documents: tuple[Path, ...] = ()
@@ -87,6 +90,11 @@ class Site:
     attested: Attested | None = None
     timeout: float = 30.0
     listener: Listener = ignore
+
+    @property
+    def no_probes(self) -> str:
+        """The sentence that says why nothing may be written, empty where it may."""
+        return self.held_back if self.write_probes else WITHOUT_PROBES
 
     def say(self, error: BaseException) -> str:
         """Return what an error says, on one line, without a password of the stores' URLs."""

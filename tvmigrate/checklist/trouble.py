@@ -51,7 +51,7 @@ _TOLD = tuple(
     (trouble, re.compile("|".join(patterns), re.IGNORECASE))
     for trouble, patterns in (
         (TABLE_EXISTS, (r"TABLE_ALREADY_EXISTS", r"\btable\b[^.]{0,80}already exists", r"still is the old table")),
-        (REDIS_REFUSED, (rf"{_OF_REDIS}(?:connection refused|ECONNREFUSED)",)),
+        (REDIS_REFUSED, (rf"{_OF_REDIS}(?:connection refused|ECONNREFUSED|Error 111 connecting)",)),
         (
             MAPPING_CONFLICT,
             (
