@@ -122,6 +122,7 @@ def plan(  # noqa: PLR0913 - they are the command's own
         EngineUnreachable, UnsupportedVersion: a store cannot be worked with.
         MigrationError: a store stopped answering.
     """
+    endpoints = endpoints.read_only()
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The plan"):
         run, _ = system.glance(clients, state)
@@ -193,6 +194,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
 
 def status(endpoints: Endpoints, state: Path) -> str:
     """Return how far it is: not begun, in progress (which step; how to go on), applied, rolled back, finished."""
+    endpoints = endpoints.read_only()
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The status"):
         run, step = system.glance(clients, state)
