@@ -170,8 +170,8 @@ def test_what_moved_after_the_switch_is_kept_as_it_is_beside_the_list(stores: St
     assert done.run is not None
     assert done.text == (
         f"The run {done.run.id} is applied. Its backup and journal are in {stores.folder()}. Old data moved after they "
-        f"had been compared, 5 in redis, 3 in clickhouse: they are kept aside and listed in {folder}, and are not in the "
-        "new layout as they are now. Stop what writes to them; to take them along, run `tvmigrate rollback`, then "
+        f"had been compared, 5 in redis, 3 in clickhouse: they are kept aside and listed in {folder}, and are not in "
+        "the new layout as they are now. Stop what writes to them; to take them along, run `tvmigrate rollback`, then "
         "`tvmigrate apply`."
     )
     kept = [json.loads(line) for line in (folder / "redis.ndjson").read_text().splitlines()]
@@ -201,8 +201,9 @@ def test_a_column_that_came_is_a_change_of_the_table(stores: Stores) -> None:
     with pytest.raises(SourceChanged) as stopped:
         stores.apply_with("compare.clickhouse", lambda: stores.clients.clickhouse.command(add))
     assert str(stopped.value) == (
-        "The old ClickHouse table comments changed since its backup: 1, such as the columns of comments (changed). Stop "
-        "what writes to it, then run `tvmigrate apply` again: it takes a new backup. The old data are as they were."
+        "The old ClickHouse table comments changed since its backup: 1, such as the columns of comments (changed). "
+        "Stop what writes to it, then run `tvmigrate apply` again: it takes a new backup. The old data are as they "
+        "were."
     )
     assert stores.apply(None).changed
 
@@ -248,7 +249,8 @@ class Writer(threading.Thread):
         self.acknowledged["list"].append(n)
         try:
             clients.clickhouse.command(
-                f"INSERT INTO {old.DATABASE}.comments (comment_id, entity, sentiment) VALUES ('race-{n}', 'e', 'neutral')"
+                f"INSERT INTO {old.DATABASE}.comments (comment_id, entity, sentiment)"
+                f" VALUES ('race-{n}', 'e', 'neutral')"
             )
             self.acknowledged["clickhouse"].append(n)
         except DatabaseError:
@@ -289,11 +291,11 @@ def test_nothing_that_a_racing_writer_was_promised_is_lost(stores: Stores, write
     if done.moved or stores.clients.redis.exists("metrics:buzz"):
         stores.rollback()
         stores.apply()
+    redis = stores.clients.redis
+    events = redis.lrange("events:the_voice/race:1970-01-01", 0, -1)
     found = {
-        "redis": {int(key.rpartition(b"-")[2]) for key in stores.clients.redis.scan_iter("eaos:current:the_voice/race-*")},
-        "list": {
-            int(json.loads(event)["value"]) for event in stores.clients.redis.lrange("events:the_voice/race:1970-01-01", 0, -1)
-        },
+        "redis": {int(key.rpartition(b"-")[2]) for key in redis.scan_iter("eaos:current:the_voice/race-*")},
+        "list": {int(json.loads(event)["value"]) for event in events},
         "clickhouse": {
             int(name.rpartition("-")[2])
             for (name,) in stores._rows(
