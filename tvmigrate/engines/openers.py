@@ -1,4 +1,7 @@
-"""The one way to open a client of ClickHouse and of Elasticsearch; `redis_opener` has that of Redis."""
+"""The one way to open a client of ClickHouse and of Elasticsearch; `redis_opener` has that of Redis.
+
+Of a URL that ends with `#read-only` it is one that cannot write.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ import urllib3
 from clickhouse_connect.driver.client import Client as ClickHouse
 
 from tvmigrate.engines import tls
+from tvmigrate.engines.endpoints import READ_ONLY
 from tvmigrate.engines.plain_json import PlainJsonNode
 from tvmigrate.engines.quick_json import QuickJson
+from tvmigrate.engines.read_only import set_read_only
+from tvmigrate.engines.read_only_node import ReadOnlyNode
 from tvmigrate.engines.redis_url import masked
 from tvmigrate.engines.store_url import ANSWER_SECONDS, CONNECT_SECONDS, VARIABLE, split
 from tvmigrate.errors import UsageError
@@ -32,6 +38,14 @@ def open_clickhouse(url: str, timeout: float = ANSWER_SECONDS) -> ClickHouse:
         UsageError: the URL is not of this form.
         ClickHouseError, OSError: the server does not answer or refuses the user.
     """
+    if url.endswith(READ_ONLY):
+        client = open_clickhouse(url.removesuffix(READ_ONLY), timeout)
+        try:
+            set_read_only(client)
+        except BaseException:
+            client.close()
+            raise
+        return client
     parts = split(url, "clickhouse", ("http", "https"))
     files = _tls(parts, "clickhouse", tls.CLICKHOUSE)
     secured: dict[str, Any] = {}
@@ -72,7 +86,8 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
     Raises:
         UsageError: the URL is not of this form.
     """
-    parts = split(url, "elasticsearch", ("http", "https"))
+    only_read = url.endswith(READ_ONLY)
+    parts = split(url.removesuffix(READ_ONLY), "elasticsearch", ("http", "https"))
     files = _tls(parts, "elasticsearch", tls.ELASTICSEARCH)
     secured: dict[str, Any] = {}
     if files is not None:
@@ -86,7 +101,7 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
         f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}",
         basic_auth=user,
         request_timeout=timeout,
-        node_class=PlainJsonNode,
+        node_class=ReadOnlyNode if only_read else PlainJsonNode,
         serializers={kind: QuickJson() for kind in _JSON},
         **secured,
     )

@@ -1,4 +1,7 @@
-"""The one way to open a client of Redis; who needs that alone imports no other driver."""
+"""The one way to open a client of Redis, of a URL that ends with `#read-only` one that cannot write.
+
+Who needs that alone imports no other driver.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from urllib.parse import parse_qsl
 import redis
 
 from tvmigrate.engines import redis_url
-from tvmigrate.engines.endpoints import REDIS_URL
+from tvmigrate.engines.endpoints import READ_ONLY, REDIS_URL
+from tvmigrate.engines.read_only import guard
 from tvmigrate.engines.redis_client import open_cluster, open_sentinel
 from tvmigrate.engines.redis_url import masked
 from tvmigrate.engines.store_url import ANSWER_SECONDS, CONNECT_SECONDS, split
@@ -27,6 +31,8 @@ def open_redis(url: str, db: int = 0, timeout: float = ANSWER_SECONDS) -> redis.
         UsageError: the URL is none of these, or names another database, or `db` is another one than 0 of a cluster.
         redis.ConnectionError: no server of a cluster answers.
     """
+    if url.endswith(READ_ONLY):
+        return guard(open_redis(url.removesuffix(READ_ONLY), db, timeout))
     scheme = url.partition("://")[0]
     if scheme in redis_url.MANY and scheme.endswith(redis_url.SENTINEL):
         return open_sentinel(url, db, timeout, CONNECT_SECONDS)
