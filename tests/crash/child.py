@@ -1,0 +1,53 @@
+"""`tvmigrate` in a process of its own, with the trap set in it and in its workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.crash import trap
+from tvmigrate.engines.endpoints import Endpoints
+
+FOLDER = "TVMIGRATE_TEST_TRAP"  # where the trap's files are, for the workers
+
+
+def _set_trap(*, worker: bool) -> None:
+    trap.Trap(Path(os.environ[FOLDER]), Endpoints.from_environ(), worker=worker).install()
+
+
+def _run(words: Sequence[str], environ: dict[str, str], folder: Path) -> None:
+    os.environ.update(environ | {FOLDER: str(folder)})
+    output = os.open(folder / "said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for number in (1, 2):
+        os.dup2(output, number)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts us may ignore it
+    from tvmigrate import cli  # noqa: PLC0415
+
+    _set_trap(worker=False)
+    sys.exit(cli.run(words))
+
+
+def run(words: Sequence[str], environ: dict[str, str], folder: Path, strike: trap.Strike | None = None) -> int:
+    """Run a command with the trap's files in `folder`; return how it ended, as `Popen.returncode` has it.
+
+    The processes are forked from one that has imported all they need, which takes longer than what they do.
+    """
+    trap.prepare(folder, strike)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "tvmigrate.migrate.cli", "tvmigrate.executors"])
+    process = context.Process(target=_run, args=(words, environ, folder))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def said(folder: Path) -> str:
+    """Return what the command wrote."""
+    return (folder / "said").read_text(encoding="utf-8", errors="replace")
