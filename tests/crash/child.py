@@ -13,14 +13,17 @@ from tests.crash import trap
 from tvmigrate.engines.endpoints import Endpoints
 
 FOLDER = "TVMIGRATE_TEST_TRAP"  # where the trap's files are, for the workers
+_ROOT = Path(__file__).parents[2]
+_SITE = Path(__file__).with_name("site")  # what makes workers count too
 
 
-def _set_trap(*, worker: bool) -> None:
+def set_trap(*, worker: bool) -> None:
+    """Set the trap in this process."""
     trap.Trap(Path(os.environ[FOLDER]), Endpoints.from_environ(), worker=worker).install()
 
 
-def _run(words: Sequence[str], environ: dict[str, str], folder: Path) -> None:
-    os.environ.update(environ | {FOLDER: str(folder)})
+def _run(words: Sequence[str], environ: dict[str, str], folder: Path, part_bytes: int | None) -> None:
+    os.environ.update(environ | {FOLDER: str(folder), "PYTHONPATH": f"{_SITE}{os.pathsep}{_ROOT}"})
     output = os.open(folder / "said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for number in (1, 2):
         os.dup2(output, number)
@@ -28,20 +31,29 @@ def _run(words: Sequence[str], environ: dict[str, str], folder: Path) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts us may ignore it
     from tvmigrate import cli  # noqa: PLC0415
+    from tvmigrate.migrate import elasticsearch_map, redis_parts  # noqa: PLC0415
 
-    _set_trap(worker=False)
+    if part_bytes is not None:
+        redis_parts._PART_BYTES = elasticsearch_map.PART_BYTES = part_bytes
+    set_trap(worker=False)
     sys.exit(cli.run(words))
 
 
-def run(words: Sequence[str], environ: dict[str, str], folder: Path, strike: trap.Strike | None = None) -> int:
+def run(
+    words: Sequence[str],
+    environ: dict[str, str],
+    folder: Path,
+    strike: trap.Strike | None = None,
+    part_bytes: int | None = None,
+) -> int:
     """Run a command with the trap's files in `folder`; return how it ended, as `Popen.returncode` has it.
 
-    The processes are forked from one that has imported all they need, which takes longer than what they do.
+    With `part_bytes` the partitions are of that size, so that a fixture has many. The processes are forked from one that has imported all they need, which takes longer than what they do.
     """
     trap.prepare(folder, strike)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, "tvmigrate.migrate.cli", "tvmigrate.executors"])
-    process = context.Process(target=_run, args=(words, environ, folder))
+    process = context.Process(target=_run, args=(words, environ, folder, part_bytes))
     process.start()
     process.join()
     assert process.exitcode is not None

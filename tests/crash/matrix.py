@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash import child, trap
-from tests.crash.trap import Moment, Point, Strike
+from tests.crash.trap import Moment, Point, Strike, Whom
 from tests.integrity.one_set import rehearsal_on
 from tests.tool.migrate.stores import FIXTURES, Picture, Stores, different, meaning
 from tvmigrate.contract import new
@@ -26,6 +26,8 @@ from tvmigrate.verify.findings import Phase, State
 APPLY, ROLLBACK = "apply", "rollback"
 OPTIONS = {APPLY: ("--yes", "--show", "the_voice"), ROLLBACK: ("--yes",)}
 ALONE = ("--workers", "1")
+WORKERS = ("--workers", "2")
+_PART_BYTES = 8192  # with workers
 # An expiry is read as what is left by the server's clock and written back as an instant, which may be some ms off: a
 # picture has it to the second, and two seconds beside each other are the same.
 SAME_EXPIRY_S = 1
@@ -109,15 +111,18 @@ class Ground:
             shutil.rmtree(old)
         self.stores = dataclasses.replace(self.stores, state=old / "state")
         self._began = time.time_ns()
+        self._journalled = ("", "")
 
     def run(self, command: str, strike: Strike | None = None, more: tuple[str, ...] = ALONE) -> Ended:
         """Run `apply` or `rollback`, and strike it."""
         folder = self.stores.state.with_name(f"{next(self._numbers)}-{command}")
         environ = {**self.endpoints.environ(), "TVMIGRATE_STATE": str(self.stores.state)}
-        code = child.run((command, *OPTIONS[command], *more), environ, folder, strike)
+        part_bytes = None if more is ALONE else _PART_BYTES
+        code = child.run((command, *OPTIONS[command], *more), environ, folder, strike, part_bytes)
         said = child.said(folder)
         require("Traceback" not in said, said)
-        return Ended(code, said, trap.points(folder), trap.struck(folder), *trap.journalled(folder))
+        self._journalled = trap.journalled(folder, self._journalled)
+        return Ended(code, said, trap.points(folder), trap.struck(folder), *self._journalled)
 
     def ends_well(self, command: str) -> Ended:
         """Run a command, which is to pass."""
@@ -219,6 +224,55 @@ class Ground:
                 self.looks_right()
             self.ends_well(ROLLBACK)
         return ended.struck
+
+    def try_worker(self, strike: Strike, then: str) -> None:
+        """Strike a worker of an apply, or the apply itself while a worker writes; the other ends by itself."""
+        with self._back_where_it_was():
+            ended = self.run(APPLY, strike, WORKERS)
+            require(ended.struck, "Nobody was killed.", ended.said)
+            if strike.whom is Whom.WRITER:
+                require(ended.code == 3, f"It ended with {ended.code}.", ended.said)
+                require("A worker process ended before its part was done" in ended.said, ended.said)
+            else:
+                require(ended.code == -signal.SIGKILL, f"It ended with {ended.code}.", ended.said)
+            self.status_is(ended)
+            if then == APPLY:
+                self.ends_well(APPLY)
+                self.looks_right()
+            self.ends_well(ROLLBACK)
+
+    def try_signal(self, trial: Trial) -> None:
+        """Ask a command to stop: it ends by the next safe point, says how to go on, and it does go on."""
+        with self._back_where_it_was():
+            if trial.command == ROLLBACK:
+                self.ends_well(APPLY)
+            ended = self.run(trial.command, trial.strike)
+            self.was_stopped(trial, ended)
+            self.status_is(ended)
+            if trial.then == APPLY:
+                self.ends_well(APPLY)
+                self.looks_right(trial.strike.n)
+            self.ends_well(ROLLBACK)
+
+    def was_stopped(self, trial: Trial, ended: Ended) -> None:
+        """Demand what is due of a command that was asked to stop: that it says so, or is done."""
+        require(ended.struck, "Nobody asked it to stop.", ended.said)
+        number, begun = trial.strike.number, ended.state in {"applying", "rolling back"}
+        if ended.code == 0:
+            require(ended.state in {"applied", "rolled back"}, "It ended well and is not done.", ended.said)
+            return
+        who = (
+            "Stopped on your word (Ctrl-C)" if number == signal.SIGINT else f"Stopped by {signal.Signals(number).name}"
+        )
+        on = "`tvmigrate apply` goes on, `tvmigrate rollback` goes back."
+        if trial.command == ROLLBACK:
+            on = "`tvmigrate rollback` goes on."
+        due = f"{who} at the step {ended.step} of the run RUN. {on}" if begun else f"{who}; nothing was begun."
+        *_, last = trap.RUN.sub("RUN", ended.said).splitlines()
+        require((ended.code, last) == (128 + number, due), f"due was {due}; it ended with {ended.code}:", ended.said)
+        # No step was begun after the one at which it was asked, or which was about to begin.
+        steps = [point.step for point in ended.points[trial.strike.n - 1 :]]
+        require(len({*steps, ended.step}) <= 2, f"It went on through {steps}.", ended.said)
 
     def was_killed(self, ended: Ended) -> None:
         """Demand that the strike came and ended the command."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.crash.matrix import APPLY, ROLLBACK, Ground, trials
-from tests.crash.trap import Point
+from tests.crash.matrix import APPLY, ROLLBACK, WORKERS, Ground, Trial, trials
+from tests.crash.trap import Moment, Point, Strike, Whom
+from tvmigrate.stopping import ASKING
+
+_SEED = 0
+_TWICE = 60
+_WORKERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +38,52 @@ def every_rollback(ground: Ground) -> Listed:
     return points, [Named(t.name, lambda g, t=t: g.try_rollback(t)) for t in trials(ROLLBACK, points)]
 
 
-KINDS: dict[str, Callable[[Ground], Listed]] = {"apply": every_apply, "rollback": every_rollback}
+def every_signal(ground: Ground) -> Listed:
+    """Return the writes of both commands, and a trial of each: asked to stop just after it, by each signal in turn."""
+    points, found = [], []
+    for command in (APPLY, ROLLBACK):
+        for point in (counted := ground.count(command)):
+            number = ASKING[point.n % len(ASKING)]
+            then = APPLY if command == APPLY and point.n % 2 else ROLLBACK
+            trial = Trial(command, Strike(point.n, Moment.AFTER, number), then)
+            name = f"{command} {point.n} {number.name} {then}"
+            found.append(Named(name, lambda g, t=trial: g.try_signal(t)))
+        points += counted
+    return points, found
+
+
+def some_twice(ground: Ground) -> Listed:
+    """Return pairs of writes, drawn by a seed: one where an apply is killed, one where the apply that goes on is."""
+    points = ground.count(APPLY)
+    chance = random.Random(_SEED)  # noqa: S311 - a sample, no secret
+    found = []
+    for number in range(_TWICE):
+        first = chance.randrange(1, len(points))
+        second = chance.randrange(1, max(2, len(points) - first))
+        then = (APPLY, ROLLBACK)[number % 2]
+        strikes = Strike(first, Moment.AFTER), Strike(second, Moment.AFTER)
+        found.append(Named(f"{first} {second} {then}", lambda g, s=strikes, t=then: g.try_twice(*s, t)))
+    return points, found
+
+
+def some_workers(ground: Ground) -> Listed:
+    """Return writes of workers, evenly drawn, at which a worker or the command itself is killed."""
+    points = ground.count(APPLY, WORKERS)
+    written = [point for point in points if point.worker]
+    drawn = written[:: max(1, len(written) // _WORKERS)]
+    found = []
+    for index, point in enumerate(drawn):
+        then = (APPLY, ROLLBACK)[index % 2]
+        for whom in Whom:
+            strike = Strike(point.n, Moment.AFTER, whom=whom)
+            found.append(Named(f"{point.n} {whom} {then}", lambda g, s=strike, t=then: g.try_worker(s, t)))
+    return points, found
+
+
+KINDS: dict[str, Callable[[Ground], Listed]] = {
+    "apply": every_apply,
+    "rollback": every_rollback,
+    "resumed": some_twice,
+    "workers": some_workers,
+    "signals": every_signal,
+}

@@ -98,9 +98,10 @@ def struck(folder: Path) -> bool:
     return (folder / STRUCK).exists()
 
 
-def journalled(folder: Path) -> tuple[str, str]:
-    """Return the state and the step that the journal holds after the command: what it committed last, or nothing."""
-    return tuple((folder / name).read_text("utf-8") if (folder / name).exists() else "" for name in (STATE, STEP))  # type: ignore[return-value]
+def journalled(folder: Path, before: tuple[str, str]) -> tuple[str, str]:
+    """Return the state and the step of the run that the journal holds after the command; `before` it they were these."""
+    state, step = ((folder / name).read_text("utf-8") if (folder / name).exists() else None for name in (STATE, STEP))
+    return before[0] if state is None else state, before[1] if step is None else step
 
 
 class Trap:

@@ -18,6 +18,7 @@ from tvmigrate.executors import open_workers, workers_options
 from tvmigrate.migrate import ledger, run
 from tvmigrate.migrate.backup_pack import GZIP, ZSTD
 from tvmigrate.migrate.work import KEEP, REPLACE
+from tvmigrate.stopping import at_safe_points
 
 STATE = "TVMIGRATE_STATE"
 _ZERO, _QUARANTINE = "zero", "quarantine"
@@ -127,9 +128,9 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     """Migrate the three stores, or go on where an interrupted run stopped."""
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
     _ask("Migrate the three stores now? Old writers must be stopped.", yes)
-    with open_workers(workers, executor, endpoints) as at_work:
+    with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
         done = run.apply(
-            endpoints, policy, existing, state, _tell,
+            endpoints, policy, existing, state, tell,
             workers=at_work, cluster=cluster, compress=compress, assume_room=assume_room,
         )  # fmt: skip
     if done.ledger:
@@ -160,8 +161,8 @@ def rollback(state: Path, accept_damaged: bool, workers: int | None, executor: s
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
-    with open_workers(workers, executor, endpoints) as at_work:
-        done = run.rollback(endpoints, state, _tell, at_work, accept_damaged=accept_damaged)
+    with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
+        done = run.rollback(endpoints, state, tell, at_work, accept_damaged=accept_damaged)
     click.echo(done.text)
     return ExitCode.PASS
 
@@ -173,7 +174,9 @@ def finish(state: Path, yes: bool) -> int:
     """Drop what is kept for a rollback; there is none after that."""
     endpoints = Endpoints.from_environ()
     _ask("Drop the kept copies of the old data? There is no rollback after that.", yes)
-    click.echo(run.finish(endpoints, state, _tell).text)
+    with at_safe_points(_tell) as tell:
+        done = run.finish(endpoints, state, tell)
+    click.echo(done.text)
     return ExitCode.PASS
 
 
