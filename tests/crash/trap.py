@@ -99,7 +99,7 @@ def struck(folder: Path) -> bool:
 
 
 def journalled(folder: Path, before: tuple[str, str]) -> tuple[str, str]:
-    """Return the state and the step of the run that the journal holds after the command; `before` it they were these."""
+    """Return the state and the step of the run that the journal holds after the command, and `before` it held."""
     state, step = ((folder / name).read_text("utf-8") if (folder / name).exists() else None for name in (STATE, STEP))
     return before[0] if state is None else state, before[1] if step is None else step
 
