@@ -48,8 +48,8 @@ def run(
 ) -> int:
     """Run a command with the trap's files in `folder`; return how it ended, as `Popen.returncode` has it.
 
-    With `part_bytes` the partitions are of that size, so that a fixture has many. The processes are forked from one that
-    has imported all they need, which takes longer than what they do.
+    With `part_bytes` the partitions are of that size, so that a fixture has many. The processes are forked from one
+    that has imported all they need, which takes longer than what they do.
     """
     trap.prepare(folder, strike)
     context = multiprocessing.get_context("forkserver")
