@@ -13,6 +13,7 @@ from tests.crash import trap
 from tvmigrate.engines.endpoints import Endpoints
 
 FOLDER = "TVMIGRATE_TEST_TRAP"  # where the trap's files are, for the workers
+_LONGEST_S = 300
 _ROOT = Path(__file__).parents[2]
 _SITE = Path(__file__).with_name("site")  # what makes workers count too
 
@@ -56,8 +57,11 @@ def run(
     context.set_forkserver_preload([__name__, "tvmigrate.migrate.cli", "tvmigrate.executors"])
     process = context.Process(target=_run, args=(words, environ, folder, part_bytes))
     process.start()
-    process.join()
-    assert process.exitcode is not None
+    process.join(_LONGEST_S)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        raise AssertionError(f"It did not end within {_LONGEST_S} s:\n{said(folder)}")
     return process.exitcode
 
 
