@@ -85,6 +85,7 @@ class Ground:
         self.dataset = dataset
         self._opened = ExitStack()
         self._numbers = itertools.count(1)
+        self._counted: dict[tuple[str, tuple[str, ...]], list[Point]] = {}
         self.renew()
 
     def renew(self) -> None:
@@ -185,12 +186,15 @@ class Ground:
 
     def count(self, command: str, more: tuple[str, ...] = ALONE) -> list[Point]:
         """Return the writes of a command that nobody strikes; a rollback has an apply before it."""
+        if (known := self._counted.get((command, more))) is not None:
+            return known
         with self._back_where_it_was():
             ended = self.run(APPLY, more=more)
             require(ended.code == 0, ended.said)
             back = self.run(ROLLBACK, more=more)
             require(back.code == 0, back.said)
-        return (ended if command == APPLY else back).points
+        self._counted |= {(APPLY, more): ended.points, (ROLLBACK, more): back.points}
+        return self._counted[command, more]
 
     def try_apply(self, trial: Trial) -> None:
         """Strike an apply of old stores; then `apply` is to finish it, or `rollback` to bring the old state back."""
@@ -239,7 +243,7 @@ class Ground:
         with self._back_where_it_was():
             ended = self.run(APPLY, strike, WORKERS)
             require(ended.struck, "Nobody was killed.", ended.said)
-            if strike.whom is Whom.WRITER:
+            if strike.whom is Whom.WORKER:
                 require(ended.code == 3, f"It ended with {ended.code}.", ended.said)
                 require("A worker process ended before its part was done" in ended.said, ended.said)
             else:

@@ -68,15 +68,14 @@ def some_twice(ground: Ground) -> Listed:
 
 def some_workers(ground: Ground) -> Listed:
     """Return writes of workers, evenly drawn, at which a worker or the command itself is killed."""
-    points = ground.count(APPLY, WORKERS)
-    written = [point for point in points if point.worker]
-    drawn = written[:: max(1, len(written) // _WORKERS)]
+    points = [point for point in ground.count(APPLY, WORKERS) if point.worker]
+    apart = max(1, len(points) // _WORKERS)
     found = []
-    for index, point in enumerate(drawn):
+    for index, turn in enumerate(range(1, len(points) + 1, apart)):
         then = (APPLY, ROLLBACK)[index % 2]
-        for whom in Whom:
-            strike = Strike(point.n, Moment.AFTER, whom=whom)
-            found.append(Named(f"{point.n} {whom} {then}", lambda g, s=strike, t=then: g.try_worker(s, t)))
+        for whom in (Whom.WORKER, Whom.PARENT):
+            strike = Strike(turn, Moment.AFTER, whom=whom)
+            found.append(Named(f"{turn} {whom} {then}", lambda g, s=strike, t=then: g.try_worker(s, t)))
     return points, found
 
 

@@ -51,10 +51,11 @@ class Moment(StrEnum):
 
 
 class Whom(StrEnum):
-    """Who is struck, of a command that has workers."""
+    """Who is struck."""
 
-    WRITER = "writer"  # the process that writes
-    PARENT = "parent"  # the command's own process, while a worker writes
+    WRITER = "writer"  # the process that does the n-th write
+    WORKER = "worker"  # the worker that does the workers' n-th write: whose turn is when, nobody knows before
+    PARENT = "parent"  # the command's own process, at that write of a worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class Trap:
         self._worker = worker
         self._lock = threading.Lock()
         self._here = threading.local()
+        self._turns: dict[int, int] = {}  # by thread: which of the workers' writes it is at
         self._ports = {urlsplit(endpoints.clickhouse).port: "clickhouse"}
         self._ports[urlsplit(endpoints.elasticsearch).port] = "elasticsearch"
         self._writing = _writing_commands(endpoints.redis)
@@ -124,7 +126,7 @@ class Trap:
         with self._lock:
             fcntl.flock(self._log, fcntl.LOCK_EX)  # the workers number with us
             try:
-                n = self._written()
+                n, self._turns[threading.get_ident()] = self._numbers()
                 step = self._step()
                 named = RUN.sub("RUN", what)
                 line = json.dumps([n, step, kind, named, halves, self._worker], ensure_ascii=False)
@@ -137,10 +139,11 @@ class Trap:
     def moment(self, n: int, moment: Moment) -> None:
         """Strike if this is the moment."""
         strike = self._strike
-        if strike is None or (strike.n, strike.moment) != (n, moment):
+        turn = n if strike is None or strike.whom is Whom.WRITER else self._turns[threading.get_ident()]
+        if strike is None or (strike.n, strike.moment) != (turn, moment):
             return
         os.close(os.open(self._folder / STRUCK, os.O_CREAT))
-        parent = strike.whom is Whom.PARENT and self._worker
+        parent = strike.whom is Whom.PARENT
         os.kill(os.getppid() if parent else os.getpid(), strike.number)
         if parent:
             time.sleep(60)  # whoever loses the parent is to end by itself, here too
@@ -179,12 +182,13 @@ class Trap:
         finally:
             os.close(file)
 
-    def _written(self) -> int:
+    def _numbers(self) -> tuple[int, int]:
+        """Return the number of the next write, and which of the workers' it is; 0 if it is none of theirs."""
         os.lseek(self._log, 0, os.SEEK_SET)
-        count = 1
+        known = b""
         while chunk := os.read(self._log, 1 << 20):
-            count += chunk.count(b"\n")
-        return count
+            known += chunk
+        return known.count(b"\n") + 1, known.count(b"true]\n") + 1 if self._worker else 0
 
     # ------------------------------------------------------------------------------------------------ where writes pass
 
