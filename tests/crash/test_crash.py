@@ -18,7 +18,7 @@ from tests.crash.outcomes import FILE, Outcomes
 from tvmigrate.engines.endpoints import Endpoints
 
 RUN = ("crash", "trials")
-SHARE = {"apply": 2, "rollback": 1, "signals": 1, "workers": 1}
+SHARE = {"apply": 1, "rollback": 1, "signals": 1, "workers": 1}
 
 
 @pytest.fixture(scope="module")
