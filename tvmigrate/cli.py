@@ -44,11 +44,16 @@ COMMANDS: Mapping[str, Mounted] = {
     "faults": Mounted("tvmigrate.faults:faults", "Plant known mistakes, and demand that the checks name each."),
     "generate": Mounted("tvmigrate.dataset.generate.cli:generate", "Make old data of any size."),
     "load": Mounted("tvmigrate.dataset.cli:load", "Fill the three stores from a dataset."),
+    "capture": Mounted("tvmigrate.capture.cli:capture", "Read a live old system into a dataset."),
     "plan": Mounted("tvmigrate.migrate.cli:plan", "Say what would be done, with counts and blockers."),
     "apply": Mounted("tvmigrate.migrate.cli:apply", "Migrate, or go on where an interrupted run stopped."),
     "status": Mounted("tvmigrate.migrate.cli:status", "Say how far the migration is."),
     "rollback": Mounted("tvmigrate.migrate.cli:rollback", "Bring the old data back."),
     "finish": Mounted("tvmigrate.migrate.cli:finish", "Drop what was kept for a rollback."),
+    "checklist": Mounted(
+        "tvmigrate.checklist.cli:checklist", "Look at the nine items of the checklist after a migration."
+    ),
+    "backup": Mounted("tvmigrate.migrate.backup_cli:backup", "Check a backup, or fill empty stores from it."),
     "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs."),
     "engines": Mounted("tvmigrate.engines.cli:engines", "Run the three stores on this machine."),
 }

@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
-_CLIENT = "elasticsearch"
+_CLIENT = ("elasticsearch", "elastic_transport")  # the client and what it is built on; either may come first
 _NOT_USED = ("aiohttp", "httpx", "pyarrow", "requests")
 
 
@@ -23,17 +23,20 @@ def import_lean() -> None:
 
     Nothing is imported now: a process that asks the other stores alone needs none of it.
     """
-    if _CLIENT not in sys.modules and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
 
 class _Finder(MetaPathFinder):
+    def __init__(self) -> None:
+        self._sought: set[str] = set()
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != _CLIENT:
+        if fullname not in _CLIENT or fullname in self._sought:
             return None
-        sys.meta_path.remove(self)
+        self._sought.add(fullname)  # the search below comes here again
         spec = find_spec(fullname)
         if spec is not None and spec.loader is not None:
             spec.loader = _Loader(spec.loader)

@@ -88,6 +88,16 @@ def test_a_worker_imports_the_elasticsearch_client_without_what_it_offers_to_oth
         assert list(workers.each(parts.imported_with_the_client, range(2))) == [[], []]
 
 
+def test_a_command_imports_neither_what_the_client_offers_to_others():
+    """Assert that it does not, whichever of its modules comes to the client first."""
+    asked = (
+        "from tvmigrate.lean import import_lean; import_lean(); import tvmigrate.migrate.cli, sys;"
+        "print(sorted({'aiohttp', 'httpx', 'numpy', 'pyarrow', 'requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
 def test_what_the_client_was_not_to_find_can_be_imported_after_it():
     asked = (
         "from tvmigrate.lean import import_lean; import_lean(); import elasticsearch, sys;"
