@@ -34,11 +34,12 @@ def sample(clients: Clients, engines: Mapping[str, int]) -> dict[str, int]:
     found["redis connections"] = int(clients.redis.info("clients")["connected_clients"])
     told = clients.elasticsearch.nodes.stats(metric="http")["nodes"].values()
     found["elasticsearch connections"] = sum(node["http"]["current_open"] for node in told)
-    found["clickhouse connections"] = _connections_to(clients.endpoints.clickhouse)
+    found["clickhouse connections"] = connections_to(clients.endpoints.clickhouse)
     return found
 
 
-def _connections_to(url: str) -> int:
+def connections_to(url: str) -> int:
+    """Return how many connections this machine has open to the port of `url`, seen from its server."""
     port = int(url.rpartition(":")[2].strip("/"))
     return sum(
         one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port for one in psutil.net_connections("tcp")

@@ -30,7 +30,7 @@ from tvmigrate.engines.secrets import passwords, with_secrets, without_environs
 from tvmigrate.errors import UsageError
 
 # Each told apart from the others and from any other word, with signs that a URL wants written otherwise.
-SECRETS = {"redis": "rd-Geh3im/ä@x", "clickhouse": "ch-Geh3im?#%y", "elasticsearch": "es-Geh3im:&+z"}
+SECRETS = {"redis": "rd-Geh3im/ä@x", "clickhouse": "ch-Geh3im?#%y", "elasticsearch": "es-Geh3im/:&+z"}
 OPTIONS = ("--show", "the_voice")
 
 
