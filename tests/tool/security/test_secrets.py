@@ -20,6 +20,7 @@ from tests.app.storage.proxy import LosingProxy
 from tests.integrity.one_set import empty
 from tests.tool.clickhouse_http.serving import start, stop
 from tests.tool.migrate.stores import ROOT, Stores
+from tvmigrate import cli
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients, open_elasticsearch
@@ -128,16 +129,15 @@ def _watching(pid: int, commands: set[str]) -> Iterator[None]:
 
 
 def test_secrets_are_nowhere_after_runs_that_succeed_fail_and_are_killed(
-    stores: Stores, secured: Endpoints, watched: Watched, tmp_path: Path
-) -> None:
+    stores: Stores, secured: Endpoints, watched: Watched, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     """Assert it of outputs, tracebacks, the journal, the backup, reports, and of every process that is started."""
     empty(stores.endpoints)
     load(Dataset.open(ROOT / "fixtures" / "clean"), secured)
     good = secured.environ()
-    assert run(watched, good, "plan", *OPTIONS) == 0
     assert run(watched, good, "apply", "--yes", *OPTIONS, "--workers", "2", kill_at=b"build.redis: done") == -9
     assert run(watched, good, "--debug", "apply", "--yes", "--workers", "2") == 0
-    assert run(watched, good, "status") == 0
     # Passwords in files, beside URLs that hold none.
     bare, files = dict(good), {}
     for store, secret in SECRETS.items():
@@ -152,7 +152,13 @@ def test_secrets_are_nowhere_after_runs_that_succeed_fail_and_are_killed(
     assert run(watched, good, "rehearse", "--engines", "live", "--dataset", str(ROOT / "fixtures" / "clean"),
                *OPTIONS, "--report", report) in {2, 3}  # fmt: skip
     for name, wrong in _wrong(good):
-        assert run(watched, good | wrong, "--debug", "plan", *OPTIONS) in {2, 3}, name
+        with monkeypatch.context() as environ:
+            for variable, value in (good | wrong).items():
+                environ.setenv(variable, value)
+            assert cli.run(["--debug", "plan", *OPTIONS]) in {2, 3}, name
+        told = capfd.readouterr()
+        watched.said.append((told.out + told.err).encode("utf-8", "surrogateescape"))
+        assert b"Traceback" in watched.said[-1], name
     assert watched.found() == []
     assert len(watched.commands) > 5
 
