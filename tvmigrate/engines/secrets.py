@@ -15,6 +15,8 @@ API_KEY = "api_key"  # the parameter of ELASTICSEARCH_URL
 _SECRET = re.compile(rf"(?<=[?&])((?:\w*password|{API_KEY})=)([^&]+)", re.IGNORECASE)
 _PASSWORD = {store: f"TVMIGRATE_{store}_PASSWORD" for store in ("REDIS", "CLICKHOUSE", "ELASTICSEARCH")}
 _KEY = "TVMIGRATE_ELASTICSEARCH_API_KEY"
+# All variables that say something beside the URLs.
+BESIDE = frozenset(f"{name}{end}" for name in (*_PASSWORD.values(), _KEY) for end in ("", "_FILE"))
 
 
 def masked(url: str) -> str:

@@ -29,6 +29,9 @@ from tvmigrate.engines.openers import open_clickhouse
 from tvmigrate.engines.redis_opener import open_redis
 from tvmigrate.engines.secrets import passwords, with_secrets, without_environs
 from tvmigrate.errors import UsageError
+from tvmigrate.events import ignore
+from tvmigrate.verify.command import WORK
+from tvmigrate.verify.command import run as run_command
 
 # Each told apart from the others and from any other word, with signs that a URL wants written otherwise.
 SECRETS = {"redis": "rd-Geh3im/ä@x", "clickhouse": "ch-Geh3im?#%y", "elasticsearch": "es-Geh3im/:&+z"}
@@ -269,3 +272,18 @@ def test_clients_show_no_password_of_their_own(stores: Stores) -> None:
         assert "Geh3im" not in repr(clients.endpoints.read_only())
     shown = repr(Endpoints("redis://u:Geh3im@h", "http://u:Geh3im@h", "http://h?api_key=Geh3im"))
     assert shown == "Endpoints('redis://u:***@h', 'http://u:***@h', 'http://h?api_key=***')"
+
+
+def test_a_command_that_is_judged_gets_secrets_in_its_urls_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Assert it, since its stores may be others than those that our environment speaks of: our own engines."""
+    monkeypatch.setenv("TVMIGRATE_REDIS_PASSWORD", "Geh3im")
+    monkeypatch.setenv("TVMIGRATE_ELASTICSEARCH_API_KEY_FILE", "/no/such")
+    (tmp_path / WORK).mkdir()
+    done = run_command("env", "migration", tmp_path, {"REDIS_URL": "redis://h"}, ignore)
+    told = (tmp_path / "migration.log").read_text("utf-8")
+    assert done.exit_code == 0
+    assert "REDIS_URL=redis://h" in told
+    assert "Geh3im" not in told
+    assert "API_KEY" not in told
