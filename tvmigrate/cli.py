@@ -15,6 +15,7 @@ import click
 
 from tvmigrate.errors import ExitCode, TvmigrateError
 from tvmigrate.lean import import_lean
+from tvmigrate.printable import printable
 from tvmigrate.stopping import ASKING, Ended, Stopped, asked_by, end_at_once, heeded
 
 
@@ -122,12 +123,12 @@ def run(arguments: Sequence[str] | None = None, *, own_process: bool = False) ->
         return _ended(signal.SIGINT, interrupt)
     except TvmigrateError as error:
         if asked.debug:
-            traceback.print_exc()
+            _say(traceback.format_exc().rstrip())
         _say(f"Error: {_with_notes(error)}")
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last place where a fault of ours can become a sentence
         if asked.debug:
-            traceback.print_exc()
+            _say(traceback.format_exc().rstrip())
         told = _with_notes(error, " ".join(str(error).split()).rstrip("."))
         _say(
             f"Error: tvmigrate met something it has no sentence for: {type(error).__name__}: {told}. "
@@ -147,4 +148,6 @@ def _with_notes(error: BaseException, text: str | None = None) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    from tvmigrate.engines.secrets import without_environs  # noqa: PLC0415 - nothing else of it is needed here
+
+    click.echo(printable(without_environs(text)), err=True)

@@ -18,6 +18,7 @@ from tvmigrate.executors import open_workers, workers_options
 from tvmigrate.migrate import ledger, run
 from tvmigrate.migrate.backup_pack import GZIP, ZSTD
 from tvmigrate.migrate.work import KEEP, REPLACE
+from tvmigrate.printable import one_line, printable
 from tvmigrate.stopping import at_safe_points
 
 STATE = "TVMIGRATE_STATE"
@@ -82,23 +83,23 @@ def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) 
     found = run.plan(Endpoints.from_environ(), _required(chosen), existing, state, _tell, cluster=cluster)
     click.echo(ledger.table(found.ledger))
     for name, count in found.counts.items():
-        click.echo(f"{count:,} {name}")
+        _echo(f"{count:,} {name}")
     for store, source, reason, count in found.reasons:
-        click.echo(f"set aside: {count:,} of {store} {source}: {reason}")
+        _echo(f"set aside: {count:,} of {store} {source}: {reason}")
     for store, source, name, count in found.extras:
-        click.echo(f"to the archive: the field {name} of {count:,} records of {store} {source}")
+        _echo(f"to the archive: the field {name} of {count:,} records of {store} {source}")
     for program_id, entities in found.shared:
-        click.echo(f"one program id for several entities: {program_id} for {', '.join(entities)}")
+        _echo(f"one program id for several entities: {program_id} for {', '.join(entities)}")
     for remark in found.remarks:
-        click.echo(remark)
+        _echo(remark)
     for statement in found.statements:
-        click.echo(f"{statement};")
+        click.echo(printable(f"{statement};"))
     if not found.blockers:
         click.echo("Nothing stands in the way.")
         return ExitCode.PASS
-    click.echo(f"Blockers: {len(found.blockers)}")
+    _echo(f"Blockers: {len(found.blockers)}")
     for blocker in found.blockers:
-        click.echo(f"  - {blocker}")
+        _echo(f"  - {blocker}")
     return ExitCode.DIFFERENT
 
 
@@ -208,11 +209,15 @@ def _ask(question: str, yes: bool) -> None:
     click.confirm(question, abort=True)
 
 
+def _echo(text: str) -> None:
+    click.echo(one_line(text))  # names in it are data
+
+
 def _tell(event: Event) -> None:
     match event:
         case Finished(task=task, seconds=seconds):
             click.echo(f"{task}: done after {seconds:.2f} s", err=True)
         case Said(text=text, level=level):
-            click.echo(text if level == "info" else f"{level.capitalize()}: {text}", err=True)
+            click.echo(one_line(text if level == "info" else f"{level.capitalize()}: {text}"), err=True)
         case _:
             pass
