@@ -1,8 +1,8 @@
 """Try every point of the crash matrix, and go on where it was stopped: `python -m tests.crash [apply] [rollback] …`.
 
-On fixtures/standard, or `--dataset NAME`; `--minutes N` stops after so many, a share of which each kind gets. The outcomes are in
-`tests/crash/result.json`, the table of them in docs/crash.md, their counts in docs/nightly/crash.json. The exit code
-is 1 if a trial failed.
+On fixtures/standard, or `--dataset NAME`; `--minutes N` stops after so many, a share of which each kind gets. The
+outcomes are in `tests/crash/result.json`, the table of them in docs/crash.md, their counts in docs/nightly/crash.json.
+The exit code is 1 if a trial failed.
 """
 
 from __future__ import annotations

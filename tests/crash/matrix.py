@@ -312,8 +312,8 @@ class Ground:
 def trials(command: str, points: list[Point]) -> list[Trial]:
     """Return every trial of a command: each write, just before it, halfway, just after it, and the ways on from there.
 
-    Nothing is written between a write and the next: just before the one is as just after the other, and comes last. Else
-    their order is such that any beginning is a fair sample.
+    Nothing is written between a write and the next: just before the one is as just after the other, and comes last.
+    Else their order is such that any beginning is a fair sample.
     """
     halfway = [Strike(point.n, Moment.HALFWAY) for point in points if point.halves]
     after = [Strike(point.n, Moment.AFTER) for point in points]
