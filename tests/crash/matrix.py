@@ -86,6 +86,7 @@ class Ground:
         self.dataset = dataset
         self._opened = ExitStack()
         self._numbers = itertools.count(1)
+        self._options = OPTIONS
         self._counted: dict[tuple[str, tuple[str, ...]], list[Point]] = {}
         self.renew()
 
@@ -108,6 +109,15 @@ class Ground:
         """Let everything go but the engines."""
         self._opened.close()
 
+    @contextmanager
+    def compressing(self) -> Iterator[None]:
+        """Let what is applied within compress its backup."""
+        self._options, self._counted = OPTIONS | {APPLY: (*OPTIONS[APPLY], "--compress", "zstd")}, {}
+        try:
+            yield
+        finally:
+            self._options, self._counted = OPTIONS, {}
+
     def new_state(self) -> None:
         """Begin with a state directory of its own."""
         old = self.folder / "trial"
@@ -122,7 +132,7 @@ class Ground:
         folder = self.stores.state.with_name(f"{next(self._numbers)}-{command}")
         environ = {**self.endpoints.environ(), "TVMIGRATE_STATE": str(self.stores.state)}
         part_bytes = None if more is ALONE else _PART_BYTES
-        code = child.run((command, *OPTIONS[command], *more), environ, folder, strike, part_bytes)
+        code = child.run((command, *self._options[command], *more), environ, folder, strike, part_bytes)
         said = child.said(folder)
         require("Traceback" not in said, said)
         self._journalled = trap.journalled(folder, self._journalled)

@@ -15,6 +15,7 @@ COMMAND = "python -m tests.crash"
 _WHAT = {
     APPLY: "`apply` killed at each of its writes; then `apply` ends it, or `rollback` goes back",
     ROLLBACK: "`rollback` killed at each of its writes; then `rollback` ends it",
+    "compressed": "with `--compress`: the writes that pack the backup and unpack it, as those above",
     "resumed": "`apply` killed, and killed again as it goes on; pairs of writes drawn by a seed",
     "workers": "a worker of `apply` killed at its write, or `apply` itself at that moment",
     "signals": "SIGINT, SIGTERM and SIGHUP, in turn, at each write of `apply` and of `rollback`",

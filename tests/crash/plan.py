@@ -53,6 +53,23 @@ def every_signal(ground: Ground) -> Listed:
     return points, random.Random(_SEED).sample(found, len(found))  # noqa: S311 - an order, no secret
 
 
+def every_packed(ground: Ground) -> Listed:
+    """Return the writes that pack and unpack a backup that is compressed, and every trial of each."""
+    points: list[Point] = []
+    found: list[Named] = []
+    for command, step in ((APPLY, "backup.pack"), (ROLLBACK, "backup.unpack")):
+        with ground.compressing():
+            counted = [point for point in ground.count(command) if point.step == step]
+        points += counted
+        found += [Named(t.name, lambda g, t=t: _try_packed(g, t)) for t in trials(command, counted)]
+    return points, found
+
+
+def _try_packed(ground: Ground, trial: Trial) -> None:
+    with ground.compressing():
+        (ground.try_apply if trial.command == APPLY else ground.try_rollback)(trial)
+
+
 def some_twice(ground: Ground) -> Listed:
     """Return pairs of writes, drawn by a seed: one where an apply is killed, one where the apply that goes on is."""
     points = ground.count(APPLY)
@@ -83,6 +100,7 @@ def some_workers(ground: Ground) -> Listed:
 KINDS: dict[str, Callable[[Ground], Listed]] = {
     "apply": every_apply,
     "rollback": every_rollback,
+    "compressed": every_packed,
     "resumed": some_twice,
     "workers": some_workers,
     "signals": every_signal,
