@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
 from itertools import chain, islice
 from types import TracebackType
@@ -47,6 +47,14 @@ class Lost(BrokenExecutor):
 
 class PartFailed(Exception):  # noqa: N818 - as above
     """What a driver raised in a worker, in words, where the error itself cannot be sent to another process."""
+
+    def __init__(self, text: str, passes: bool = False) -> None:
+        """Say what happened, and whether it passes by itself (`engines.failing.passes`)."""
+        super().__init__(text, passes)
+        self.passes = passes
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Workers:
@@ -98,7 +106,12 @@ class Workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        except BrokenExecutor as lost:
+        except Exception as failure:
+            if not isinstance(failure, BrokenExecutor):
+                # Whoever does the parts again at once does not meet there what is still being done of them.
+                wait([future for future in waiting if not future.cancel()])
+                raise
+            lost = failure
             self._end_pool(at_once=True)
             raise WorkerLost(str(lost) if isinstance(lost, Lost) else _KILLED) from lost
         finally:
@@ -217,4 +230,6 @@ def portable(error: Exception) -> Exception:
         told = TvmigrateError(str(error))
         told.exit_code = error.exit_code
         return told
-    return PartFailed(str(error) or type(error).__name__)
+    from tvmigrate.engines import failing  # noqa: PLC0415 - a part that does not fail needs no driver
+
+    return PartFailed(failing.told(error), failing.passes(error))

@@ -17,6 +17,7 @@ from tvmigrate.engines.plain_json import PlainJsonNode
 from tvmigrate.engines.quick_json import QuickJson
 from tvmigrate.engines.redis_client import open_cluster, open_sentinel
 from tvmigrate.engines.redis_url import masked
+from tvmigrate.engines.sent_once import OnceTransport
 from tvmigrate.errors import UsageError
 
 CONNECT_SECONDS = 5
@@ -109,7 +110,7 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
     """Return a client; nothing is sent yet.
 
     Its JSON reader is quick and loses nothing (`quick_json`); its node class makes one client do for servers of
-    different majors.
+    different majors; its transport sends once what changes something.
 
     Args:
         url: `http(s)://[user:password@]host[:port]`. Of `https`, what bears on TLS may stand after `?`
@@ -134,6 +135,7 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
         basic_auth=user,
         request_timeout=timeout,
         node_class=PlainJsonNode,
+        transport_class=OnceTransport,
         serializers={kind: QuickJson() for kind in _JSON},
         **secured,
     )

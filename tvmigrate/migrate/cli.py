@@ -16,9 +16,11 @@ from tvmigrate.errors import ExitCode, UsageError
 from tvmigrate.events import Event, Finished, Said
 from tvmigrate.executors import open_workers, workers_options
 from tvmigrate.migrate import ledger, run
+from tvmigrate.migrate.again import PATIENCE_SECONDS
 from tvmigrate.migrate.work import KEEP, REPLACE
 
 STATE = "TVMIGRATE_STATE"
+PATIENCE = "TVMIGRATE_PATIENCE"
 _ZERO, _QUARANTINE = "zero", "quarantine"
 
 _show = click.option("--show", envvar=variables.SHOW, metavar="NAME", help="A program id is NAME/entity.")
@@ -58,6 +60,18 @@ _cluster = click.option(
     "cluster",
     metavar="NAME",
     help="Make ClickHouse's tables on each server of this cluster, replicated. [default: on the one server asked]",
+)
+_take_over = click.option(
+    "--take-over", is_flag=True, help="Take the stores from another run that holds their lock and is surely dead."
+)
+_patience = click.option(
+    "--patience",
+    envvar=PATIENCE,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=PATIENCE_SECONDS,
+    show_default=True,
+    help="How long a step waits, all in all, for a store that is away or refuses everything for now.",
 )
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -105,6 +119,8 @@ def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) 
 @_cluster
 @_state
 @workers_options
+@_patience
+@_take_over
 @_yes
 def apply(  # noqa: PLR0913, PLR0917 - one a option
     state: Path,
@@ -112,6 +128,8 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     cluster: str | None,
     workers: int | None,
     executor: str | None,
+    patience: float,
+    take_over: bool,
     yes: bool,
     **chosen: Any,
 ) -> int:
@@ -119,7 +137,16 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
     _ask("Migrate the three stores now? Old writers must be stopped.", yes)
     with open_workers(workers, executor, endpoints) as at_work:
-        done = run.apply(endpoints, policy, existing, state, _tell, workers=at_work, cluster=cluster)
+        done = run.apply(
+            endpoints,
+            policy,
+            existing,
+            state,
+            _tell,
+            workers=at_work,
+            cluster=cluster,
+            manner=run.Manner(patience, take_over),
+        )
     if done.ledger:
         click.echo(ledger.table(done.ledger))
     click.echo(done.text)
@@ -137,25 +164,31 @@ def status(state: Path) -> int:
 @click.command()
 @_state
 @workers_options
+@_patience
+@_take_over
 @_yes
-def rollback(state: Path, workers: int | None, executor: str | None, yes: bool) -> int:
+def rollback(  # noqa: PLR0913, PLR0917 - one a option
+    state: Path, workers: int | None, executor: str | None, patience: float, take_over: bool, yes: bool
+) -> int:
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
     with open_workers(workers, executor, endpoints) as at_work:
-        done = run.rollback(endpoints, state, _tell, at_work)
+        done = run.rollback(endpoints, state, _tell, at_work, manner=run.Manner(patience, take_over))
     click.echo(done.text)
     return ExitCode.PASS
 
 
 @click.command()
 @_state
+@_patience
+@_take_over
 @_yes
-def finish(state: Path, yes: bool) -> int:
+def finish(state: Path, patience: float, take_over: bool, yes: bool) -> int:
     """Drop what is kept for a rollback; there is none after that."""
     endpoints = Endpoints.from_environ()
     _ask("Drop the kept copies of the old data? There is no rollback after that.", yes)
-    click.echo(run.finish(endpoints, state, _tell).text)
+    click.echo(run.finish(endpoints, state, _tell, manner=run.Manner(patience, take_over)).text)
     return ExitCode.PASS
 
 

@@ -20,14 +20,17 @@ from tvmigrate.contract.outcome import LedgerLine
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.failing import told
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Started
 from tvmigrate.migrate import clickhouse_cluster, ledger, look, system
+from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
 from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
 from tvmigrate.migrate.spool import Spool
+from tvmigrate.migrate.store_lock import StoreLock, held
 from tvmigrate.migrate.work import Work
 from tvmigrate.workers import ALONE, PartFailed, Workers
 
@@ -41,6 +44,8 @@ _ENGINE_ERRORS = (
     OSError,
     PartFailed,
 )
+_APPLY, _ROLLBACK, _FINISH = "apply", "rollback", "finish"
+_CALLED = {_APPLY: "The migration", _ROLLBACK: "The rollback", _FINISH: "The end of the migration"}
 _OVER = {State.ROLLED_BACK, State.FINISHED}
 
 
@@ -55,6 +60,21 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How a command meets trouble.
+
+    `patience` is how many seconds a step waits, all in all, for a store that is away or refuses everything for now;
+    `take_over` takes the stores from another run that holds their lock.
+    """
+
+    patience: float = PATIENCE_SECONDS
+    take_over: bool = False
+
+
+MANNER = Manner()
+
+
+@dataclass(frozen=True, slots=True)
 class _Open:
     """What a command that changes something holds while it runs."""
 
@@ -64,14 +84,27 @@ class _Open:
     clients: Clients
     journal: Journal
     workers: Workers
+    lock: StoreLock
+    patience: float
 
     def take(self, run: Run, steps: tuple[Step, ...]) -> None:
         """Take the steps of `run` that the journal does not call done."""
+        self.lock.tell(run.id)
         folder = self.state / "runs" / run.id
         folder.mkdir(parents=True, exist_ok=True)
         spool = Spool(folder / "spool.sqlite")
         try:
-            work = Work(self.endpoints, self.clients, run, folder, self.journal, spool, self.listener, self.workers)
+            work = Work(
+                self.endpoints,
+                self.clients,
+                run,
+                folder,
+                self.journal,
+                spool,
+                self.listener,
+                self.workers,
+                self.lock.require,
+            )
             for step in steps:
                 if not self.journal.done(run.id, step.name):
                     self._take_one(work, step)
@@ -82,8 +115,14 @@ class _Open:
         begun = time.monotonic()
         work.note("step", step.name)
         self.listener(Started(step.name))
-        with _sentences(f"The step {step.name} of the run {work.run.id}"):
+        name = f"The step {step.name}"
+
+        def do() -> None:
+            work.hold()
             step.run(work)
+
+        with _sentences(f"{name} of the run {work.run.id}"):
+            patiently(do, name, self.patience, lambda sentence: work.say(sentence, "warning"))
         self.journal.mark(work.run.id, step.name)
         self.listener(Finished(step.name, time.monotonic() - begun))
 
@@ -138,6 +177,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
     *,
     workers: Workers = ALONE,
     cluster: str | None = None,
+    manner: Manner = MANNER,
 ) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
 
@@ -145,12 +185,13 @@ def apply(  # noqa: PLR0913 - they are the command's own
     `cluster` is the ClickHouse cluster on which tables are made; None is one server, or the interrupted run's own.
 
     Raises:
+        StoresBusy: another run works with them.
         Blocked: the plan has blockers; nothing was written.
         UsageError: no policy for a new run, or another than the interrupted run's.
         MigrationError: a step stopped.
         WorkerLost: a worker was killed; the command may be run again.
     """
-    with _opened(endpoints, state, listener, "The migration", workers) as opened:
+    with _opened(endpoints, state, listener, _APPLY, workers, manner=manner) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.APPLIED:
             lines = ledger.read(opened.journal.noted(run.id, "ledger"))
@@ -165,10 +206,18 @@ def apply(  # noqa: PLR0913 - they are the command's own
 
 
 def status(endpoints: Endpoints, state: Path) -> str:
-    """Return how far it is: not begun, in progress (which step; how to go on), applied, rolled back, finished."""
+    """Return how far it is: not begun, in progress (which step; how to go on), applied, rolled back, finished.
+
+    A second line says who works with the stores, if anybody does.
+    """
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The status"):
         run, step = system.glance(clients, state)
+        holder = held(clients.elasticsearch)
+    return "\n".join(line for line in (_how_far(run, step, state), holder) if line)
+
+
+def _how_far(run: Run | None, step: str, state: Path) -> str:
     if run is None:
         return f"Not begun: {state} knows of no run on these stores. `tvmigrate plan` says what would be done."
     return {
@@ -183,15 +232,23 @@ def status(endpoints: Endpoints, state: Path) -> str:
     }[run.state]
 
 
-def rollback(endpoints: Endpoints, state: Path, listener: Listener, workers: Workers = ALONE) -> Done:
+def rollback(
+    endpoints: Endpoints,
+    state: Path,
+    listener: Listener,
+    workers: Workers = ALONE,
+    *,
+    manner: Manner = MANNER,
+) -> Done:
     """Bring the old data back, from whatever step the last run had reached; a second time does nothing.
 
     Raises:
+        StoresBusy: another run works with the stores.
         RolledBackNoMore: the run was finished.
         MigrationError: a step stopped; the command may be run again.
         WorkerLost: a worker was killed; likewise.
     """
-    with _opened(endpoints, state, listener, "The rollback", workers) as opened:
+    with _opened(endpoints, state, listener, _ROLLBACK, workers, manner=manner) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is None:
             return Done(False, f"There is nothing to roll back: {state} knows of no run on these stores.")
@@ -209,13 +266,20 @@ def rollback(endpoints: Endpoints, state: Path, listener: Listener, workers: Wor
         return Done(True, f"The run {run.id} is rolled back: the old data are as its backup has them.", run)
 
 
-def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
+def finish(
+    endpoints: Endpoints,
+    state: Path,
+    listener: Listener,
+    *,
+    manner: Manner = MANNER,
+) -> Done:
     """Drop the kept copies of an applied run; after that there is no rollback.
 
     Raises:
+        StoresBusy: another run works with the stores.
         MigrationError: there is no applied run.
     """
-    with _opened(endpoints, state, listener, "The end of the migration") as opened:
+    with _opened(endpoints, state, listener, _FINISH, manner=manner) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.FINISHED:
             return Done(False, f"The run {run.id} is finished already; nothing was changed.", run)
@@ -261,12 +325,24 @@ def _to_apply(opened: _Open, run: Run | None, policy: Policy | None, existing: s
 
 
 @contextmanager
-def _opened(
-    endpoints: Endpoints, state: Path, listener: Listener, what: str, workers: Workers = ALONE
+def _opened(  # noqa: PLR0913 - what the commands are given
+    endpoints: Endpoints,
+    state: Path,
+    listener: Listener,
+    command: str,
+    workers: Workers = ALONE,
+    *,
+    manner: Manner,
 ) -> Iterator[_Open]:
     check_reachable(endpoints)
-    with locked(state), Clients(endpoints) as clients, _sentences(what), Journal(state) as journal:
-        yield _Open(endpoints, state, listener, clients, journal, workers)
+    with (
+        locked(state),
+        Clients(endpoints) as clients,
+        _sentences(_CALLED[command]),
+        StoreLock(endpoints.elasticsearch, command, listener, take_over=manner.take_over) as lock,
+        Journal(state) as journal,
+    ):
+        yield _Open(endpoints, state, listener, clients, journal, workers, lock, manner.patience)
 
 
 @contextmanager
@@ -275,11 +351,11 @@ def _sentences(what: str) -> Iterator[None]:
     try:
         yield
     except _ENGINE_ERRORS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = told(error)
         full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in reason
         advice = "Make room on the disk, then" if full else "See to that, then"
         raise MigrationError(
-            f"{what} stopped: {reason.rstrip('.')[:500]}. {advice} run the command again: it goes on where it stopped; "
+            f"{what} stopped: {reason}. {advice} run the command again: it goes on where it stopped; "
             "`tvmigrate rollback` goes back."
         ) from error
 
