@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 from tvmigrate.errors import ExitCode, TvmigrateError
-from tvmigrate.lean import import_elasticsearch
+from tvmigrate.lean import import_lean
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -30,7 +30,6 @@ class Mounted:
 
     target: str
     line: str
-    asks_stores: bool = True
 
     def load(self) -> click.Command:
         """Import the command."""
@@ -44,12 +43,13 @@ COMMANDS: Mapping[str, Mounted] = {
     "faults": Mounted("tvmigrate.faults:faults", "Plant known mistakes, and demand that the checks name each."),
     "generate": Mounted("tvmigrate.dataset.generate.cli:generate", "Make old data of any size."),
     "load": Mounted("tvmigrate.dataset.cli:load", "Fill the three stores from a dataset."),
+    "capture": Mounted("tvmigrate.capture.cli:capture", "Read a live old system into a dataset."),
     "plan": Mounted("tvmigrate.migrate.cli:plan", "Say what would be done, with counts and blockers."),
     "apply": Mounted("tvmigrate.migrate.cli:apply", "Migrate, or go on where an interrupted run stopped."),
     "status": Mounted("tvmigrate.migrate.cli:status", "Say how far the migration is."),
     "rollback": Mounted("tvmigrate.migrate.cli:rollback", "Bring the old data back."),
     "finish": Mounted("tvmigrate.migrate.cli:finish", "Drop what was kept for a rollback."),
-    "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs.", False),
+    "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs."),
     "engines": Mounted("tvmigrate.engines.cli:engines", "Run the three stores on this machine."),
 }
 
@@ -66,8 +66,6 @@ class LazyGroup(click.Group):
         mounted = COMMANDS.get(cmd_name)
         if mounted is None:
             return None
-        if mounted.asks_stores and ctx.ensure_object(_Asked).own_process:
-            import_elasticsearch()
         return mounted.load()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -79,7 +77,6 @@ class LazyGroup(click.Group):
 @dataclass(slots=True)
 class _Asked:
     debug: bool = False
-    own_process: bool = False
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -104,7 +101,9 @@ def run(arguments: Sequence[str] | None = None, *, own_process: bool = False) ->
 
     `own_process`: nothing but the command runs in this process, so it imports no more than the command needs.
     """
-    asked = _Asked(own_process=own_process)
+    asked = _Asked()
+    if own_process:
+        import_lean()
     # stamina logs each retry; what is worth a person's attention is told as an event.
     logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:

@@ -10,7 +10,7 @@ import click
 
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
-from tvmigrate.workers import Workers, usual_size
+from tvmigrate.workers import PATIENCE_SECONDS, Workers, usual_size
 
 WORKERS = "TVMIGRATE_WORKERS"  # the variable of `--workers`
 EXECUTOR = "TVMIGRATE_EXECUTOR"  # the variable of `--executor`
@@ -27,7 +27,7 @@ def workers_options(command: Command) -> Command:
             type=click.IntRange(min=1),
             envvar=WORKERS,
             metavar="N",
-            help="Processes that share partitions out; small data needs none.  [default: one for each core, up to 8]",
+            help="Processes that share partitions out.  [default: one for each core, up to 8; small data gets none]",
         ),
         click.option(
             "--executor",
@@ -65,7 +65,7 @@ def open_workers(workers: int | None, executor: str | None, endpoints: Endpoints
         TvmigrateError: a worker of the cluster does not reach the stores.
     """
     if executor is None:
-        return Workers(usual_size() if workers is None else workers)
+        return Workers(usual_size(), patience=PATIENCE_SECONDS) if workers is None else Workers(workers)
     found = _DASK.fullmatch(executor)
     if found is None:
         raise UsageError(

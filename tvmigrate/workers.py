@@ -11,24 +11,27 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
 from itertools import chain, islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tvmigrate.errors import TvmigrateError
-from tvmigrate.lean import import_elasticsearch
+from tvmigrate.lean import import_lean
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 P = TypeVar("P")
 R = TypeVar("R")
+PATIENCE_SECONDS = 1.0  # about what two processes take until they work
 _AHEAD = 2  # partitions a worker has waiting, so that it never idles; the bound on what is in memory
 _MOST = 8  # workers of our own unless more are asked for: by then the stores are what a run waits for
+_NONE: Any = object()
 
 
 _KILLED = (
@@ -60,15 +63,19 @@ class PartFailed(Exception):  # noqa: N818 - as above
 class Workers:
     """So many workers, for `with`; nothing is started before there is a second partition to be done.
 
+    With `patience` partitions are done in this process first, until they have taken so long that starting others pays.
+
     `each` may be called from several threads, and again while an earlier call goes on.
     """
 
-    def __init__(self, size: int = 1, executor: Executor | None = None) -> None:
+    def __init__(self, size: int = 1, executor: Executor | None = None, *, patience: float = 0) -> None:
         """Say how many work at once: 1 works in this process.
 
         An `executor` that is given does every partition, `size` of them at once, and is closed at the end.
+        `patience` is in seconds, of all calls of `each` together.
         """
         self.size = size
+        self._patience = patience
         self._given = executor
         self._pool: _Pool | None = None
         self._lock = threading.Lock()
@@ -88,12 +95,24 @@ class Workers:
                 yield from map(function, parts)
                 return
             parts = iter(parts)
+            while self._pool is None and self._patience > 0:
+                part = next(parts, _NONE)
+                if part is _NONE:
+                    return
+                yield self._here(function, part)
             two = list(islice(parts, 2))
             if len(two) < 2:
                 yield from map(function, two)
                 return
             parts = chain(two, parts)
         yield from self._ahead(function, iter(parts))
+
+    def _here(self, function: Callable[[P], R], part: P) -> R:
+        began = time.monotonic()
+        try:
+            return function(part)
+        finally:
+            self._patience -= time.monotonic() - began
 
     def _ahead(self, function: Callable[[P], R], parts: Iterator[P]) -> Iterator[R]:
         executor = self._started()
@@ -170,7 +189,7 @@ class _Pool:
         # Not forked: the drivers' threads and chdb's engine do not survive a fork.
         context = multiprocessing.get_context("spawn")
         self._held, self._leash = context.Pipe(duplex=False)
-        self.executor = ProcessPoolExecutor(size, context, _begin, (self._held, "elasticsearch" in sys.modules))
+        self.executor = ProcessPoolExecutor(size, context, _begin, (self._held,))
 
     def end(self, *, at_once: bool) -> None:
         """Wait for what the processes have begun, or end them in the middle of it."""
@@ -181,11 +200,10 @@ class _Pool:
         self._held.close()
 
 
-def _begin(held: Connection, asks_stores: bool) -> None:
-    """End this process when the other end of the pipe is closed; import what it will need, and no more."""
+def _begin(held: Connection) -> None:
+    """End this process when the other end of the pipe is closed; let it import what it will need, and no more."""
     threading.Thread(target=_end_after, args=(held,), daemon=True).start()
-    if asks_stores:
-        import_elasticsearch()
+    import_lean()
 
 
 def _end_after(held: Connection) -> None:

@@ -30,10 +30,15 @@ def clients(engines: Endpoints) -> Iterator[Clients]:
 @pytest.fixture
 def empty_engines(engines: Endpoints, clients: Clients) -> Endpoints:
     """The same engines without a key, table or index."""
+    empty(clients)
+    return engines
+
+
+def empty(clients: Clients) -> None:
+    """Remove every key, table and index."""
     clients.redis.flushall()
     clients.clickhouse.command("DROP DATABASE IF EXISTS tv_analytics SYNC")
-    names = list(clients.elasticsearch.indices.get(index="*"))
+    names = list(clients.elasticsearch.indices.get(index="*", expand_wildcards=["open", "closed"]))
     if names:
         clients.elasticsearch.indices.put_settings(index=names, settings={"index.blocks.write": None})
         clients.elasticsearch.indices.delete(index=names)
-    return engines

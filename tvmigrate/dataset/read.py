@@ -27,12 +27,17 @@ _ROW_FORMATS: Mapping[str, RowFormat] = {".ndjson": "JSONEachRow", ".parquet": "
 _CREATE = re.compile(
     r"\s*CREATE\s+TABLE\s+(?:(?P<db>`[^`]+`|\w+)\s*\.\s*)?(?P<table>`[^`]+`|\w+)(?=[\s(])", re.IGNORECASE
 )
+_SAID = {"name", "show", "note", "captured_at"}
+_OTHERS = "show, note and captured_at"
 _FORM = "dataset.toml, redis.ndjson, clickhouse/, elasticsearch/"
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """An old system as files. Opening reads the small files; records are read, a line at a time, when asked for."""
+    """An old system as files. Opening reads the small files; records are read, a line at a time, when asked for.
+
+    `captured_at` is the instant that a captured one's times to live count from, RFC 3339 with milliseconds.
+    """
 
     path: Path
     name: str
@@ -41,6 +46,7 @@ class Dataset:
     redis: Path | None
     tables: Mapping[str, TableFiles]
     indices: Mapping[str, IndexFiles]
+    captured_at: str | None = None
 
     @classmethod
     def open(cls, path: Path | str) -> Dataset:
@@ -63,7 +69,7 @@ class Dataset:
             )
         return cls(
             path, toml["name"], toml.get("show"), toml.get("note", ""),
-            redis if redis.is_file() else None, tables, indices,
+            redis if redis.is_file() else None, tables, indices, toml.get("captured_at"),
         )  # fmt: skip
 
     def redis_keys(self) -> Iterator[RedisKey]:
@@ -177,11 +183,11 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         body = tomllib.loads(_read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise DatasetError(f"{path} is not TOML: {error}; expected name, and optionally show and note.") from None
-    wrong = [key for key, value in body.items() if key not in {"name", "show", "note"} or not isinstance(value, str)]
+        raise DatasetError(f"{path} is not TOML: {error}; expected name, and optionally {_OTHERS}.") from None
+    wrong = [key for key, value in body.items() if key not in _SAID or not isinstance(value, str)]
     if wrong or not body.get("name"):
         found = f"{', '.join(wrong)}, which is unknown or no text" if wrong else "no name"
-        raise DatasetError(f"{path} holds {found}; expected name, and optionally show and note, each text.")
+        raise DatasetError(f"{path} holds {found}; expected name, and optionally {_OTHERS}, each text.")
     return body
 
 

@@ -93,7 +93,11 @@ class RedisWriter(PartWriter):
 
     def write(self, key: RedisKey) -> None:
         """Append one key; raises ValueError for a value that is not of its type."""
-        self._append(redis_form.dump(key), 1)
+        self.write_line(redis_form.dump(key))
+
+    def write_line(self, line: bytes) -> None:
+        """Append a key as `redis_form.dump` wrote it."""
+        self._append(line, 1)
 
 
 class DocumentsWriter(PartWriter):
@@ -147,9 +151,10 @@ def write_index(
     return part.close()
 
 
-def write_toml(folder: Path, name: str, show: str | None, note: str) -> Part:
+def write_toml(folder: Path, name: str, show: str | None, note: str, captured_at: str | None = None) -> Part:
     """Write `dataset.toml` in `folder`."""
-    pairs = {"name": name, "note": note, **({"show": show} if show is not None else {})}
+    given = {"name": name, "note": note, "show": show, "captured_at": captured_at}
+    pairs = {key: value for key, value in given.items() if value is not None}
     with PartWriter(folder / "dataset.toml") as part:
         # A JSON string is a TOML basic string, but for U+007F, which TOML wants escaped.
         lines = (

@@ -16,16 +16,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from tvmigrate.engines import redis_url
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import EngineUnreachable, UnsupportedVersion
-from tvmigrate.engines.openers import (
-    ANSWER_SECONDS,
-    CONNECT_SECONDS,
-    VARIABLE,
-    open_clickhouse,
-    open_elasticsearch,
-    open_redis,
-)
+from tvmigrate.engines.openers import open_clickhouse, open_elasticsearch
 from tvmigrate.engines.redis_client import ClusterClient
+from tvmigrate.engines.redis_opener import open_redis
 from tvmigrate.engines.redis_url import masked
+from tvmigrate.engines.store_url import ANSWER_SECONDS, CONNECT_SECONDS, VARIABLE
 from tvmigrate.engines.whole_answers import require_whole_answers
 
 __all__ = [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from tvmigrate.errors import UsageError
 
 REDIS_URL = "REDIS_URL"
 CLICKHOUSE_URL = "CLICKHOUSE_URL"
 ELASTICSEARCH_URL = "ELASTICSEARCH_URL"
+READ_ONLY = "#read-only"  # at the end of a URL: whoever opens it gets a client that cannot write (`read_only`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Endpoints:
                 'three stores, or start embedded engines with: eval "$(tvmigrate engines up --detach --dir DIR)"'
             )
         return cls(environ[REDIS_URL], environ[CLICKHOUSE_URL], environ[ELASTICSEARCH_URL])
+
+    def read_only(self) -> Endpoints:
+        """Return the same stores, to be opened by clients that cannot write, wherever their URLs are taken."""
+        return Endpoints(*(url.removesuffix(READ_ONLY) + READ_ONLY for url in astuple(self)))
 
     def environ(self) -> dict[str, str]:
         """Return the variables to add to a child's environment."""

@@ -66,5 +66,9 @@ class JarCorrupt(EngineError):
     """A jar's sha256 is not the one in `jars-VERSION.toml`."""
 
 
+class WriteRefused(EngineError):
+    """A client that was opened to read only was asked for something that may write; it was not sent."""
+
+
 class UnknownEngine(UsageError):
     """A name that is not `redis`, `clickhouse` or `elasticsearch`."""

@@ -1,71 +1,30 @@
-"""The one way to open a client to each store."""
+"""The one way to open a client of ClickHouse and of Elasticsearch; `redis_opener` has that of Redis.
+
+Of a URL that ends with `#read-only` it is one that cannot write.
+"""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote
 
 import clickhouse_connect
 import elasticsearch
-import redis
 import urllib3
 from clickhouse_connect.driver.client import Client as ClickHouse
 
-from tvmigrate.engines import redis_url, tls
-from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL
+from tvmigrate.engines import tls
+from tvmigrate.engines.endpoints import READ_ONLY
 from tvmigrate.engines.plain_json import PlainJsonNode
 from tvmigrate.engines.quick_json import QuickJson
-from tvmigrate.engines.redis_client import open_cluster, open_sentinel
+from tvmigrate.engines.read_only import set_read_only
+from tvmigrate.engines.read_only_node import ReadOnlyNode
 from tvmigrate.engines.redis_url import masked
 from tvmigrate.engines.sent_once import OnceTransport
+from tvmigrate.engines.store_url import ANSWER_SECONDS, CONNECT_SECONDS, VARIABLE, split
 from tvmigrate.errors import UsageError
 
-CONNECT_SECONDS = 5
 _JSON = ("application/json", "application/vnd.elasticsearch+json")
-ANSWER_SECONDS = 300
-VARIABLE = {"redis": REDIS_URL, "clickhouse": CLICKHOUSE_URL, "elasticsearch": ELASTICSEARCH_URL}
-
-
-def open_redis(url: str, db: int = 0, timeout: float = ANSWER_SECONDS) -> redis.Redis:
-    """Return a client of database `db` that gives bytes; nothing is sent yet, unless it is a cluster.
-
-    Args:
-        url: `redis://`, `rediss://` or `unix://`, with user and password where needed, or that of several servers
-            (see `redis_url`); it names no other database than 0, since the tool reads every database by its number.
-        db: number of the database.
-        timeout: how long to wait for an answer, in seconds.
-
-    Raises:
-        UsageError: the URL is none of these, or names another database, or `db` is another one than 0 of a cluster.
-        redis.ConnectionError: no server of a cluster answers.
-    """
-    scheme = url.partition("://")[0]
-    if scheme in redis_url.MANY and scheme.endswith(redis_url.SENTINEL):
-        return open_sentinel(url, db, timeout, CONNECT_SECONDS)
-    if scheme in redis_url.MANY:
-        if db:
-            raise UsageError(f"{REDIS_URL} leads to a Redis Cluster, which has database 0 alone, and not {db}.")
-        return open_cluster(url, timeout, CONNECT_SECONDS)
-    parts = _split(url, "redis", redis_url.PLAIN, redis_url.MANY)
-    if parts.scheme != "unix":
-        if parts.path.strip("/") not in {"", "0"}:
-            raise UsageError(
-                f"{REDIS_URL} {masked(url)} names a database. The keys are in database 0, and the tool "
-                "visits the others by their numbers: leave the path off."
-            )
-        url = parts._replace(path="").geturl()
-    secured = {}
-    if parts.scheme == "rediss":
-        secured = redis_url.tls_options(dict(parse_qsl(parts.query)))
-        del secured["ssl"]  # the scheme says it
-    return redis.Redis.from_url(
-        url,
-        db=db,
-        socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=timeout,
-        decode_responses=False,
-        **secured,
-    )
 
 
 def open_clickhouse(url: str, timeout: float = ANSWER_SECONDS) -> ClickHouse:
@@ -80,7 +39,15 @@ def open_clickhouse(url: str, timeout: float = ANSWER_SECONDS) -> ClickHouse:
         UsageError: the URL is not of this form.
         ClickHouseError, OSError: the server does not answer or refuses the user.
     """
-    parts = _split(url, "clickhouse", ("http", "https"))
+    if url.endswith(READ_ONLY):
+        client = open_clickhouse(url.removesuffix(READ_ONLY), timeout)
+        try:
+            set_read_only(client)
+        except BaseException:
+            client.close()
+            raise
+        return client
+    parts = split(url, "clickhouse", ("http", "https"))
     files = _tls(parts, "clickhouse", tls.CLICKHOUSE)
     secured: dict[str, Any] = {}
     if files is not None:
@@ -120,7 +87,8 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
     Raises:
         UsageError: the URL is not of this form.
     """
-    parts = _split(url, "elasticsearch", ("http", "https"))
+    only_read = url.endswith(READ_ONLY)
+    parts = split(url.removesuffix(READ_ONLY), "elasticsearch", ("http", "https"))
     files = _tls(parts, "elasticsearch", tls.ELASTICSEARCH)
     secured: dict[str, Any] = {}
     if files is not None:
@@ -134,7 +102,7 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
         f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}",
         basic_auth=user,
         request_timeout=timeout,
-        node_class=PlainJsonNode,
+        node_class=ReadOnlyNode if only_read else PlainJsonNode,
         transport_class=OnceTransport,
         serializers={kind: QuickJson() for kind in _JSON},
         **secured,
@@ -154,16 +122,3 @@ def _tls(parts: SplitResult, store: str, names: tls.Names) -> tls.Tls | None:
             f"question mark; known there are {known}, of a URL of https."
         )
     return files
-
-
-def _split(url: str, store: str, schemes: tuple[str, ...], others: tuple[str, ...] = ()) -> SplitResult:
-    listed = " or ".join(f"{scheme}://" for scheme in (*schemes, *others))
-    expected = f"expected is {listed} with a host, such as {schemes[0]}://db.example:1234"
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise UsageError(f"{VARIABLE[store]} is no URL ({error}): {expected}.") from error
-    if parts.scheme not in schemes or not (parts.hostname or parts.scheme == "unix"):
-        raise UsageError(f"{VARIABLE[store]} is {masked(url)!r}: {expected}.")
-    return parts

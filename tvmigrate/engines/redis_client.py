@@ -27,8 +27,11 @@ class ClusterClient(RedisCluster):
     """redis-py's cluster client with patience: whatever it is asked is asked again until a failover is over.
 
     So it is for what has the same effect when done twice. It stands where a `redis.Redis` does, for commands on one
-    key, pipelines of them, and `scan_iter`.
+    key, pipelines of them, and `scan_iter`. `of_each_server`, if there is one, gets each server's client before it is
+    used.
     """
+
+    of_each_server: Callable[[redis.Redis], None] | None = None
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Send a command, again while nobody answers."""
@@ -86,6 +89,13 @@ class ClusterClient(RedisCluster):
                 self._patiently(self.look_again)
             else:
                 return
+
+    def get_redis_connection(self, node: ClusterNode) -> redis.Redis:
+        """Return a client of one server."""
+        client = super().get_redis_connection(node)
+        if self.of_each_server is not None:
+            self.of_each_server(client)
+        return client
 
     def masters(self) -> list[redis.Redis]:
         """Return a client of each master that has slots, as far as is known."""

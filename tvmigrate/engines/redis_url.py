@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from redis.connection import parse_url
 
 from tvmigrate.engines import tls
-from tvmigrate.engines.endpoints import REDIS_URL
+from tvmigrate.engines.endpoints import READ_ONLY, REDIS_URL
 from tvmigrate.errors import UsageError
 
 CLUSTER, SENTINEL = "cluster", "sentinel"
@@ -89,7 +89,8 @@ def tls_options(parameters: dict[str, str]) -> dict[str, Any]:
 
 
 def masked(url: str) -> str:
-    """Return `url` with its passwords replaced by `***`."""
+    """Return `url` with its passwords replaced by `***`, and without the mark of one that is only read."""
+    url = url.removesuffix(READ_ONLY)
     for password in passwords(url):
         url = url.replace(f":{password}@", ":***@").replace(f"sentinel_password={password}", "sentinel_password=***")
     return url
@@ -97,7 +98,7 @@ def masked(url: str) -> str:
 
 def passwords(url: str) -> list[str]:
     """Return the passwords in a URL, as they stand there."""
-    before, _, query = url.partition("://")[2].partition("?")
+    before, _, query = url.removesuffix(READ_ONLY).partition("://")[2].partition("?")
     user, at, _ = before.partition("/")[0].rpartition("@")
     found = [user.partition(":")[2]] if at else []
     found += [part.partition("=")[2] for part in query.split("&") if part.startswith("sentinel_password=")]

@@ -16,7 +16,7 @@ import redis
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import LIST, RedisKey
-from tvmigrate.engines.clients import open_redis
+from tvmigrate.engines.redis_opener import open_redis
 from tvmigrate.engines.redis_routed import Routed, create
 from tvmigrate.engines.redis_wire import ask, pack, unpack
 from tvmigrate.migrate.redis_assess import STAYS, Assessed, Terms, lives_in, of_lines

@@ -144,6 +144,7 @@ def plan(  # noqa: PLR0913 - they are the command's own
         EngineUnreachable, UnsupportedVersion: a store cannot be worked with.
         MigrationError: a store stopped answering.
     """
+    endpoints = endpoints.read_only()
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The plan"):
         run, _ = system.glance(clients, state)
@@ -210,6 +211,7 @@ def status(endpoints: Endpoints, state: Path) -> str:
 
     A second line says who works with the stores, if anybody does.
     """
+    endpoints = endpoints.read_only()
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The status"):
         run, step = system.glance(clients, state)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tvmigrate.contract.policy import Policy
-from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Advanced, Listener, Said
 from tvmigrate.migrate.journal import Journal, Run
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.workers import Workers
+
+if TYPE_CHECKING:
+    from tvmigrate.engines.clients import Clients  # a worker of Redis's parts needs no other driver
 
 P = TypeVar("P")
 R = TypeVar("R")

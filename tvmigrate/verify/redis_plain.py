@@ -20,7 +20,7 @@ from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.errors import bad_line
 from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.dataset.read import redis_key
-from tvmigrate.engines.clients import open_redis
+from tvmigrate.engines.redis_opener import open_redis
 from tvmigrate.engines.redis_wire import ask, of_hash, pack
 
 TTL_TOLERANCE_MS = 1000  # contract §3, Rollback: to a second

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from tvmigrate.contract import exact_json, keys, rules, values
 from tvmigrate.contract.outcome import Mapped, Quarantined, Reason, Unmappable
 from tvmigrate.contract.policy import Policy
-from tvmigrate.dataset import Dataset, DatasetError, load
+from tvmigrate.dataset import Dataset, DatasetError
 from tvmigrate.dataset.generate import Recipe, Size, generate_files, generate_into_engines
 from tvmigrate.dataset.generate.cli import generate
+from tvmigrate.dataset.load import load
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError

@@ -16,8 +16,9 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tvmigrate.dataset import Dataset, DatasetError, LoadError, RedisKey, RedisWriter, RowsWriter, load
+from tvmigrate.dataset import Dataset, DatasetError, LoadError, RedisKey, RedisWriter, RowsWriter
 from tvmigrate.dataset.cli import load as load_command
+from tvmigrate.dataset.load import load
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints

@@ -37,6 +37,17 @@ def process(part: object) -> int:
     return os.getpid()
 
 
+def slow_process(part: object) -> int:
+    time.sleep(0.12)
+    return os.getpid()
+
+
+def imported_with_the_client(part: object) -> list[str]:
+    import elasticsearch  # noqa: F401, PLC0415 - what a part of Elasticsearch does first
+
+    return sorted({"aiohttp", "httpx", "numpy", "pyarrow", "requests"} & set(sys.modules))
+
+
 def slower_the_earlier(number: int) -> int:
     time.sleep(0.05 * (3 - number % 4))
     return number

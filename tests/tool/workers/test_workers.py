@@ -55,6 +55,58 @@ def test_less_than_two_parts_stay_in_this_process(number):
         assert psutil.Process().children() == [] or workers._pool is None
 
 
+def test_small_data_is_done_in_this_process():
+    with Workers(2, patience=60) as workers:
+        assert set(workers.each(parts.process, range(9))) == {os.getpid()}
+
+
+def test_processes_are_started_once_the_patience_of_all_calls_together_has_run_out():
+    with Workers(2, patience=0.3) as workers:
+        assert set(workers.each(parts.slow_process, range(2))) == {os.getpid()}
+        done_by = list(workers.each(parts.slow_process, range(6)))
+    assert done_by[0] == os.getpid()
+    assert os.getpid() not in done_by[1:]
+
+
+def test_an_error_of_a_part_done_here_is_raised_after_the_results_before_it():
+    results = Workers(2, patience=60).each(parts.refused, range(9))
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three is not wanted"):
+        next(results)
+
+
+@pytest.mark.parametrize("module", ["tvmigrate.migrate.redis_parts", "tvmigrate.verify.redis_plain"])
+def test_a_worker_of_redis_parts_imports_no_other_driver(module):
+    """Assert that it does not: each takes as long to import as thousands of keys to judge."""
+    asked = f"import {module}, sys; print(sorted({{'elasticsearch', 'clickhouse_connect', 'chdb'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_worker_imports_the_elasticsearch_client_without_what_it_offers_to_others():
+    with Workers(2) as workers:
+        assert list(workers.each(parts.imported_with_the_client, range(2))) == [[], []]
+
+
+def test_a_command_imports_neither_what_the_client_offers_to_others():
+    """Assert that it does not, whichever of its modules comes to the client first."""
+    asked = (
+        "from tvmigrate.lean import import_lean; import_lean(); import tvmigrate.migrate.cli, sys;"
+        "print(sorted({'aiohttp', 'httpx', 'numpy', 'pyarrow', 'requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+def test_what_the_client_was_not_to_find_can_be_imported_after_it():
+    asked = (
+        "from tvmigrate.lean import import_lean; import_lean(); import elasticsearch, sys;"
+        "print('pyarrow' in sys.modules); import pyarrow; print(elasticsearch.__spec__.loader.name, pyarrow.int8())"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\nelasticsearch int8\n"
+
+
 def test_at_most_twice_as_many_parts_as_workers_are_taken_ahead(two):
     taken = 0
 
