@@ -51,9 +51,10 @@ class Lost(BrokenExecutor):
 class PartFailed(Exception):  # noqa: N818 - as above
     """What a driver raised in a worker, in words, where the error itself cannot be sent to another process."""
 
-    def __init__(self, text: str, passes: bool = False) -> None:
-        """Say what happened, and whether it passes by itself (`engines.failing.passes`)."""
-        super().__init__(text, passes)
+    def __init__(self, text: str, told: str = "", passes: bool = False) -> None:
+        """Say what happened, as the driver and as `engines.failing` have it: `told`, and whether it `passes`."""
+        super().__init__(text, told, passes)
+        self.told = told or text
         self.passes = passes
 
     def __str__(self) -> str:
@@ -250,4 +251,4 @@ def portable(error: Exception) -> Exception:
         return told
     from tvmigrate.engines import failing  # noqa: PLC0415 - a part that does not fail needs no driver
 
-    return PartFailed(failing.told(error), failing.passes(error))
+    return PartFailed(str(error) or type(error).__name__, failing.told(error), failing.passes(error))

@@ -33,7 +33,7 @@ def patiently(do: Callable[[], None], what: str, patience: float, say: Callable[
     def tell(state: tenacity.RetryCallState) -> None:
         failure = state.outcome.exception() if state.outcome else None
         if failure is not None:
-            say(f"{told(failure)}. {what} is done again in {state.upcoming_sleep:.1f} s.")
+            say(f"{words(failure)}. {what} is done again in {state.upcoming_sleep:.1f} s.")
 
     tenacity.Retrying(
         retry=tenacity.retry_if_exception(_passes),
@@ -43,6 +43,11 @@ def patiently(do: Callable[[], None], what: str, patience: float, say: Callable[
         before_sleep=tell,
         reraise=True,
     )(do)
+
+
+def words(error: BaseException) -> str:
+    """Return what happened in a few words, the store first, wherever it happened; without a full stop."""
+    return error.told if isinstance(error, PartFailed) else told(error)
 
 
 def _passes(error: BaseException) -> bool:

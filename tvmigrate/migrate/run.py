@@ -20,11 +20,10 @@ from tvmigrate.contract.outcome import LedgerLine
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
-from tvmigrate.engines.failing import told
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Started
 from tvmigrate.migrate import clickhouse_cluster, ledger, look, system
-from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently
+from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently, words
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
@@ -353,7 +352,7 @@ def _sentences(what: str) -> Iterator[None]:
     try:
         yield
     except _ENGINE_ERRORS as error:
-        reason = told(error)
+        reason = words(error)
         full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in reason
         advice = "Make room on the disk, then" if full else "See to that, then"
         raise MigrationError(
