@@ -39,6 +39,7 @@ def capture(endpoints: Endpoints, folder: Path, asked: Asked, show: str | None, 
         EngineUnreachable, UnsupportedVersion: a store does not answer, or cannot be worked with.
     """
     _refuse_finished(folder)
+    endpoints = endpoints.read_only()
     check_reachable(endpoints)
     with _private(), _notes(folder) as notes:
         _refuse_another(notes, folder, endpoints, asked)

@@ -70,7 +70,14 @@ class _Loader(Protocol):
         """Create everything."""
 
 
-def load(dataset: Dataset, endpoints: Endpoints, listener: Listener = ignore, *, replace: bool = False) -> LoadReport:
+def load(
+    dataset: Dataset,
+    endpoints: Endpoints,
+    listener: Listener = ignore,
+    *,
+    replace: bool = False,
+    redis_epoch_ms: int | None = None,
+) -> LoadReport:
     """Create the dataset's keys, tables and index in the engines; on any failure remove what was created.
 
     Args:
@@ -78,6 +85,7 @@ def load(dataset: Dataset, endpoints: Endpoints, listener: Listener = ignore, *,
         endpoints: the engines.
         listener: told the progress, never from two threads at once.
         replace: remove the keys, tables and indices that the dataset would create, where they exist. Nothing else goes.
+        redis_epoch_ms: the instant from which `ttl_ms` counts; now, on Redis's clock, unless said.
 
     Raises:
         DatasetError: a malformed line, a row or document that its engine refuses, or engines that already hold
@@ -92,7 +100,7 @@ def load(dataset: Dataset, endpoints: Endpoints, listener: Listener = ignore, *,
         pool = stack.enter_context(ThreadPoolExecutor(3, thread_name_prefix="load"))
         stack.callback(stop.set)
         tell = one_at_a_time(listener)
-        in_redis = RedisLoader(dataset, clients, Progress("load redis", "keys", tell, stop))
+        in_redis = RedisLoader(dataset, clients, Progress("load redis", "keys", tell, stop), redis_epoch_ms)
         in_clickhouse = ClickHouseLoader(dataset, clients.clickhouse, Progress("load clickhouse", "rows", tell, stop))
         in_elasticsearch = ElasticsearchLoader(
             dataset, clients.elasticsearch, Progress("load elasticsearch", "documents", tell, stop)

@@ -24,7 +24,10 @@ ITEMS_A_COMMAND = 1000
 class RedisLoader:
     """Creates the keys of a dataset; `keys` and `epoch_ms` say what was done after `load`."""
 
-    def __init__(self, dataset: Dataset, clients: Clients, progress: Progress) -> None:
+    def __init__(
+        self, dataset: Dataset, clients: Clients, progress: Progress, counts_from_ms: int | None = None
+    ) -> None:
+        self._counts_from_ms = counts_from_ms
         self._dataset = dataset
         self._clients = clients
         self._progress = progress
@@ -77,7 +80,8 @@ class RedisLoader:
         """Create the keys; raises DatasetError for one that Redis refuses or that stands in the file twice."""
         self._progress.start(self._total)
         seconds, microseconds = self._clients.redis.time()
-        self.epoch_ms = seconds * 1000 + microseconds // 1000
+        now_ms = seconds * 1000 + microseconds // 1000
+        self.epoch_ms = now_ms if self._counts_from_ms is None else self._counts_from_ms
         for client, batch in self._batches():
             self._create(client, batch)
             self.keys += len(batch)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from tvmigrate.contract import old
 from tvmigrate.dataset.read import Dataset
-from tvmigrate.dataset.write import Part, PartWriter, write_toml
-from tvmigrate.migrate.errors import NotEqual
+from tvmigrate.dataset.write import Part, write_toml
+from tvmigrate.migrate import backup_check, manifest
+from tvmigrate.migrate.errors import BackupRefused, NotEqual
+from tvmigrate.migrate.manifest import Listed, Manifest
 from tvmigrate.migrate.work import Work
 
-MANIFEST = "manifest.json"
+NOTED = "backup.manifest"
 _CHUNK = 1 << 20
 
 
@@ -31,8 +32,7 @@ def verify(work: Work) -> None:
     listed = []
     for path in sorted(path for path in work.backup.rglob("*") if path.is_file()):
         name = str(path.relative_to(work.backup))
-        noted = work.noted(f"part.{name}")
-        records, size, digest = noted or (None, None, None)
+        records, size, digest = work.noted(f"part.{name}") or (0, None, None)
         found_size, found_digest = _read_back(path)
         if (found_size, found_digest) != (size, digest):
             raise NotEqual(
@@ -40,7 +40,7 @@ def verify(work: Work) -> None:
                 f"expected {size} with {digest}. Nothing was changed. Look at the disk, then run "
                 "`tvmigrate apply` again."
             )
-        listed.append({"file": name, "records": records, "bytes": size, "sha256": digest})
+        listed.append(Listed(name, records, found_size, found_digest))
     dataset = Dataset.open(work.backup)
     for name, records in (
         ("redis.ndjson", sum(1 for _ in dataset.redis_keys())),
@@ -48,8 +48,32 @@ def verify(work: Work) -> None:
     ):
         if records != work.noted(f"part.{name}")[0]:
             raise NotEqual(f"{work.backup / name} reads back as {records} records, not as many as were written.")
-    with PartWriter(work.folder / MANIFEST) as part:
-        part._append(json.dumps({"run": work.run.id, "parts": listed}, indent=2).encode() + b"\n", 0)
+    tables = {table.name: work.noted(f"clickhouse.old.{table.name}") for table in old.TABLES}
+    whole = Manifest(work.run.id, work.run.system, work.noted("redis.epoch_ms"), tables, tuple(listed))
+    work.note(NOTED, manifest.write(work.folder, whole))
+
+
+def require_trusted(work: Work, why: str) -> None:
+    """Return if the whole backup of the run is what its manifest says, and the manifest the one that the run wrote.
+
+    `why` is the sentence that ends a refusal: what was not done, and what to do.
+
+    Raises:
+        BackupRefused: it is truncated, has other content, is of another run, other stores or another version.
+    """
+    try:
+        found = backup_check.check(work.folder)
+    except BackupRefused as refused:
+        raise BackupRefused(work.folder, refused.problems, why) from None
+    whose = [
+        f"its manifest is of {what} {its}, foreign: this is {what} {ours}"
+        for what, its, ours in (("the run", found.run, work.run.id), ("the stores", found.system, work.run.system))
+        if its != ours
+    ]
+    if found.sha256 != work.noted(NOTED):
+        whose.append("its manifest is another one than the run wrote")
+    if whose:
+        raise BackupRefused(work.folder, whose, why)
 
 
 def require_whole(work: Work, name: str) -> None:

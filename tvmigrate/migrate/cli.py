@@ -17,6 +17,7 @@ from tvmigrate.events import Event, Finished, Said
 from tvmigrate.executors import open_workers, workers_options
 from tvmigrate.migrate import ledger, run
 from tvmigrate.migrate.again import PATIENCE_SECONDS
+from tvmigrate.migrate.backup_pack import GZIP, ZSTD
 from tvmigrate.migrate.work import KEEP, REPLACE
 
 STATE = "TVMIGRATE_STATE"
@@ -118,6 +119,12 @@ def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) 
 @_policy_options
 @_cluster
 @_state
+@click.option(
+    "--compress",
+    type=click.Choice([ZSTD, GZIP]),
+    help="Compress the backup's records when all is done. [default: they stay as they are]",
+)
+@click.option("--assume-room", is_flag=True, help="Begin though the backup seems not to fit on the disk.")
 @workers_options
 @_patience
 @_take_over
@@ -126,6 +133,8 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     state: Path,
     existing: str | None,
     cluster: str | None,
+    compress: str | None,
+    assume_room: bool,
     workers: int | None,
     executor: str | None,
     patience: float,
@@ -138,15 +147,10 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     _ask("Migrate the three stores now? Old writers must be stopped.", yes)
     with open_workers(workers, executor, endpoints) as at_work:
         done = run.apply(
-            endpoints,
-            policy,
-            existing,
-            state,
-            _tell,
-            workers=at_work,
-            cluster=cluster,
+            endpoints, policy, existing, state, _tell,
+            workers=at_work, cluster=cluster, compress=compress, assume_room=assume_room,
             manner=run.Manner(patience, take_over),
-        )
+        )  # fmt: skip
     if done.ledger:
         click.echo(ledger.table(done.ledger))
     click.echo(done.text)
@@ -163,18 +167,31 @@ def status(state: Path) -> int:
 
 @click.command()
 @_state
+@click.option(
+    "--accept-damaged-backup",
+    "accept_damaged",
+    is_flag=True,
+    help="Go back though files of the backup are damaged that are not needed for it.",
+)
 @workers_options
 @_patience
 @_take_over
 @_yes
 def rollback(  # noqa: PLR0913, PLR0917 - one a option
-    state: Path, workers: int | None, executor: str | None, patience: float, take_over: bool, yes: bool
+    state: Path,
+    accept_damaged: bool,
+    workers: int | None,
+    executor: str | None,
+    patience: float,
+    take_over: bool,
+    yes: bool,
 ) -> int:
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
     with open_workers(workers, executor, endpoints) as at_work:
-        done = run.rollback(endpoints, state, _tell, at_work, manner=run.Manner(patience, take_over))
+        manner = run.Manner(patience, take_over)
+        done = run.rollback(endpoints, state, _tell, at_work, accept_damaged=accept_damaged, manner=manner)
     click.echo(done.text)
     return ExitCode.PASS
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from tvmigrate.errors import ExitCode, TvmigrateError
 
@@ -50,3 +51,14 @@ class ShardsAway(MigrationError):
 
 class RolledBackNoMore(MigrationError):
     """The kept copies were dropped by `finish`; there is no way back."""
+
+
+class BackupRefused(MigrationError):
+    """A backup that is not to be trusted (exit 1); `problems` are all that is wrong with it, each file by name."""
+
+    exit_code = ExitCode.DIFFERENT
+
+    def __init__(self, folder: Path, problems: Sequence[str], advice: str = "") -> None:
+        self.folder = folder
+        self.problems = tuple(problems)
+        super().__init__(f"The backup {folder} is refused: {'; '.join(problems)}.{f' {advice}' if advice else ''}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tvmigrate.migrate import backup, clickhouse, elasticsearch, ledger, quarantine, redis
+from tvmigrate.migrate import backup, backup_pack, clickhouse, elasticsearch, ledger, quarantine, redis
 from tvmigrate.migrate.work import Work
 
 
@@ -38,9 +38,11 @@ STEPS: tuple[Step, ...] = (
     Step("remove.elasticsearch", elasticsearch.remove),
     Step("remove.redis", redis.remove),
     Step("ledger", ledger.write),
+    Step("backup.pack", backup_pack.pack),
 )
 # Old data come back first; only then does anything new go.
 REVERSE: tuple[Step, ...] = (
+    Step("backup.unpack", lambda work: backup_pack.unpack(work.folder, "redis.ndjson")),
     Step("restore.redis", redis.restore),
     Step("restore.clickhouse", clickhouse.restore),
     Step("restore.elasticsearch", elasticsearch.restore),

@@ -21,13 +21,14 @@ from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
-from tvmigrate.events import Finished, Listener, Started
-from tvmigrate.migrate import clickhouse_cluster, ledger, look, system
+from tvmigrate.events import Finished, Listener, Said, Started
+from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, room, system
 from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently, words
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
 from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
+from tvmigrate.migrate.private import private, tighten
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.store_lock import StoreLock, held
 from tvmigrate.migrate.work import Work
@@ -46,6 +47,11 @@ _ENGINE_ERRORS = (
 _APPLY, _ROLLBACK, _FINISH = "apply", "rollback", "finish"
 _CALLED = {_APPLY: "The migration", _ROLLBACK: "The rollback", _FINISH: "The end of the migration"}
 _OVER = {State.ROLLED_BACK, State.FINISHED}
+_UNTRUSTED = (
+    "Nothing was changed: the new data stand. Put the folder back as it was, from a copy of it, then run `tvmigrate "
+    "rollback` again. Where only files of ClickHouse or Elasticsearch are damaged, `tvmigrate rollback "
+    "--accept-damaged-backup` goes back without them: those two stores hold kept copies."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +95,19 @@ class _Open:
     def take(self, run: Run, steps: tuple[Step, ...]) -> None:
         """Take the steps of `run` that the journal does not call done."""
         self.lock.tell(run.id)
+        with self.work(run) as work:
+            for step in steps:
+                if not self.journal.done(run.id, step.name):
+                    self._take_one(work, step)
+
+    @contextmanager
+    def work(self, run: Run) -> Iterator[Work]:
+        """Open what the steps of `run` get."""
         folder = self.state / "runs" / run.id
         folder.mkdir(parents=True, exist_ok=True)
         spool = Spool(folder / "spool.sqlite")
         try:
-            work = Work(
+            yield Work(
                 self.endpoints,
                 self.clients,
                 run,
@@ -104,11 +118,14 @@ class _Open:
                 self.workers,
                 self.lock.require,
             )
-            for step in steps:
-                if not self.journal.done(run.id, step.name):
-                    self._take_one(work, step)
         finally:
             spool.close()
+
+    def require_trusted(self, run: Run, why: str) -> None:
+        """Return if the backup of `run`, if it has a whole one, is what was written; raises BackupRefused."""
+        if self.journal.done(run.id, "backup.verify"):
+            with self.work(run) as work:
+                backup.require_trusted(work, why)
 
     def _take_one(self, work: Work, step: Step) -> None:
         begun = time.monotonic()
@@ -148,6 +165,9 @@ def plan(  # noqa: PLR0913 - they are the command's own
     with Clients(endpoints) as clients, _sentences("The plan"):
         run, _ = system.glance(clients, state)
         found = look.look(endpoints, clients, policy, existing, listener)
+        there = room.look(endpoints, clients, state)
+        found.remarks.append(there.told)
+        found.blockers.extend(there.blockers)
         if run is not None and run.state not in _OVER:
             sentence = (
                 f"The run {run.id} is {run.state}, says the journal in {state}. Go on with `tvmigrate apply`, or go "
@@ -177,12 +197,16 @@ def apply(  # noqa: PLR0913 - they are the command's own
     *,
     workers: Workers = ALONE,
     cluster: str | None = None,
+    compress: str | None = None,
+    assume_room: bool = False,
     manner: Manner = MANNER,
 ) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
 
     `policy` may be None to go on with the run's own. `workers` do the partitions; whoever made them closes them.
     `cluster` is the ClickHouse cluster on which tables are made; None is one server, or the interrupted run's own.
+    `compress` is `zstd` or `gzip` for a backup that is compressed in the end. With `assume_room` it does not matter
+    whether the backup seems to fit on the disk.
 
     Raises:
         StoresBusy: another run works with them.
@@ -198,7 +222,10 @@ def apply(  # noqa: PLR0913 - they are the command's own
             return Done(False, f"The run {run.id} is applied already; nothing was changed.", run, lines)
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
-        run = _to_apply(opened, run, policy, existing, cluster)
+        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room)
+        if compress is not None:
+            opened.journal.note(run.id, backup_pack.NOTED, compress)
+        opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
         opened.take(run, STEPS)
         opened.journal.set_state(run.id, State.APPLIED)
         text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}."
@@ -233,19 +260,24 @@ def _how_far(run: Run | None, step: str, state: Path) -> str:
     }[run.state]
 
 
-def rollback(
+def rollback(  # noqa: PLR0913 - they are the command's own
     endpoints: Endpoints,
     state: Path,
     listener: Listener,
     workers: Workers = ALONE,
     *,
+    accept_damaged: bool = False,
     manner: Manner = MANNER,
 ) -> Done:
     """Bring the old data back, from whatever step the last run had reached; a second time does nothing.
 
+    With `accept_damaged` a backup of which something is damaged that this rollback need not read is no reason to stop:
+    it reads that of Redis alone, while ClickHouse and Elasticsearch hold the kept copies.
+
     Raises:
         StoresBusy: another run works with the stores.
         RolledBackNoMore: the run was finished.
+        BackupRefused: the backup is not what was written; nothing was changed.
         MigrationError: a step stopped; the command may be run again.
         WorkerLost: a worker was killed; likewise.
     """
@@ -261,6 +293,8 @@ def rollback(
                 f"without them. The old data are in the backup {state / 'runs' / run.id / 'backup'}; `tvmigrate load` "
                 "fills empty stores from it."
             )
+        if not accept_damaged and not opened.journal.done(run.id, "restore.redis"):
+            opened.require_trusted(run, _UNTRUSTED)
         opened.journal.set_state(run.id, State.ROLLING_BACK)
         opened.take(run, REVERSE)
         opened.journal.set_state(run.id, State.ROLLED_BACK)
@@ -287,13 +321,22 @@ def finish(
         if run is None or run.state not in {State.APPLIED, State.FINISHING}:
             found = "no run on these stores" if run is None else f"the run {run.id}, which is {run.state}"
             raise MigrationError(f"{state} knows of {found}; `tvmigrate finish` is for a run that is applied.")
+        opened.require_trusted(run, "The kept copies stay: without a whole backup they are all there is.")
         opened.journal.set_state(run.id, State.FINISHING)
         opened.take(run, FINISH)
         opened.journal.set_state(run.id, State.FINISHED)
         return Done(True, f"The run {run.id} is finished for good: the kept copies are gone, the backup stays.", run)
 
 
-def _to_apply(opened: _Open, run: Run | None, policy: Policy | None, existing: str | None, cluster: str | None) -> Run:
+def _to_apply(  # noqa: PLR0913 - they are the command's own
+    opened: _Open,
+    run: Run | None,
+    policy: Policy | None,
+    existing: str | None,
+    cluster: str | None,
+    *,
+    assume_room: bool,
+) -> Run:
     """Return the interrupted run to go on with, or a new one."""
     if run is not None and run.state in {State.ROLLING_BACK, State.FINISHING}:
         command = "rollback" if run.state is State.ROLLING_BACK else "finish"
@@ -316,6 +359,10 @@ def _to_apply(opened: _Open, run: Run | None, policy: Policy | None, existing: s
     blockers = look.blockers(opened.endpoints, opened.clients, policy, existing, opened.listener)
     if cluster is not None:
         blockers += clickhouse_cluster.in_the_way(opened.clients.clickhouse, cluster)
+    there = room.look(opened.endpoints, opened.clients, opened.state)
+    opened.listener(Said(there.told))
+    if not assume_room:
+        blockers += there.blockers
     if blockers:
         raise Blocked(blockers)
     urls = {name: masked(url) for name, url in opened.endpoints.environ().items()}
@@ -337,12 +384,14 @@ def _opened(  # noqa: PLR0913 - what the commands are given
 ) -> Iterator[_Open]:
     check_reachable(endpoints)
     with (
+        private(),
         locked(state),
         Clients(endpoints) as clients,
         _sentences(_CALLED[command]),
         StoreLock(endpoints.elasticsearch, command, listener, take_over=manner.take_over) as lock,
         Journal(state) as journal,
     ):
+        tighten(state)
         yield _Open(endpoints, state, listener, clients, journal, workers, lock, manner.patience)
 
 

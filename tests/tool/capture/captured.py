@@ -17,8 +17,8 @@ from typing import Any
 
 from tvmigrate.capture.run import capture
 from tvmigrate.capture.work import Asked
-from tvmigrate.dataset import Dataset
 from tvmigrate.dataset.model import SET, ZSET
+from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.endpoints import Endpoints
 
 MOMENTS = {"created_at", "recorded_at"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.tool.conftest import FIXTURES, empty
-from tvmigrate.dataset import Dataset, load
+from tvmigrate.dataset.load import load
+from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 

@@ -18,8 +18,8 @@ from tvmigrate.contract import exact_json, old, rules
 from tvmigrate.contract.keys import OldKey, classify
 from tvmigrate.contract.outcome import Mapped, Rule, Unmappable
 from tvmigrate.contract.policy import Policy
-from tvmigrate.dataset import Dataset
 from tvmigrate.dataset.model import DUMP
+from tvmigrate.dataset.read import Dataset
 
 MASK = Mask(b"a secret of sixteen bytes and more")
 POLICY = Policy(show="the_voice")

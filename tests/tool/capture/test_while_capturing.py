@@ -11,7 +11,7 @@ from tvmigrate.capture.mask import Mask
 from tvmigrate.capture.run import capture
 from tvmigrate.capture.work import Asked
 from tvmigrate.contract.policy import Policy
-from tvmigrate.dataset import load
+from tvmigrate.dataset.load import load
 from tvmigrate.events import Said, ignore
 from tvmigrate.migrate import run as migrate
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import elasticsearch
@@ -40,13 +41,13 @@ def reader(stores: Stores) -> Iterator[Endpoints]:
     stores.clients.redis.execute_command("ACL", "DELUSER", READER)
 
 
-@pytest.mark.parametrize("command", ["plan", "status"])
+@pytest.mark.parametrize("command", ["plan", "status", "capture"])
 def test_what_only_looks_runs_as_a_user_with_read_rights_and_changes_no_store(
-    command: str, stores: Stores, reader: Endpoints
+    command: str, stores: Stores, reader: Endpoints, tmp_path: Path
 ) -> None:
     """Assert it of both dimensions: the server refuses this user any write, and all three stores are as before."""
     before = stores.picture()
-    options = ["--show", "the_voice"] if command == "plan" else []
+    options = {"plan": ["--show", "the_voice"], "status": [], "capture": [str(tmp_path / "dataset")]}[command]
     code, out, err = tvmigrate(replace(stores, endpoints=reader), command, *options)
     assert (code, "Error" in err) == (0, False), err
     assert ("redis.eaos" in out) == (command == "plan")
