@@ -82,6 +82,7 @@ class Between:
     strike: Strike | None = None
     requests: int = 0
     _links: list[_Link] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -89,15 +90,24 @@ class Between:
         self._port = parts.port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"{parts.scheme}://127.0.0.1:{self._listening.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._start(self._serve)
 
     def close(self) -> None:
         """Stop listening and close every connection."""
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
         for link in self._links:
             link.close()
+        while self._threads:
+            self._threads.pop().join()
+        self._listening.close()
+        for link in self._links:
+            link.near.close()
+            link.far.close()
+
+    def _start(self, relay: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=relay, args=arguments, daemon=True))
+        self._threads[-1].start()
 
     def _serve(self) -> None:
         while True:
@@ -113,7 +123,7 @@ class Between:
             link = _Link(near, far)
             self._links.append(link)
             for relay in (self._ask, self._answer):
-                threading.Thread(target=relay, args=(link,), daemon=True).start()
+                self._start(relay, link)
 
     def _ask(self, link: _Link) -> None:
         with contextlib.suppress(OSError):

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
+import pytest
+
+from tests import profiles
 from tests.dying.answers import REFUSALS, Instead
 from tests.dying.between import Cut
 
@@ -58,6 +61,15 @@ def lasting() -> Iterator[Case]:
     for store in STORES:
         for failure in (*(cut.value for cut in Cut if cut is not Cut.LATE), *REFUSALS[store]):
             yield Case(store, failure, *next(steps[store]))
+
+
+SINGLE_TURNS = 5
+
+
+def in_turn(number: int) -> pytest.MarkDecorator:
+    """Mark a test that stands for itself: a long run runs all of them, a short one those of the commit's turn."""
+    away = not profiles.is_nightly() and turn() % SINGLE_TURNS != number % SINGLE_TURNS
+    return pytest.mark.skipif(away, reason="of another commit's turn")
 
 
 def turn() -> int:

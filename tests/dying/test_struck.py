@@ -12,7 +12,7 @@ from tests.conftest import Tell
 from tests.dying.answers import BULK_REJECTED
 from tests.dying.between import Cut, Strike
 from tests.dying.conftest import Struck
-from tests.dying.table import Case, cases, lasting, turn
+from tests.dying.table import Case, cases, in_turn, lasting, turn
 from tvmigrate.engines.failing import Store
 from tvmigrate.errors import ExitCode
 from tvmigrate.migrate import elasticsearch_bulk
@@ -22,7 +22,7 @@ from tvmigrate.pace import Pace
 RUN = ("engines", "failures of engines")
 NAMES = {"redis": Store.REDIS, "clickhouse": Store.CLICKHOUSE, "elasticsearch": Store.ELASTICSEARCH}
 ALL, WITHOUT_END = list(cases()), list(lasting())
-SHORT, SHORT_LASTING = 5, 2  # of them a short run
+SHORT, SHORT_LASTING = 2, 1  # of them a short run
 
 
 def shared(known: list[Case], short: int) -> list[Case]:
@@ -82,6 +82,7 @@ def test_a_failure_that_lasts_stops_the_run_with_a_sentence_and_the_run_goes_on_
         struck.require_migrated() if command == struck.apply else struck.require_old()
 
 
+@in_turn(4)
 def test_documents_that_a_full_queue_rejects_are_sent_again_and_are_there_once(struck: Struck, share: Tell) -> None:
     share(RUN, "elasticsearch: bulk rejections", ran=1, of=1)
     rejections = Strike(BULK_REJECTED, mark=b"/_bulk", times=5)
