@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,6 +14,11 @@ from tests.dying.answers import BULK_REJECTED
 from tests.dying.between import Cut, Strike
 from tests.dying.conftest import Struck
 from tests.dying.table import Case, cases, in_turn, lasting, turn
+from tests.tool.migrate.stores import FIXTURES
+from tvmigrate.contract import old
+from tvmigrate.dataset.errors import LoadError
+from tvmigrate.dataset.load import load
+from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.failing import Store
 from tvmigrate.errors import ExitCode
 from tvmigrate.migrate import elasticsearch_bulk
@@ -89,6 +95,23 @@ def test_documents_that_a_full_queue_rejects_are_sent_again_and_are_there_once(s
     struck.apply(**{"build.elasticsearch": rejections})
     assert rejections.struck == 5
     struck.require_migrated()
+
+
+def test_a_load_whose_insert_is_not_answered_is_none_and_leaves_nothing(struck: Struck, share: Tell) -> None:
+    share(RUN, "clickhouse: a load unanswered", ran=1, of=1)
+    clients = struck.stores.clients
+    clients.clickhouse.command(f"DROP DATABASE {old.DATABASE} SYNC")
+    dataset = Dataset.open(FIXTURES / "clean")
+    lost = Strike(Cut.UNANSWERED, mark=b"INSERT", times=9)
+    struck.between["clickhouse"].strike = lost
+    with pytest.raises(LoadError) as failed:
+        load(replace(dataset, redis=None, indices={}), struck.endpoints)
+    assert lost.struck == 1
+    assert "clickhouse failed while a dataset was loaded into it: rows were sent, and whether they were taken" in str(
+        failed.value
+    )
+    tables = f"SELECT name FROM system.tables WHERE database = '{old.DATABASE}'"
+    assert clients.clickhouse.query(tables).result_rows == []
 
 
 def test_an_insert_whose_answer_is_lost_makes_no_second_row(struck: Struck, share: Tell) -> None:
