@@ -121,7 +121,7 @@ def test_a_process_number_of_another_machine_says_nothing_here(stores: Stores) -
 
 def test_take_over_takes_a_lock_whatever_its_age(stores: Stores) -> None:
     other = elsewhere(stores)
-    done = run.apply(stores.endpoints, POLICY, None, stores.state, stores.hear, take_over=True)
+    done = run.apply(stores.endpoints, POLICY, None, stores.state, stores.hear, manner=run.Manner(take_over=True))
     assert done.changed
     assert (
         f"Took over the lock of `tvmigrate apply`, run r1, process 7 of ann on beta, held since {other.since}: "
