@@ -14,7 +14,7 @@ LONGEST_FIRST = (
     "tool/migrate", "suite", "tool/engines/containers", "tool/redis_cluster", "tool/engines", "tool/verify",
     "false_alarms", "tool/benchmarks", "app/scripts", "app/api", "tool/contract", "state_machine", "dying",
     "app/storage", "tool/cli",
-    "tool/faults", "tool/verify_stores", "faults",
+    "tool/checklist", "tool/faults", "tool/verify_stores", "faults",
 )  # fmt: skip
 
 pytest_plugins = ("pytester",)  # for the tests of our own plugin

@@ -49,6 +49,9 @@ COMMANDS: Mapping[str, Mounted] = {
     "status": Mounted("tvmigrate.migrate.cli:status", "Say how far the migration is."),
     "rollback": Mounted("tvmigrate.migrate.cli:rollback", "Bring the old data back."),
     "finish": Mounted("tvmigrate.migrate.cli:finish", "Drop what was kept for a rollback."),
+    "checklist": Mounted(
+        "tvmigrate.checklist.cli:checklist", "Look at the nine items of the checklist after a migration."
+    ),
     "backup": Mounted("tvmigrate.migrate.backup_cli:backup", "Check a backup, or fill empty stores from it."),
     "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs."),
     "engines": Mounted("tvmigrate.engines.cli:engines", "Run the three stores on this machine."),

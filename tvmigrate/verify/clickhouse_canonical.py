@@ -85,7 +85,8 @@ def hashed(kind: Kind, column: str, column_type: str, *, coarse: bool = False) -
     elif kind is Kind.INSTANT:
         found = f"intHash64(reinterpretAsUInt64(toUnixTimestamp64Milli(toDateTime64({column}, 3, 'UTC'))))"
     elif kind is Kind.TEXTS:
-        found = f"xxHash64({text})"
+        item = f"intHash64(ifNull(xxHash64(toString(item)), {_NULL}) + {_ODD} * toUInt64(place))"
+        found = f"arraySum((item, place) -> {item}, {column}, arrayEnumerate({column}))"
     else:
         found = f"xxHash64(toString({column}))"
     return f"CAST(ifNull({found}, {_NULL}) AS UInt64)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -64,19 +65,22 @@ class Difference:
 class Side:
     """Where rows come from: `source` is a table or a subquery.
 
-    `columns` are the canonical SQL of its columns in the shape's order, `hashes` that of their hashes.
+    `columns` are the canonical SQL of its columns in the shape's order, `hashes` that of their hashes. `sums` are
+    whole numbers of a row, in SQL of its columns, which are added up in the same scan for whoever else asks for them.
     """
 
     source: str
     columns: tuple[str, ...]
     hashes: tuple[str, ...]
+    sums: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """By bucket: how many rows, and sum and xor of their hashes."""
+    """By bucket: how many rows, and sum and xor of their hashes; and the side's `sums`, of all buckets."""
 
     buckets: dict[int, tuple[int, int, int]]
+    sums: tuple[int, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -106,10 +110,11 @@ class Comparison:
         Raises:
             ClickHouseError, OSError, TvmigrateError: a side cannot be read.
         """
-        count = max(1, min(MAX_BUCKETS, size // ROWS_A_BUCKET))
-        mine = _kept_digests(reference, _digest_query(shape, expected, count))
-        with live.query_rows_stream(_digest_query(shape, actual, count)) as stream:
-            theirs = Digests({int(bucket): (int(n), int(s), int(x)) for bucket, n, s, x in stream})
+        count = bucket_count(size)
+        with ThreadPoolExecutor(1, thread_name_prefix="live-digests") as pool:
+            answer = pool.submit(_live_digests, live, _digest_query(shape, actual, count))
+            mine = expected_digests(reference, shape, expected, size)
+            theirs = answer.result()
         return cls(reference.tables, live, shape, expected, actual, count, mine, theirs)
 
     def differences(self) -> Iterator[Difference]:
@@ -171,17 +176,36 @@ class Comparison:
             yield Difference(None, row)
 
 
-def _kept_digests(reference: Reference, query: str) -> Digests:
+def bucket_count(size: int) -> int:
+    """Return in how many buckets about `size` rows are compared."""
+    return max(1, min(MAX_BUCKETS, size // ROWS_A_BUCKET))
+
+
+def _live_digests(live: ClickHouse, query: str) -> Digests:
+    with live.query_rows_stream(query) as stream:
+        return Digests({int(bucket): (int(n), int(s), int(x)) for bucket, n, s, x in stream})
+
+
+def expected_digests(reference: Reference, shape: Shape, side: Side, size: int) -> Digests:
     """Return the digests of the reference's side, asked for once a rehearsal: the old data never change."""
+    query = _digest_query(shape, side, bucket_count(size))
+    places = [f"e{n}" for n in range(len(side.sums))]
 
     def fill(spool: Spool) -> None:
-        rows = ((row["bucket"], row["n"], row["s"], row["x"]) for row in reference.tables.rows(query))
-        spool.add("INSERT INTO digests VALUES (?, ?, ?, ?)", rows)
+        rows = (
+            (row["bucket"], row["n"], row["s"], row["x"], " ".join(row[place] for place in places))
+            for row in reference.tables.rows(query)
+        )
+        spool.add("INSERT INTO digests VALUES (?, ?, ?, ?, ?)", rows)
 
-    schema = "CREATE TABLE digests (bucket TEXT, n TEXT, s TEXT, x TEXT)"
+    schema = "CREATE TABLE digests (bucket TEXT, n TEXT, s TEXT, x TEXT, sums TEXT)"
+    buckets: dict[int, tuple[int, int, int]] = {}
+    totals = [0] * len(places)
     with Spool(kept=reference.kept.spool("digests", query, schema, fill)) as spool:
-        rows = spool.rows("SELECT * FROM kept.digests")
-        return Digests({int(bucket): (int(n), int(s), int(x)) for bucket, n, s, x in rows})
+        for bucket, n, s, x, sums in spool.rows("SELECT * FROM kept.digests"):
+            buckets[int(bucket)] = (int(n), int(s), int(x))
+            totals = [total + int(part) for total, part in zip(totals, sums.split(), strict=True)]
+    return Digests(buckets, tuple(totals))
 
 
 Groups = Iterator[tuple[Row, Iterator[Row]]]
@@ -259,11 +283,13 @@ def _bucket(shape: Shape, side: Side, count: int) -> str:
 
 def _digest_query(shape: Shape, side: Side, count: int) -> str:
     # Text, since JSON readers differ on whole numbers beyond 2^53.
+    sums = [f", toString(sum({_COLUMN}{n})) AS e{n}" for n in range(len(side.sums))]
+    added = [f", {sql} AS {_COLUMN}{n}" for n, sql in enumerate(side.sums)]
     return (
         f"SELECT toString({_BUCKET}) AS bucket, toString(count()) AS n, toString(sumWithOverflow({_HASH})) AS s,"
-        f" toString(groupBitXor({_HASH})) AS x\n"
-        f"FROM (SELECT {_bucket(shape, side, count)} AS {_BUCKET}, {mixed(list(side.hashes))} AS {_HASH}\n"
-        f"FROM {side.source})\nGROUP BY {_BUCKET}"
+        f" toString(groupBitXor({_HASH})) AS x{''.join(sums)}\n"
+        f"FROM (SELECT {_bucket(shape, side, count)} AS {_BUCKET}, {mixed(list(side.hashes))} AS {_HASH}"
+        f"{''.join(added)}\nFROM {side.source})\nGROUP BY {_BUCKET}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clickhouse_connect.driver.client import Client as ClickHouse
@@ -14,7 +14,7 @@ from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.dataset.model import ROWS_COLUMNS
 from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.clickhouse_canonical import Kind, decode, expression, hashed, kind_of
-from tvmigrate.verify.clickhouse_compare import Comparison, Difference, Row, Shape, Side
+from tvmigrate.verify.clickhouse_compare import Comparison, Difference, Row, Shape, Side, expected_digests
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
 
@@ -50,7 +50,8 @@ class Subject:
     """What is compared, and how its records are named.
 
     `table` is the live table's name, `columns` the expected ones, `query` the SELECT of the expected rows in the
-    reference, None where the old system had none; `rows` is about how many there are.
+    reference, None where the old system had none; `rows` is about how many there are. `sums` are summed of the expected
+    rows too (`Side`).
     """
 
     rule: Rule
@@ -61,6 +62,7 @@ class Subject:
     rows: int
     old_name: Callable[[Mapping[str, Any]], str | None]
     tolerant: frozenset[str] = frozenset()
+    sums: tuple[str, ...] = ()
 
     @property
     def whole_name(self) -> str:
@@ -104,20 +106,17 @@ def compare_rows(
         if actual is None:
             sheet.find(_no_column(subject, column, found))
         else:
-            compared.append((column, kind, actual))
+            compared.append(column)
     if not compared:
         return Compared(subject.rows, 0, subject.rows)
-    names = tuple(column.name for column, _, _ in compared)
-    key = tuple(name for name in subject.key if name in names) or names
-    shape = Shape(names, tuple(kind for _, kind, _ in compared), key, subject.tolerant & set(names))
-    columns = [column for column, _, _ in compared]
+    shape = _shape(subject, compared)
     live = f"{quoted(new.DATABASE)}.{quoted(subject.table)}"
     comparison = Comparison.of(
         context.reference,
         context.clients.clickhouse,
         shape,
-        _expected_side(subject, columns),
-        _side(subject, live, columns, types),
+        _expected_side(subject, compared),
+        _side(subject, live, compared, types),
         subject.rows,
     )
     due, there = comparison.expected_digests.rows, comparison.actual_digests.rows
@@ -133,10 +132,24 @@ def compare_rows(
     return Compared(due, there, missing)
 
 
+def _shape(subject: Subject, columns: Sequence[Column]) -> Shape:
+    names = tuple(column.name for column in columns)
+    key = tuple(name for name in subject.key if name in names) or names
+    return Shape(names, tuple(kind_of(column.type) for column in columns), key, subject.tolerant & set(names))
+
+
+def expected_sums(context: Context, subject: Subject) -> tuple[int, ...]:
+    """Return the totals of `subject.sums` over the expected rows, of the scan that `compare_rows` makes of them."""
+    columns = subject.columns
+    side = _expected_side(subject, columns)
+    return expected_digests(context.reference, _shape(subject, columns), side, subject.rows).sums
+
+
 def _expected_side(subject: Subject, columns: Sequence[Column]) -> Side:
     if subject.query is None:
         return Side("numbers(0)", tuple("''" for _ in columns), tuple("toUInt64(0)" for _ in columns))
-    return _side(subject, f"({subject.query})", columns, {column.name: _made_type(column) for column in columns})
+    made = _side(subject, f"({subject.query})", columns, {column.name: _made_type(column) for column in columns})
+    return replace(made, sums=subject.sums)
 
 
 def _side(subject: Subject, source: str, columns: Sequence[Column], types: Mapping[str, str]) -> Side:
