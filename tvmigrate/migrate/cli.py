@@ -142,7 +142,10 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     yes: bool,
     **chosen: Any,
 ) -> int:
-    """Migrate the three stores, or go on where an interrupted run stopped."""
+    """Migrate the three stores, or go on where an interrupted run stopped.
+
+    Exit code 1 if old data moved after they had been compared: they are kept aside and listed.
+    """
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
     _ask("Migrate the three stores now? Old writers must be stopped.", yes)
     with open_workers(workers, executor, endpoints) as at_work:
@@ -154,7 +157,7 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     if done.ledger:
         click.echo(ledger.table(done.ledger))
     click.echo(done.text)
-    return ExitCode.PASS
+    return ExitCode.DIFFERENT if done.moved else ExitCode.PASS
 
 
 @click.command()

@@ -22,7 +22,7 @@ from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Said, Started
-from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, room, system
+from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, moved, room, source, system
 from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently, words
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
 from tvmigrate.migrate.journal import Journal, Run, State
@@ -62,6 +62,7 @@ class Done:
     text: str
     run: Run | None = None
     ledger: list[LedgerLine] = field(default_factory=list)
+    moved: int = 0  # old records that moved after they were compared, and are not in the new layout as they are now
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,17 +220,21 @@ def apply(  # noqa: PLR0913 - they are the command's own
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.APPLIED:
             lines = ledger.read(opened.journal.noted(run.id, "ledger"))
-            return Done(False, f"The run {run.id} is applied already; nothing was changed.", run, lines)
+            count, words = _moved(opened.journal, run, state)
+            return Done(False, f"The run {run.id} is applied already; nothing was changed.{words}", run, lines, count)
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
         run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room)
         if compress is not None:
             opened.journal.note(run.id, backup_pack.NOTED, compress)
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
+        with opened.work(run) as work:
+            source.begin_again(work)
         opened.take(run, STEPS)
         opened.journal.set_state(run.id, State.APPLIED)
-        text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}."
-        return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")))
+        count, words = _moved(opened.journal, run, state)
+        text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}.{words}"
+        return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")), count)
 
 
 def status(endpoints: Endpoints, state: Path) -> str:
@@ -298,7 +303,9 @@ def rollback(  # noqa: PLR0913 - they are the command's own
         opened.journal.set_state(run.id, State.ROLLING_BACK)
         opened.take(run, REVERSE)
         opened.journal.set_state(run.id, State.ROLLED_BACK)
-        return Done(True, f"The run {run.id} is rolled back: the old data are as its backup has them.", run)
+        count = sum(moved.counts(opened.journal, run.id).values())
+        but = f", but for {count} that moved after they had been compared: these are as they were left" if count else ""
+        return Done(True, f"The run {run.id} is rolled back: the old data are as its backup has them{but}.", run)
 
 
 def finish(
@@ -408,6 +415,19 @@ def _sentences(what: str) -> Iterator[None]:
             f"{what} stopped: {reason}. {advice} run the command again: it goes on where it stopped; "
             "`tvmigrate rollback` goes back."
         ) from error
+
+
+def _moved(journal: Journal, run: Run, state: Path) -> tuple[int, str]:
+    """Return how many old records moved after the switch, and the sentences that say so."""
+    counts = moved.counts(journal, run.id)
+    if not counts:
+        return 0, ""
+    listed = ", ".join(f"{count} in {store}" for store, count in counts.items())
+    return sum(counts.values()), (
+        f" Old data moved after they had been compared, {listed}: they are kept aside and listed in "
+        f"{state / 'runs' / run.id / moved.FOLDER}, and are not in the new layout as they are now. Stop what writes to "
+        "them; to take them along, run `tvmigrate rollback`, then `tvmigrate apply`."
+    )
 
 
 def _on(cluster: str | None) -> str:
