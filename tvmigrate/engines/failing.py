@@ -13,7 +13,15 @@ import elasticsearch
 import redis
 import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
-from redis.exceptions import AuthenticationError, AuthorizationError, OutOfMemoryError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    ClusterDownError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
 
 # https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: the first word of an error is its kind.
 _REDIS_FOR_NOW = (
@@ -75,7 +83,10 @@ def passes(error: BaseException) -> bool:
     match error:
         case AuthenticationError() | AuthorizationError():
             return False
-        case redis.ConnectionError() | redis.TimeoutError() | OutOfMemoryError():
+        case redis.ConnectionError() | redis.TimeoutError():
+            return True
+        # Errors that the driver knows, of which it leaves out the first word.
+        case OutOfMemoryError() | ReadOnlyError() | MasterDownError() | ClusterDownError() | TryAgainError():
             return True
         case redis.RedisError():
             return str(error).startswith(_REDIS_FOR_NOW)
