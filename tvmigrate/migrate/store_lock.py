@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -272,7 +272,9 @@ def _read(client: Elasticsearch) -> tuple[Holder | None, _Version | None]:
         answer = client.get(index=INDEX, id=_ID)
     except elasticsearch.NotFoundError:
         return None, None
-    return Holder(**answer["_source"]), _Version(answer["_seq_no"], answer["_primary_term"])
+    # Another version of the tool may say less, or more.
+    told = {field.name: answer["_source"].get(field.name, "" if field.type == "str" else 0) for field in fields(Holder)}
+    return Holder(**told), _Version(answer["_seq_no"], answer["_primary_term"])
 
 
 def _write(client: Elasticsearch, holder: Holder, version: _Version | None) -> None:
