@@ -19,6 +19,8 @@ from tvmigrate.migrate import ledger, run
 from tvmigrate.migrate.again import PATIENCE_SECONDS
 from tvmigrate.migrate.backup_pack import GZIP, ZSTD
 from tvmigrate.migrate.work import KEEP, REPLACE
+from tvmigrate.printable import one_line, printable
+from tvmigrate.stopping import at_safe_points
 
 STATE = "TVMIGRATE_STATE"
 PATIENCE = "TVMIGRATE_PATIENCE"
@@ -95,23 +97,23 @@ def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) 
     found = run.plan(Endpoints.from_environ(), _required(chosen), existing, state, _tell, cluster=cluster)
     click.echo(ledger.table(found.ledger))
     for name, count in found.counts.items():
-        click.echo(f"{count:,} {name}")
+        _echo(f"{count:,} {name}")
     for store, source, reason, count in found.reasons:
-        click.echo(f"set aside: {count:,} of {store} {source}: {reason}")
+        _echo(f"set aside: {count:,} of {store} {source}: {reason}")
     for store, source, name, count in found.extras:
-        click.echo(f"to the archive: the field {name} of {count:,} records of {store} {source}")
+        _echo(f"to the archive: the field {name} of {count:,} records of {store} {source}")
     for program_id, entities in found.shared:
-        click.echo(f"one program id for several entities: {program_id} for {', '.join(entities)}")
+        _echo(f"one program id for several entities: {program_id} for {', '.join(entities)}")
     for remark in found.remarks:
-        click.echo(remark)
+        _echo(remark)
     for statement in found.statements:
-        click.echo(f"{statement};")
+        click.echo(printable(f"{statement};"))
     if not found.blockers:
         click.echo("Nothing stands in the way.")
         return ExitCode.PASS
-    click.echo(f"Blockers: {len(found.blockers)}")
+    _echo(f"Blockers: {len(found.blockers)}")
     for blocker in found.blockers:
-        click.echo(f"  - {blocker}")
+        _echo(f"  - {blocker}")
     return ExitCode.DIFFERENT
 
 
@@ -148,9 +150,9 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     """
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
     _ask("Migrate the three stores now? Old writers must be stopped.", yes)
-    with open_workers(workers, executor, endpoints) as at_work:
+    with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
         done = run.apply(
-            endpoints, policy, existing, state, _tell,
+            endpoints, policy, existing, state, tell,
             workers=at_work, cluster=cluster, compress=compress, assume_room=assume_room,
             manner=run.Manner(patience, take_over),
         )  # fmt: skip
@@ -192,9 +194,9 @@ def rollback(  # noqa: PLR0913, PLR0917 - one a option
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
-    with open_workers(workers, executor, endpoints) as at_work:
-        manner = run.Manner(patience, take_over)
-        done = run.rollback(endpoints, state, _tell, at_work, accept_damaged=accept_damaged, manner=manner)
+    manner = run.Manner(patience, take_over)
+    with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
+        done = run.rollback(endpoints, state, tell, at_work, accept_damaged=accept_damaged, manner=manner)
     click.echo(done.text)
     return ExitCode.PASS
 
@@ -208,7 +210,9 @@ def finish(state: Path, patience: float, take_over: bool, yes: bool) -> int:
     """Drop what is kept for a rollback; there is none after that."""
     endpoints = Endpoints.from_environ()
     _ask("Drop the kept copies of the old data? There is no rollback after that.", yes)
-    click.echo(run.finish(endpoints, state, _tell, manner=run.Manner(patience, take_over)).text)
+    with at_safe_points(_tell) as tell:
+        done = run.finish(endpoints, state, tell, manner=run.Manner(patience, take_over))
+    click.echo(done.text)
     return ExitCode.PASS
 
 
@@ -237,11 +241,15 @@ def _ask(question: str, yes: bool) -> None:
     click.confirm(question, abort=True)
 
 
+def _echo(text: str) -> None:
+    click.echo(one_line(text))  # names in it are data
+
+
 def _tell(event: Event) -> None:
     match event:
         case Finished(task=task, seconds=seconds):
             click.echo(f"{task}: done after {seconds:.2f} s", err=True)
         case Said(text=text, level=level):
-            click.echo(text if level == "info" else f"{level.capitalize()}: {text}", err=True)
+            click.echo(one_line(text if level == "info" else f"{level.capitalize()}: {text}"), err=True)
         case _:
             pass

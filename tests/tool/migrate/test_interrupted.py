@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.tool.migrate.stores import Picture, Stores, different, item
+from tests.tool.migrate.stores import Stores, different, item, meaning
 from tvmigrate.contract import new, old
 from tvmigrate.contract.policy import Policy
 from tvmigrate.errors import UsageError
@@ -26,21 +26,6 @@ EVERYWHERE = (
     "redis_parts.remove_batch#1",
     "ledger",
 )
-
-
-def meaning(picture: Picture) -> dict[str, Any]:
-    """Return a picture of a migrated system without what is of one run: its id, uuids, instants of the archive."""
-    found = {}
-    for name, value in picture.items():
-        if name.startswith("clickhouse"):
-            table = name.split()[1]
-            own = table in {new.QUARANTINE.name, new.ARCHIVE.name} or "_old_" in table
-            found[table.partition("_old_")[0] + ("_old" if "_old_" in table else "")] = None if own else value[2]
-        elif name.startswith("redis"):
-            found[name] = (*value[:2], value[2] is None)  # each filling has other expiries
-        elif "_old_" not in name:
-            found[name] = value
-    return found
 
 
 @pytest.fixture(scope="module")
