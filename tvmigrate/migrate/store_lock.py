@@ -37,6 +37,7 @@ LEASE_SECONDS = 60  # without a sign of life for so long, a run on another machi
 RENEW_SECONDS = 10.0
 _MARGIN_SECONDS = 15  # before the end of its lease a run makes sure of it, or stops
 _ID = "holder"
+SIGNS = "signs of life"  # the name of the thread that gives them
 _ANSWER_SECONDS = 10
 _TRIES = 5
 _FAILURES = (elasticsearch.ApiError, elastic_transport.TransportError)
@@ -97,7 +98,7 @@ class StoreLock:
         self._sure_until = 0.0
         self._lost = ""
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._give_signs, name="lock", daemon=True)
+        self._thread = threading.Thread(target=self._give_signs, name=SIGNS, daemon=True)
         self.holder: Holder | None = None
 
     def __enter__(self) -> Self:
