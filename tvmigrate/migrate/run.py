@@ -23,8 +23,10 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Said, Started
 from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, moved, room, source, system
+from tvmigrate.migrate import gate as gates
 from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently, words
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
+from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
 from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
@@ -210,6 +212,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None = None,
     compress: str | None = None,
     assume_room: bool = False,
+    gate: Gate | None = None,
     manner: Manner = MANNER,
 ) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
@@ -217,7 +220,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
     `policy` may be None to go on with the run's own. `workers` do the partitions; whoever made them closes them.
     `cluster` is the ClickHouse cluster on which tables are made; None is one server, or the interrupted run's own.
     `compress` is `zstd` or `gzip` for a backup that is compressed in the end. With `assume_room` it does not matter
-    whether the backup seems to fit on the disk.
+    whether the backup seems to fit on the disk. `gate` is what a new run has to show first; None asks for nothing.
 
     Raises:
         StoresBusy: another run works with them.
@@ -234,7 +237,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
             return Done(False, f"The run {run.id} is applied already; nothing was changed.{words}", run, lines, count)
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
-        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room)
+        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room, gate=gate)
         if compress is not None:
             opened.journal.note(run.id, backup_pack.NOTED, compress)
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
@@ -243,6 +246,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
         opened.take(run, STEPS, _ON_OR_BACK)
         opened.journal.set_state(run.id, State.APPLIED)
         count, words = _moved(opened.journal, run, state)
+        words += gates.remark(opened.journal.noted(run.id, gates.NOTED))
         text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}.{words}"
         return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")), count)
 
@@ -257,7 +261,8 @@ def status(endpoints: Endpoints, state: Path) -> str:
     with Clients(endpoints) as clients, _sentences("The status"):
         run, step = system.glance(clients, state)
         holder = held(clients.elasticsearch)
-    return "\n".join(line for line in (_how_far(run, step, state), holder) if line)
+        remark = "" if run is None else gates.remark(system.noted(state, run, gates.NOTED))
+    return "\n".join(line for line in (_how_far(run, step, state) + remark, holder) if line)
 
 
 def _how_far(run: Run | None, step: str, state: Path) -> str:
@@ -352,6 +357,7 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None,
     *,
     assume_room: bool,
+    gate: Gate | None,
 ) -> Run:
     """Return the interrupted run to go on with, or a new one."""
     if run is not None and run.state in {State.ROLLING_BACK, State.FINISHING}:
@@ -379,12 +385,17 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     opened.listener(Said(there.told))
     if not assume_room:
         blockers += there.blockers
+    which = system.identify(opened.clients)
+    lacking, shown = ([], None) if gate is None else gate.look(which, policy)
+    blockers += lacking
     if blockers:
         raise Blocked(blockers)
     urls = {name: masked(url) for name, url in opened.endpoints.environ().items()}
-    begun = opened.journal.begin(system.identify(opened.clients), policy, existing, urls)
+    begun = opened.journal.begin(which, policy, existing, urls)
     if cluster is not None:
         opened.journal.note(begun.id, clickhouse_cluster.NOTED, cluster)
+    if shown is not None:
+        opened.journal.note(begun.id, gates.NOTED, shown)
     return begun
 
 
