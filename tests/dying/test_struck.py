@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -112,6 +114,26 @@ def test_a_load_whose_insert_is_not_answered_is_none_and_leaves_nothing(struck: 
     )
     tables = f"SELECT name FROM system.tables WHERE database = '{old.DATABASE}'"
     assert clients.clickhouse.query(tables).result_rows == []
+
+
+def test_a_statement_that_an_earlier_try_left_at_work_is_waited_for(struck: Struck, share: Tell) -> None:
+    """Assert that a step is not done again beside what ClickHouse still does of the first time."""
+    share(RUN, "clickhouse: a statement at work", ran=1, of=1)
+    client, left = struck.stores.clients.clickhouse, []
+
+    def leave() -> None:
+        name = f"{old.DATABASE}.left_{struck.stores.folder().name}"
+        client.command(f"CREATE TABLE {name} (x UInt8) ENGINE = MergeTree ORDER BY x")
+        left.append(threading.Thread(target=client.command, args=(f"INSERT INTO {name} SELECT sleep(2)",)))
+        left[0].start()
+        time.sleep(0.5)
+
+    struck.apply(**{"build.clickhouse": Strike(None, before=leave)})
+    left[0].join()
+    (said,) = [text for text in struck.stores.said if text.startswith("Waiting for a statement")]
+    assert f"INSERT INTO {old.DATABASE}.left_" in said
+    client.command(f"DROP TABLE {old.DATABASE}.left_{struck.stores.folder().name} SYNC")
+    struck.require_migrated()
 
 
 def test_an_insert_whose_answer_is_lost_makes_no_second_row(struck: Struck, share: Tell) -> None:
