@@ -20,7 +20,7 @@ from tvmigrate.dataset.read import TOML, Dataset
 from tvmigrate.dataset.write import write_toml
 from tvmigrate.engines.clients import Clients, check_reachable
 from tvmigrate.engines.endpoints import Endpoints
-from tvmigrate.engines.redis_url import masked as without_password
+from tvmigrate.engines.secrets import masked as without_password
 from tvmigrate.events import Listener, ignore
 
 UNFINISHED = ".capture"

@@ -18,6 +18,8 @@ from tvmigrate.executors import open_workers, workers_options
 from tvmigrate.migrate import ledger, run
 from tvmigrate.migrate.backup_pack import GZIP, ZSTD
 from tvmigrate.migrate.work import KEEP, REPLACE
+from tvmigrate.printable import one_line, printable
+from tvmigrate.stopping import at_safe_points
 
 STATE = "TVMIGRATE_STATE"
 _ZERO, _QUARANTINE = "zero", "quarantine"
@@ -81,23 +83,23 @@ def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) 
     found = run.plan(Endpoints.from_environ(), _required(chosen), existing, state, _tell, cluster=cluster)
     click.echo(ledger.table(found.ledger))
     for name, count in found.counts.items():
-        click.echo(f"{count:,} {name}")
+        _echo(f"{count:,} {name}")
     for store, source, reason, count in found.reasons:
-        click.echo(f"set aside: {count:,} of {store} {source}: {reason}")
+        _echo(f"set aside: {count:,} of {store} {source}: {reason}")
     for store, source, name, count in found.extras:
-        click.echo(f"to the archive: the field {name} of {count:,} records of {store} {source}")
+        _echo(f"to the archive: the field {name} of {count:,} records of {store} {source}")
     for program_id, entities in found.shared:
-        click.echo(f"one program id for several entities: {program_id} for {', '.join(entities)}")
+        _echo(f"one program id for several entities: {program_id} for {', '.join(entities)}")
     for remark in found.remarks:
-        click.echo(remark)
+        _echo(remark)
     for statement in found.statements:
-        click.echo(f"{statement};")
+        click.echo(printable(f"{statement};"))
     if not found.blockers:
         click.echo("Nothing stands in the way.")
         return ExitCode.PASS
-    click.echo(f"Blockers: {len(found.blockers)}")
+    _echo(f"Blockers: {len(found.blockers)}")
     for blocker in found.blockers:
-        click.echo(f"  - {blocker}")
+        _echo(f"  - {blocker}")
     return ExitCode.DIFFERENT
 
 
@@ -124,18 +126,21 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     yes: bool,
     **chosen: Any,
 ) -> int:
-    """Migrate the three stores, or go on where an interrupted run stopped."""
+    """Migrate the three stores, or go on where an interrupted run stopped.
+
+    Exit code 1 if old data moved after they had been compared: they are kept aside and listed.
+    """
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
     _ask("Migrate the three stores now? Old writers must be stopped.", yes)
-    with open_workers(workers, executor, endpoints) as at_work:
+    with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
         done = run.apply(
-            endpoints, policy, existing, state, _tell,
+            endpoints, policy, existing, state, tell,
             workers=at_work, cluster=cluster, compress=compress, assume_room=assume_room,
         )  # fmt: skip
     if done.ledger:
         click.echo(ledger.table(done.ledger))
     click.echo(done.text)
-    return ExitCode.PASS
+    return ExitCode.DIFFERENT if done.moved else ExitCode.PASS
 
 
 @click.command()
@@ -160,8 +165,8 @@ def rollback(state: Path, accept_damaged: bool, workers: int | None, executor: s
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
-    with open_workers(workers, executor, endpoints) as at_work:
-        done = run.rollback(endpoints, state, _tell, at_work, accept_damaged=accept_damaged)
+    with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
+        done = run.rollback(endpoints, state, tell, at_work, accept_damaged=accept_damaged)
     click.echo(done.text)
     return ExitCode.PASS
 
@@ -173,7 +178,9 @@ def finish(state: Path, yes: bool) -> int:
     """Drop what is kept for a rollback; there is none after that."""
     endpoints = Endpoints.from_environ()
     _ask("Drop the kept copies of the old data? There is no rollback after that.", yes)
-    click.echo(run.finish(endpoints, state, _tell).text)
+    with at_safe_points(_tell) as tell:
+        done = run.finish(endpoints, state, tell)
+    click.echo(done.text)
     return ExitCode.PASS
 
 
@@ -202,11 +209,15 @@ def _ask(question: str, yes: bool) -> None:
     click.confirm(question, abort=True)
 
 
+def _echo(text: str) -> None:
+    click.echo(one_line(text))  # names in it are data
+
+
 def _tell(event: Event) -> None:
     match event:
         case Finished(task=task, seconds=seconds):
             click.echo(f"{task}: done after {seconds:.2f} s", err=True)
         case Said(text=text, level=level):
-            click.echo(text if level == "info" else f"{level.capitalize()}: {text}", err=True)
+            click.echo(one_line(text if level == "info" else f"{level.capitalize()}: {text}"), err=True)
         case _:
             pass

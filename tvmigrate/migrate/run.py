@@ -22,7 +22,7 @@ from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Said, Started
-from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, room, system
+from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, moved, room, source, system
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
@@ -30,6 +30,7 @@ from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
 from tvmigrate.migrate.private import private, tighten
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work
+from tvmigrate.stopping import Ended, Stopped
 from tvmigrate.workers import ALONE, PartFailed, Workers
 
 _ENGINE_ERRORS = (
@@ -42,6 +43,8 @@ _ENGINE_ERRORS = (
     OSError,
     PartFailed,
 )
+_ON_OR_BACK = "`tvmigrate apply` goes on, `tvmigrate rollback` goes back."
+_ON_BACK = "`tvmigrate rollback` goes on."
 _OVER = {State.ROLLED_BACK, State.FINISHED}
 _UNTRUSTED = (
     "Nothing was changed: the new data stand. Put the folder back as it was, from a copy of it, then run `tvmigrate "
@@ -58,6 +61,7 @@ class Done:
     text: str
     run: Run | None = None
     ledger: list[LedgerLine] = field(default_factory=list)
+    moved: int = 0  # old records that moved after they were compared, and are not in the new layout as they are now
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,19 @@ class _Open:
     journal: Journal
     workers: Workers
 
-    def take(self, run: Run, steps: tuple[Step, ...]) -> None:
-        """Take the steps of `run` that the journal does not call done."""
-        with self.work(run) as work:
-            for step in steps:
-                if not self.journal.done(run.id, step.name):
-                    self._take_one(work, step)
+    def take(self, run: Run, steps: tuple[Step, ...], go_on: str) -> None:
+        """Take the steps of `run` that the journal does not call done; `go_on` says how, where it is asked to stop."""
+        try:
+            with self.work(run) as work:
+                for step in steps:
+                    if not self.journal.done(run.id, step.name):
+                        self._take_one(work, step)
+        except Stopped as stopped:
+            step_name = self.journal.noted(run.id, "step")
+            raise stopped.at(f" at the step {step_name} of the run {run.id}. {go_on}") from None
+        except (KeyboardInterrupt, Ended) as at_once:
+            at_once.add_note(go_on)
+            raise
 
     @contextmanager
     def work(self, run: Run) -> Iterator[Work]:
@@ -179,17 +190,21 @@ def apply(  # noqa: PLR0913 - they are the command's own
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.APPLIED:
             lines = ledger.read(opened.journal.noted(run.id, "ledger"))
-            return Done(False, f"The run {run.id} is applied already; nothing was changed.", run, lines)
+            count, words = _moved(opened.journal, run, state)
+            return Done(False, f"The run {run.id} is applied already; nothing was changed.{words}", run, lines, count)
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
         run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room)
         if compress is not None:
             opened.journal.note(run.id, backup_pack.NOTED, compress)
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
-        opened.take(run, STEPS)
+        with opened.work(run) as work:
+            source.begin_again(work)
+        opened.take(run, STEPS, _ON_OR_BACK)
         opened.journal.set_state(run.id, State.APPLIED)
-        text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}."
-        return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")))
+        count, words = _moved(opened.journal, run, state)
+        text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}.{words}"
+        return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")), count)
 
 
 def status(endpoints: Endpoints, state: Path) -> str:
@@ -201,11 +216,10 @@ def status(endpoints: Endpoints, state: Path) -> str:
     if run is None:
         return f"Not begun: {state} knows of no run on these stores. `tvmigrate plan` says what would be done."
     return {
-        State.APPLYING: f"In progress: the run {run.id} is at the step {step or STEPS[0].name}. `tvmigrate apply` goes "
-        "on, `tvmigrate rollback` goes back.",
+        State.APPLYING: f"In progress: the run {run.id} is at the step {_at(step, STEPS)}. {_ON_OR_BACK}",
         State.APPLIED: f"Applied: the run {run.id}. `tvmigrate rollback` goes back, `tvmigrate finish` drops what is "
         "kept for that.",
-        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at the step {step}. `tvmigrate rollback` goes on.",
+        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at the step {_at(step, REVERSE)}. {_ON_BACK}",
         State.ROLLED_BACK: f"Rolled back: the run {run.id}. `tvmigrate apply` begins anew.",
         State.FINISHING: f"Finishing: the run {run.id}. `tvmigrate finish` goes on.",
         State.FINISHED: f"Finished for good: the run {run.id}; what was kept for a rollback is gone.",
@@ -246,9 +260,11 @@ def rollback(
         if not accept_damaged and not opened.journal.done(run.id, "restore.redis"):
             opened.require_trusted(run, _UNTRUSTED)
         opened.journal.set_state(run.id, State.ROLLING_BACK)
-        opened.take(run, REVERSE)
+        opened.take(run, REVERSE, _ON_BACK)
         opened.journal.set_state(run.id, State.ROLLED_BACK)
-        return Done(True, f"The run {run.id} is rolled back: the old data are as its backup has them.", run)
+        count = sum(moved.counts(opened.journal, run.id).values())
+        but = f", but for {count} that moved after they had been compared: these are as they were left" if count else ""
+        return Done(True, f"The run {run.id} is rolled back: the old data are as its backup has them{but}.", run)
 
 
 def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
@@ -266,7 +282,7 @@ def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
             raise MigrationError(f"{state} knows of {found}; `tvmigrate finish` is for a run that is applied.")
         opened.require_trusted(run, "The kept copies stay: without a whole backup they are all there is.")
         opened.journal.set_state(run.id, State.FINISHING)
-        opened.take(run, FINISH)
+        opened.take(run, FINISH, "`tvmigrate finish` goes on.")
         opened.journal.set_state(run.id, State.FINISHED)
         return Done(True, f"The run {run.id} is finished for good: the kept copies are gone, the backup stays.", run)
 
@@ -338,6 +354,25 @@ def _sentences(what: str) -> Iterator[None]:
             f"{what} stopped: {reason.rstrip('.')[:500]}. {advice} run the command again: it goes on where it stopped; "
             "`tvmigrate rollback` goes back."
         ) from error
+
+
+def _at(step: str, steps: tuple[Step, ...]) -> str:
+    """Return the step that was noted, or the first where the one noted is of the way there."""
+    names = [one.name for one in steps]
+    return step if step in names else names[0]
+
+
+def _moved(journal: Journal, run: Run, state: Path) -> tuple[int, str]:
+    """Return how many old records moved after the switch, and the sentences that say so."""
+    counts = moved.counts(journal, run.id)
+    if not counts:
+        return 0, ""
+    listed = ", ".join(f"{count} in {store}" for store, count in counts.items())
+    return sum(counts.values()), (
+        f" Old data moved after they had been compared, {listed}: they are kept aside and listed in "
+        f"{state / 'runs' / run.id / moved.FOLDER}, and are not in the new layout as they are now. Stop what writes to "
+        "them; to take them along, run `tvmigrate rollback`, then `tvmigrate apply`."
+    )
 
 
 def _on(cluster: str | None) -> str:
