@@ -43,7 +43,7 @@ def ask(client: redis.Redis, commands: bytes, replies: int) -> list[Any]:
 
 
 def ask_unless(client: redis.Redis, commands: bytes, replies: int, wanted: bytes) -> list[Any] | None:
-    """Send packed commands as `ask` does; return None if what came is `wanted` to the byte: so many replies.
+    """Send packed commands as `ask` does; return None if what came is `wanted` to the byte, those replies whole.
 
     To compare bytes takes a fraction of what it takes to make values of them. Of several servers it is not tried.
     """

@@ -19,9 +19,10 @@ _NAMES = tuple(name.encode() for name in new.EAOS_FIELDS)
 _TIME = pack(b"TIME")
 _PTTL = b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n"
 _HGETALL = b"*2\r\n$7\r\nHGETALL\r\n$%d\r\n%b\r\n"
-# Both of a hash that does not expire, and what they are answered where it is as expected, field after field.
+# Both of a hash that does not expire, and what they are answered where it is as expected, field after field: in RESP3,
+# which the driver speaks unless its URL says otherwise; then all is read.
 _LOOK = _PTTL + _HGETALL
-_FOUND = b":-1\r\n*%d\r\n" % (2 * len(_NAMES)) + b"".join(
+_FOUND = b":-1\r\n%%%%%d\r\n" % len(_NAMES) + b"".join(
     b"$%d\r\n%b\r\n$%%d\r\n%%b\r\n" % (len(name), name) for name in _NAMES
 )
 _LRANGE = b"*4\r\n$6\r\nLRANGE\r\n$%d\r\n%b\r\n$1\r\n0\r\n$%d\r\n%d\r\n"

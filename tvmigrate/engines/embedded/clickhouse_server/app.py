@@ -23,7 +23,6 @@ from tvmigrate.engines.embedded.clickhouse_server.request import Asked, Credenti
 MOST_AT_ONCE = 256  # requests that run at the same time; each holds a thread
 MOMENT = 0.2  # seconds
 _UPLOAD_PIECE = 1 << 20
-_SMALL_BYTES = 64 << 10  # of a body that is read before its thread is taken: each step between the two costs both
 FIELD_BYTES = 64 << 20  # of one text field of a form, such as its query
 
 
@@ -63,11 +62,6 @@ class _Streamed(Response):
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._answer.is_here:
-            await self._begin(send)
-            body = b"".join(self._answer.pieces)
-            await send({"type": "http.response.body", "body": body, "more_body": False})
-            return
         try:
             async with _stopped_by_disconnect(receive, self._running, self._limiter):
                 await self._send(send)
@@ -75,13 +69,10 @@ class _Streamed(Response):
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._answer.close, limiter=self._limiter)
 
-    async def _begin(self, send: Send) -> None:
+    async def _send(self, send: Send) -> None:
         headers = {"Content-Type": "text/plain; charset=UTF-8", **self._answer.headers}
         raw = [(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in headers.items()]
         await send({"type": "http.response.start", "status": self._answer.status, "headers": raw})
-
-    async def _send(self, send: Send) -> None:
-        await self._begin(send)
         try:
             while (piece := await anyio.to_thread.run_sync(self._next, limiter=self._limiter)) is not None:
                 if piece:
@@ -143,7 +134,7 @@ def create_app(service: Service, user: User) -> Starlette:
     async def _run(request: Request, asked: Asked, running: Running) -> Answer:
         read = anyio.Event()
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            body = await _small(request, read) or _pieces(request.stream(), read)
+            body = _pieces(request.stream(), read)
             return await _watched(request, lambda: service.answer(asked, body, (), running), running, read)
         async with request.form(max_files=1000, max_fields=10000, max_part_size=FIELD_BYTES) as form:
             read.set()
@@ -193,23 +184,6 @@ async def _drain(request: Request) -> None:
             pass
 
 
-async def _small(request: Request, read: anyio.Event) -> Iterator[bytes] | None:
-    """Read the body of a request that says it is small; None of any other."""
-    length = request.headers.get("content-length", "")
-    if not (length.isascii() and length.isdecimal()) or int(length) > _SMALL_BYTES:
-        return None
-    try:
-        body = await request.body()
-    except ClientDisconnect:
-        raise _gone() from None
-    read.set()
-    return iter((body,) if body else ())
-
-
-def _gone() -> QueryError:
-    return QueryError.own(Code.QUERY_WAS_CANCELLED, "The client went away before it had sent its whole request.")
-
-
 def _pieces(stream: AsyncIterator[bytes], read: anyio.Event) -> Iterator[bytes]:
     """Read a body from the request's own thread, one piece at a time; `read` is set behind the last."""
 
@@ -217,7 +191,9 @@ def _pieces(stream: AsyncIterator[bytes], read: anyio.Event) -> Iterator[bytes]:
         try:
             return await anext(stream, None)
         except ClientDisconnect:
-            raise _gone() from None
+            raise QueryError.own(
+                Code.QUERY_WAS_CANCELLED, "The client went away before it had sent its whole request."
+            ) from None
 
     while (piece := anyio.from_thread.run(following)) is not None:
         if piece:

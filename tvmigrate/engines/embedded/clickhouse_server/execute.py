@@ -46,16 +46,12 @@ class BrokenOff(Exception):  # noqa: N818 - not an error of its own: the error i
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back: status, headers and the body's pieces; `close` must be called whatever happens.
-
-    Where `is_here`, the pieces are few, and neither they nor `close` wait for anything.
-    """
+    """What goes back: status, headers and the body's pieces; `close` must be called whatever happens."""
 
     status: int
     headers: dict[str, str]
     pieces: Iterator[bytes] = field(default_factory=lambda: iter(()))
     close: Callable[[], None] = lambda: None
-    is_here: bool = False
 
 
 @dataclass(slots=True)
@@ -174,7 +170,7 @@ class Service:
         if query_id:
             headers["X-ClickHouse-Query-Id"] = query_id
         body = error.line(self._engine.version).encode(errors="backslashreplace")
-        return Answer(error.status, headers, iter((body,)), is_here=True)
+        return Answer(error.status, headers, iter((body,)))
 
     def answer(
         self,
@@ -230,8 +226,7 @@ class Service:
         headers["X-ClickHouse-Summary"] = finished.figures.header()
         if finished.answer and format_name:
             headers["X-ClickHouse-Format"] = format_name
-        is_here = len(finished.answer) <= HELD_BYTES
-        return _packed(Answer(200, headers, iter((finished.answer,)), is_here=is_here), asked)
+        return _packed(Answer(200, headers, iter((finished.answer,))), asked)
 
     def _streamed(self, streaming: _Streaming, asked: Asked, headers: dict[str, str]) -> Answer:
         store: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - closed with the answer
@@ -250,11 +245,6 @@ class Service:
             streaming.close()
             raise streaming.failure
         headers["X-ClickHouse-Summary"] = streaming.progress.header()
-        if ended and store.tell() <= HELD_BYTES:
-            streaming.close()
-            store.seek(0)
-            with store:
-                return _packed(Answer(200, headers, iter((store.read(),)), is_here=True), asked)
 
         def close() -> None:
             store.close()
