@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,7 +145,12 @@ def may_share(key: bytes, policy: Policy) -> bool:
         return key.startswith(_EAOS_NEW)
     if key.startswith(_EAOS_NEW):
         return b"/" in key
-    return key.startswith(old.EAOS_PREFIX + f"{policy.show}/".encode())
+    return key.startswith(_own(policy.show))
+
+
+@lru_cache
+def _own(show: str) -> bytes:
+    return old.EAOS_PREFIX + f"{show}/".encode()
 
 
 def _other(found: Outcomes, part: Lines, number: int, line: bytes) -> None:
