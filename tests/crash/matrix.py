@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import random
 import shutil
 import signal
 import tempfile
@@ -85,6 +86,7 @@ class Ground:
         self.dataset = dataset
         self._opened = ExitStack()
         self._numbers = itertools.count(1)
+        self._options = OPTIONS
         self._counted: dict[tuple[str, tuple[str, ...]], list[Point]] = {}
         self.renew()
 
@@ -107,6 +109,15 @@ class Ground:
         """Let everything go but the engines."""
         self._opened.close()
 
+    @contextmanager
+    def compressing(self) -> Iterator[None]:
+        """Let what is applied within compress its backup."""
+        self._options, self._counted = OPTIONS | {APPLY: (*OPTIONS[APPLY], "--compress", "zstd")}, {}
+        try:
+            yield
+        finally:
+            self._options, self._counted = OPTIONS, {}
+
     def new_state(self) -> None:
         """Begin with a state directory of its own."""
         old = self.folder / "trial"
@@ -121,7 +132,7 @@ class Ground:
         folder = self.stores.state.with_name(f"{next(self._numbers)}-{command}")
         environ = {**self.endpoints.environ(), "TVMIGRATE_STATE": str(self.stores.state)}
         part_bytes = None if more is ALONE else _PART_BYTES
-        code = child.run((command, *OPTIONS[command], *more), environ, folder, strike, part_bytes)
+        code = child.run((command, *self._options[command], *more), environ, folder, strike, part_bytes)
         said = child.said(folder)
         require("Traceback" not in said, said)
         self._journalled = trap.journalled(folder, self._journalled)
@@ -312,14 +323,15 @@ def trials(command: str, points: list[Point]) -> list[Trial]:
     """Return every trial of a command: each write, just before it, halfway, just after it, and the ways on from there.
 
     Nothing is written between a write and the next: just before the one is as just after the other, and comes last.
+    Else their order is such that any beginning is a fair sample.
     """
     halfway = [Strike(point.n, Moment.HALFWAY) for point in points if point.halves]
-    after = [Strike(point.n, Moment.AFTER) for point in points if point.kind != "file"]
-    after_files = [Strike(point.n, Moment.AFTER) for point in points if point.kind == "file"]
+    after = [Strike(point.n, Moment.AFTER) for point in points]
     before = [Strike(point.n, Moment.BEFORE) for point in points]
-    return [
-        Trial(command, strike, then)
-        for some in (halfway, after, after_files, before)
-        for strike in some
-        for then in ((APPLY, ROLLBACK) if command == APPLY else (APPLY,))
-    ]
+    ways = (APPLY, ROLLBACK) if command == APPLY else (APPLY,)
+    chance = random.Random(0)  # noqa: S311 - an order, no secret
+    found: list[Trial] = []
+    for some in ([*halfway, *after], before):
+        of_both = [Trial(command, strike, then) for strike in some for then in ways]
+        found += chance.sample(of_both, len(of_both))
+    return found

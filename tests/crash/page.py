@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ COMMAND = "python -m tests.crash"
 _WHAT = {
     APPLY: "`apply` killed at each of its writes; then `apply` ends it, or `rollback` goes back",
     ROLLBACK: "`rollback` killed at each of its writes; then `rollback` ends it",
+    "compressed": "with `--compress`: the writes that pack the backup and unpack it, as those above",
     "resumed": "`apply` killed, and killed again as it goes on; pairs of writes drawn by a seed",
     "workers": "a worker of `apply` killed at its write, or `apply` itself at that moment",
     "signals": "SIGINT, SIGTERM and SIGHUP, in turn, at each write of `apply` and of `rollback`",
@@ -55,7 +57,11 @@ def write(outcomes: Outcomes) -> None:
         good = _good(told)
         run.counts[kind] = {"ran": len(told["outcomes"]), "of": told["of"], "failed": len(told["outcomes"]) - good}
         run.seconds_of[kind] = told["seconds"]
-    nightly.write(run, COMMAND)
+    path = nightly.write(run, COMMAND)
+    result = json.loads(path.read_text(encoding="utf-8"))
+    for kind, told in outcomes.kinds.items():  # each may have been tried with another commit than ours
+        result["kinds"][kind] |= {"date": told["date"], "commit": told["commit"]}
+    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def page(kinds: dict[str, dict[str, Any]]) -> str:

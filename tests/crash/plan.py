@@ -40,7 +40,8 @@ def every_rollback(ground: Ground) -> Listed:
 
 def every_signal(ground: Ground) -> Listed:
     """Return the writes of both commands, and a trial of each: asked to stop just after it, by each signal in turn."""
-    points, found = [], []
+    points: list[Point] = []
+    found: list[Named] = []
     for command in (APPLY, ROLLBACK):
         for point in (counted := ground.count(command)):
             number = ASKING[point.n % len(ASKING)]
@@ -49,7 +50,24 @@ def every_signal(ground: Ground) -> Listed:
             name = f"{command} {point.n} {number.name} {then}"
             found.append(Named(name, lambda g, t=trial: g.try_signal(t)))
         points += counted
+    return points, random.Random(_SEED).sample(found, len(found))  # noqa: S311 - an order, no secret
+
+
+def every_packed(ground: Ground) -> Listed:
+    """Return the writes that pack and unpack a backup that is compressed, and every trial of each."""
+    points: list[Point] = []
+    found: list[Named] = []
+    for command, step in ((APPLY, "backup.pack"), (ROLLBACK, "backup.unpack")):
+        with ground.compressing():
+            counted = [point for point in ground.count(command) if point.step == step]
+        points += counted
+        found += [Named(t.name, lambda g, t=t: _try_packed(g, t)) for t in trials(command, counted)]
     return points, found
+
+
+def _try_packed(ground: Ground, trial: Trial) -> None:
+    with ground.compressing():
+        (ground.try_apply if trial.command == APPLY else ground.try_rollback)(trial)
 
 
 def some_twice(ground: Ground) -> Listed:
@@ -82,6 +100,7 @@ def some_workers(ground: Ground) -> Listed:
 KINDS: dict[str, Callable[[Ground], Listed]] = {
     "apply": every_apply,
     "rollback": every_rollback,
+    "compressed": every_packed,
     "resumed": some_twice,
     "workers": some_workers,
     "signals": every_signal,

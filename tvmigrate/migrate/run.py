@@ -23,7 +23,9 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Said, Started
 from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, moved, room, source, system
+from tvmigrate.migrate import gate as gates
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
+from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
 from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
@@ -172,13 +174,14 @@ def apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None = None,
     compress: str | None = None,
     assume_room: bool = False,
+    gate: Gate | None = None,
 ) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
 
     `policy` may be None to go on with the run's own. `workers` do the partitions; whoever made them closes them.
     `cluster` is the ClickHouse cluster on which tables are made; None is one server, or the interrupted run's own.
     `compress` is `zstd` or `gzip` for a backup that is compressed in the end. With `assume_room` it does not matter
-    whether the backup seems to fit on the disk.
+    whether the backup seems to fit on the disk. `gate` is what a new run has to show first; None asks for nothing.
 
     Raises:
         Blocked: the plan has blockers; nothing was written.
@@ -194,7 +197,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
             return Done(False, f"The run {run.id} is applied already; nothing was changed.{words}", run, lines, count)
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
-        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room)
+        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room, gate=gate)
         if compress is not None:
             opened.journal.note(run.id, backup_pack.NOTED, compress)
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
@@ -203,6 +206,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
         opened.take(run, STEPS, _ON_OR_BACK)
         opened.journal.set_state(run.id, State.APPLIED)
         count, words = _moved(opened.journal, run, state)
+        words += gates.remark(opened.journal.noted(run.id, gates.NOTED))
         text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}.{words}"
         return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")), count)
 
@@ -213,9 +217,10 @@ def status(endpoints: Endpoints, state: Path) -> str:
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The status"):
         run, step = system.glance(clients, state)
+        remark = "" if run is None else gates.remark(system.noted(state, run, gates.NOTED))
     if run is None:
         return f"Not begun: {state} knows of no run on these stores. `tvmigrate plan` says what would be done."
-    return {
+    told = {
         State.APPLYING: f"In progress: the run {run.id} is at the step {_at(step, STEPS)}. {_ON_OR_BACK}",
         State.APPLIED: f"Applied: the run {run.id}. `tvmigrate rollback` goes back, `tvmigrate finish` drops what is "
         "kept for that.",
@@ -224,6 +229,7 @@ def status(endpoints: Endpoints, state: Path) -> str:
         State.FINISHING: f"Finishing: the run {run.id}. `tvmigrate finish` goes on.",
         State.FINISHED: f"Finished for good: the run {run.id}; what was kept for a rollback is gone.",
     }[run.state]
+    return told + remark
 
 
 def rollback(
@@ -295,6 +301,7 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None,
     *,
     assume_room: bool,
+    gate: Gate | None,
 ) -> Run:
     """Return the interrupted run to go on with, or a new one."""
     if run is not None and run.state in {State.ROLLING_BACK, State.FINISHING}:
@@ -322,12 +329,17 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     opened.listener(Said(there.told))
     if not assume_room:
         blockers += there.blockers
+    which = system.identify(opened.clients)
+    lacking, shown = ([], None) if gate is None else gate.look(which, policy)
+    blockers += lacking
     if blockers:
         raise Blocked(blockers)
     urls = {name: masked(url) for name, url in opened.endpoints.environ().items()}
-    begun = opened.journal.begin(system.identify(opened.clients), policy, existing, urls)
+    begun = opened.journal.begin(which, policy, existing, urls)
     if cluster is not None:
         opened.journal.note(begun.id, clickhouse_cluster.NOTED, cluster)
+    if shown is not None:
+        opened.journal.note(begun.id, gates.NOTED, shown)
     return begun
 
 
