@@ -91,8 +91,8 @@ class Asked:
             dataset=self.dataset,
             policy=self.policy(),
             entity_map=self.entity_map,
-            migration=MIGRATION_COMMAND if self.migration is None else _from_here(self.migration),
-            rollback=ROLLBACK_COMMAND if self.rollback is None else _from_here(self.rollback),
+            migration=MIGRATION_COMMAND if self.migration is None else from_here(self.migration),
+            rollback=ROLLBACK_COMMAND if self.rollback is None else from_here(self.rollback),
             engines=settle(self.engines).kind,
             old_end_state=OldEndState(self.old),
             quarantine=QuarantineKind(self.quarantine),
@@ -214,6 +214,7 @@ def make_policy(
     )
 
 
-def _from_here(command: str) -> str:
+def from_here(command: str) -> str:
+    """Return a shell command that runs `command` in the directory we are in, wherever it is started."""
     # A command may call ours, whose journal stays where the rehearsal's other command looks for it.
     return f'export {STATE}="$PWD/.tvmigrate"; cd {shlex.quote(str(Path.cwd()))} && {command}'

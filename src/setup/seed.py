@@ -69,6 +69,7 @@ def _show(_context: click.Context, _option: click.Parameter, value: str) -> str:
     "minute, and makes other records each time.",
 )
 @click.option("--replace", is_flag=True, help="Remove sample data of the same show first.")
+@click.option("--remove", is_flag=True, help="Remove sample data of the same show, and write none.")
 @click.option(
     "--wait",
     "wait_s",
@@ -79,16 +80,24 @@ def _show(_context: click.Context, _option: click.Parameter, value: str) -> str:
     help="How long to wait for the stores to answer, all three together.",
 )
 @ending
-def seed_sample_data(count: int, seed: int, show: str, until: dt.datetime, replace: bool, wait_s: float) -> None:
-    """Refuse, or write."""
+def seed_sample_data(
+    count: int, seed: int, show: str, until: dt.datetime, replace: bool, remove: bool, wait_s: float
+) -> None:
+    """Refuse, or write; with `remove` take away what was written."""
+    if replace and remove:
+        raise click.UsageError("--replace writes sample data anew and --remove writes none: give one of the two.")
     plan, urls = Plan(count, seed, show, until), Urls.from_environ()
     with Stores(urls).open(wait_s) as stores:
         _require_layout(stores)
         there = present.look(stores, plan)
         if there.counts:
-            _require_own(plan, there, replace)
+            _require_own(plan, there, replace or remove)
             present.remove(stores, plan)
             click.echo(f"removed: the earlier sample data of {show}")
+        elif remove:
+            click.echo(f"There is no sample data of {show}.")
+    if remove:
+        return
     click.echo(_said(plan, asyncio.run(_write(plan, urls))))
 
 

@@ -102,6 +102,11 @@ class Journal:
         found = self._db.execute("SELECT 1 FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
         return found is not None
 
+    def done_at(self, run: str, step: str) -> datetime | None:
+        """Return when `step` was finished, None if it was not."""
+        row = self._db.execute("SELECT done_at FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
+        return None if row is None else datetime.fromisoformat(row[0])
+
     def mark(self, run: str, step: str) -> None:
         """Record that `step` is finished."""
         now = datetime.now(UTC).isoformat()

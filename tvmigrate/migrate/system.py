@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tvmigrate.contract import new, old
 from tvmigrate.engines.clients import Clients
@@ -10,6 +12,7 @@ from tvmigrate.migrate.clickhouse_tables import rows, uuids
 from tvmigrate.migrate.journal import Journal, Run, State
 
 JOURNAL = "journal.sqlite"
+LAST_STEP = "ledger"  # of a migration, in `plan.STEPS`
 
 
 def identify(clients: Clients) -> str:
@@ -43,6 +46,27 @@ def glance(clients: Clients, state: Path) -> tuple[Run | None, str]:
         if run is None or _lost(clients, journal, run):
             return None, ""
         return run, journal.noted(run.id, "step") or ""
+
+
+def noted(state: Path, run: Run, name: str) -> Any:
+    """Return what the journal in `state` has noted of a run, None if nothing."""
+    with Journal(state) as journal:
+        return journal.noted(run.id, name)
+
+
+def applied_at(clients: Clients, state: Path) -> datetime | None:
+    """Return when the run of these stores that stands was done, None where none does; nothing is changed."""
+    if not (state / JOURNAL).is_file():
+        return None
+    with Journal(state) as journal:
+        run = journal.latest(identify(clients))
+        if (
+            run is None
+            or run.state not in {State.APPLIED, State.FINISHING, State.FINISHED}
+            or _lost(clients, journal, run)
+        ):
+            return None
+        return journal.done_at(run.id, LAST_STEP)
 
 
 def old_layout(clients: Clients) -> bool:

@@ -36,22 +36,23 @@ def write(view: View, directory: Path) -> Path:
 
 def page(view: View) -> str:
     """Return the whole page."""
+    return render(
+        "report.html.j2",
+        view=view,
+        fates=[str(fate) for fate in Fate],
+        lost=LOST,
+        width=WIDTH,
+        stores=[str(store) for store in Store if store is not Store.CROSS],
+        meanings={str(reason): meaning for reason, meaning in MEANINGS.items()},
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """Return the page that `template` makes of `values`, under the one style and its digest."""
     style = (files("tvmigrate.report") / "templates" / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            view=view,
-            style=Markup(style),  # noqa: S704 - our own file
-            style_digest=digest,
-            fates=[str(fate) for fate in Fate],
-            lost=LOST,
-            width=WIDTH,
-            stores=[str(store) for store in Store if store is not Store.CROSS],
-            meanings={str(reason): meaning for reason, meaning in MEANINGS.items()},
-        )
-    )
+    page = _environment().get_template(template)
+    return page.render(style=Markup(style), style_digest=digest, **values)  # noqa: S704 - our own file
 
 
 @cache

@@ -69,7 +69,8 @@ def live_tables(client: ClickHouse, database: str = new.DATABASE) -> dict[str, L
     return {table.name: table for table in found}
 
 
-def _schema_check(table: Table) -> Check:
+def schema_check(table: Table) -> Check:
+    """Return the check of one table's definition."""
     return Check(
         f"clickhouse.schema.{table.name}",
         Phase.MIGRATION,
@@ -79,7 +80,7 @@ def _schema_check(table: Table) -> Check:
     )
 
 
-_SCHEMA_CHECKS = {table.name: _schema_check(table) for table in (*new.TABLES, *new.OWN_TABLES)}
+_SCHEMA_CHECKS = {table.name: schema_check(table) for table in (*new.TABLES, *new.OWN_TABLES)}
 
 
 @examines(*(_SCHEMA_CHECKS[table.name] for table in new.TABLES))
@@ -87,7 +88,7 @@ def new_tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Compare each new table with the contract's."""
     live = live_tables(context.clients.clickhouse)
     for table in new.TABLES:
-        _compare_table(sheets[_SCHEMA_CHECKS[table.name].id], table, live.get(table.name))
+        compare_table(sheets[_SCHEMA_CHECKS[table.name].id], table, live.get(table.name))
 
 
 def keeps_quarantine_tables(context: Context) -> str:
@@ -102,10 +103,11 @@ def own_tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Compare the quarantine and the archive table with the contract's."""
     live = live_tables(context.clients.clickhouse)
     for table in new.OWN_TABLES:
-        _compare_table(sheets[_SCHEMA_CHECKS[table.name].id], table, live.get(table.name))
+        compare_table(sheets[_SCHEMA_CHECKS[table.name].id], table, live.get(table.name))
 
 
-def _compare_table(sheet: Sheet, table: Table, live: LiveTable | None) -> None:
+def compare_table(sheet: Sheet, table: Table, live: LiveTable | None) -> None:
+    """Find what tells `live`, None where there is none, from the contract's `table`."""
     sheet.saw()
     name = f"{new.DATABASE}.{table.name}"
     if live is None:

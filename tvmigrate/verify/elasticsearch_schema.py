@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from elasticsearch import Elasticsearch
+
 from tvmigrate.contract import new, old
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
@@ -38,9 +40,13 @@ def _finding(direction: Direction, note: str, **where: Any) -> Finding:
 @examines(ALIAS)
 def alias(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Judge what the name stands for."""
-    sheet = sheets[ALIAS.id]
+    judge_alias(context.clients.elasticsearch, sheets[ALIAS.id])
+
+
+def judge_alias(client: Elasticsearch, sheet: Sheet) -> None:
+    """Find what the name stands for but the new index alone."""
     sheet.saw()
-    found = target(context.clients.elasticsearch)
+    found = target(client)
     wanted = new.INDEX.name
     if not found.indices:
         note = f"There is no alias {new.ALIAS}; put it on the index {wanted}."
@@ -76,8 +82,11 @@ def _behind(sheet: Sheet, found: Target) -> list[str]:
 @examines(MAPPING)
 def mapping(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Compare the whole mapping with the contract's: no field, sub-field or parameter more, none less."""
-    sheet = sheets[MAPPING.id]
-    client = context.clients.elasticsearch
+    judge_mapping(context.clients.elasticsearch, sheets[MAPPING.id])
+
+
+def judge_mapping(client: Elasticsearch, sheet: Sheet) -> None:
+    """Find what tells the mapping behind the alias from the contract's."""
     for index in _behind(sheet, target(client)):
         live = mappings_of(client, index)
         fields, live_fields = new.INDEX.mappings["properties"], live.get("properties", {})

@@ -254,6 +254,15 @@ def test_replace_removes_its_own_records_and_nothing_else(stores: Clients, here:
     assert everything(stores) == with_first != others
 
 
+def test_remove_takes_away_what_was_seeded_and_writes_none(stores: Clients, here: Run) -> None:
+    before = everything(stores)
+    assert here("--count", "30").code == 0
+    assert here("--remove") == Ended(0, f"removed: the earlier sample data of {SHOW}\n", "")
+    assert everything(stores) == before
+    assert here("--remove") == Ended(0, f"There is no sample data of {SHOW}.\n", "")
+    assert here("--remove", "--replace").code == 2
+
+
 def test_replacing_by_a_show_with_a_glob_in_its_name_removes_only_its_own(stores: Clients, here: Run) -> None:
     here("--count", "30", "--show", "abc")
     here("--count", "30", "--show", "a*c")
@@ -302,7 +311,7 @@ FOREIGN = f"The stores already hold records of {SHOW} (clickhouse raw_comments: 
 UNKNOWN = f"The stores already hold records of {SHOW} (redis keys: 1), and no sample comment is among them"
 
 
-@pytest.mark.parametrize("replace", [(), ("--replace",)], ids=["plain", "replace"])
+@pytest.mark.parametrize("replace", [(), ("--replace",), ("--remove",)], ids=["plain", "replace", "remove"])
 def test_records_that_are_no_sample_data_are_never_removed(
     stores: Clients, here: Run, replace: tuple[str, ...]
 ) -> None:
