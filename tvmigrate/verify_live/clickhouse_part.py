@@ -101,14 +101,13 @@ class Rows:
         return seen
 
     def _live(self, keys: Sequence[Row]) -> dict[Row, list[Row]]:
-        """Return the live rows of keys, which the table's order finds quickly."""
+        """Return the live rows of keys, which stand together in the table's order."""
         subject, shape = self._subject, self._subject.shape
         types = self._columns()
-        chosen = ", ".join(f"({', '.join(_value(subject, n, text) for n, text in enumerate(key))})" for key in keys)
-        columns = ", ".join(map(quoted, subject.key))
-        rows: dict[Row, list[Row]] = {}
-        for row in _read(self._context, subject.table, types, f"({columns}) IN ({chosen})"):
-            rows.setdefault(shape.key_of(row), []).append(row)
+        rows: dict[Row, list[Row]] = {key: [] for key in keys}
+        for row in _read(self._context, subject.table, types, _among(subject, keys)):
+            if (key := shape.key_of(row)) in rows:
+                rows[key].append(row)
         return rows
 
     def _columns(self) -> dict[str, str]:
@@ -305,13 +304,21 @@ def _read(context: Context, table: Table, types: Mapping[str, str], where: str) 
             yield tuple(map(bytes.fromhex, row))
 
 
-def _value(subject: _Subject, n: int, text: bytes) -> str:
-    """Return a canonical value of the key's n-th column as SQL."""
-    if subject.key[n] != _TIME:
-        return literal(text[1:].decode("utf-8", "surrogateescape"))
-    instant = f"fromUnixTimestamp64Milli(toInt64({int(text[1:])}), 'UTC')"
-    column = next(column for column in subject.table.columns if column.name == _TIME)
-    return instant if column.type.startswith("DateTime64") else f"toDateTime({instant}, 'UTC')"
+def _among(subject: _Subject, keys: Sequence[Row]) -> str:
+    """Return a condition that the rows of these keys meet, and few others."""
+    wanted = []
+    for n, name in enumerate(subject.key):
+        if name == _TIME:
+            instants = [int(key[n][1:]) for key in keys]
+            wanted.append(f"{_TIME} BETWEEN {_instant(min(instants))} AND {_instant(max(instants))}")
+        else:
+            texts = sorted({key[n][1:].decode("utf-8", "surrogateescape") for key in keys})
+            wanted.append(f"{quoted(name)} IN ({', '.join(map(literal, texts))})")
+    return " AND ".join(wanted)
+
+
+def _instant(milliseconds: int) -> str:
+    return f"fromUnixTimestamp64Milli(toInt64({milliseconds}), 'UTC')"
 
 
 def _nanoseconds(subject: _Subject, key: Row) -> int:

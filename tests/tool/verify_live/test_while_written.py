@@ -51,7 +51,7 @@ def test_a_writer_causes_no_finding_and_a_fault_beside_it_is_found_by_name(migra
     assert {one.rounds for told in found.parts for one in told.different} == {3}
     share(
         ("live-verify", "seconds in which V2 clients wrote while it looked"),
-        f"{writer.written / writer.seconds:.0f} writes a second, {looks + 1} looks",
+        f"{LONG_RATE} writes a second",
         round(writer.seconds) if is_long else 1,
         LONG_SECONDS,
     )
