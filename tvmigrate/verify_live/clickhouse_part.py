@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
@@ -73,9 +73,9 @@ class Rows:
         (row,) = self._context.reference.tables.query(counted)
         return int(row["n"])
 
-    def due(self, skip: int) -> Iterator[Due]:
+    def due(self, skip: int) -> Generator[Due, None, None]:
         """Yield the expected rows in the order of their keys."""
-        return islice(self._due(), skip, None)
+        yield from islice(self._due(), skip, None)
 
     def _due(self) -> Iterator[Due]:
         subject, shape = self._subject, self._subject.shape
@@ -186,7 +186,7 @@ class Extra:
         """Return how many months there are to be counted."""
         return len(self._months())
 
-    def due(self, skip: int) -> Iterator[Due]:
+    def due(self, skip: int) -> Generator[Due, None, None]:
         """Yield months, and how many rows each should have."""
         for month, count in islice(sorted(self._months().items()), skip, None):
             yield Due(f"{self._subject.table.name} {month}", (month, count))

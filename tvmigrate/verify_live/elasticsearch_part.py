@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -49,7 +49,7 @@ class Documents:
         """Return how many old documents there are."""
         return sum(1 for _ in self._context.reference.dataset.documents())
 
-    def due(self, skip: int) -> Iterator[Due]:
+    def due(self, skip: int) -> Generator[Due, None, None]:
         """Yield what each old document becomes, None for one that is refused, in the order of the file."""
         documents = self._context.reference.dataset.documents()
         chosen = (one for one in documents if self._sample.takes(one.id.encode("utf-8", "surrogatepass")))
@@ -99,7 +99,7 @@ class Extra:
     def total(self) -> None:
         """Return None: only the live store knows."""
 
-    def due(self, skip: int) -> Iterator[Due]:
+    def due(self, skip: int) -> Generator[Due, None, None]:
         """Yield live documents of unknown ids; `skip` says nothing of another point in time."""
         with Spool("CREATE TABLE known (id TEXT PRIMARY KEY) WITHOUT ROWID") as known:
             known.add(

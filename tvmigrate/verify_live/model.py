@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -69,7 +69,7 @@ class Part(Protocol):
     def total(self) -> int | None:
         """Return how many records the old system has of it; None where that is not known beforehand."""
 
-    def due(self, skip: int) -> Iterator[Due]:
+    def due(self, skip: int) -> Generator[Due, None, None]:
         """Yield what is due, but for the first `skip`."""
 
     def look(self, due: Sequence[Due]) -> Sequence[Seen]:

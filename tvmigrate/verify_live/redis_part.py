@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
@@ -86,9 +86,9 @@ class Keys:
         marks = ", ".join(f"'{role}'" for role in _ROLES[self._role])
         return plain + self._expected.count(f"SELECT count(*) FROM kept.keys WHERE role IN ({marks})")
 
-    def due(self, skip: int) -> Iterator[Due]:
+    def due(self, skip: int) -> Generator[Due, None, None]:
         """Yield the keys by database and name, then those that are plain; of an events list its items too."""
-        return islice(self._due(), skip, None)
+        yield from islice(self._due(), skip, None)
 
     def _due(self) -> Iterator[Due]:
         for role in _ROLES[self._role]:
@@ -184,7 +184,7 @@ class Others:
     def total(self) -> None:
         """Return None: only the live store knows."""
 
-    def due(self, skip: int) -> Iterator[Due]:
+    def due(self, skip: int) -> Generator[Due, None, None]:
         """Yield live names; `skip` says nothing of what another SCAN gives."""
         if not self._named:
             self._expected.name_plain()

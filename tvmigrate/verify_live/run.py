@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -98,24 +98,31 @@ class Looking:
                 position = 0
             self.checkpoint.begun(name, total)
             self.listener(Started(name, total, part.about.unit))
-            due = part.due(position)
-            while batch := list(islice(due, _BATCH)):
-                self._mind_the_time()
-                began = time.monotonic()
-                seen = part.look(batch)
-                position += len(batch)
-                self.checkpoint.looked(name, batch, seen, position)
-                self.listener(Advanced(name, position))
-                throttle.took(len(batch), time.monotonic() - began)
-                if self.checkpoint.pending_count() >= self.asked.max_findings:
-                    self._settle()
-                    if self.checkpoint.pending_count() >= self.asked.max_findings:
-                        self.stopped = f"{self.asked.max_findings:,} records differ, as many as --max-findings asks for"
+            with closing(part.due(position)) as due:
+                while batch := list(islice(due, _BATCH)):
+                    self._mind_the_time()
+                    began = time.monotonic()
+                    seen = part.look(batch)
+                    position += len(batch)
+                    self.checkpoint.looked(name, batch, seen, position)
+                    self.listener(Advanced(name, position))
+                    throttle.took(len(batch), time.monotonic() - began)
+                    if self._are_enough():
                         return
         except (*DRIVER_ERRORS, VerificationError) as problem:
             self.errors[name] = why(problem)
             return
         self.checkpoint.done(name)
+
+    def _are_enough(self) -> bool:
+        """Return whether as many records differ, and stay so, as are to be found."""
+        if self.checkpoint.pending_count() < self.asked.max_findings:
+            return False
+        self._settle()
+        if self.checkpoint.pending_count() < self.asked.max_findings:
+            return False
+        self.stopped = f"{self.asked.max_findings:,} records differ, as many as --max-findings asks for"
+        return True
 
     def _settle(self) -> None:
         """Look again at what differs until it has stayed so for all rounds, or differs no more."""
