@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 from tvmigrate.contract import new, old, sql
 from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.migrate import clickhouse_inspect
@@ -16,10 +19,13 @@ from tvmigrate.migrate.clickhouse_build import (
     table_rules,
 )
 from tvmigrate.migrate.clickhouse_cluster import site, wait_for_replicas
+from tvmigrate.migrate.clickhouse_moved import moved
 from tvmigrate.migrate.clickhouse_old import drop, dump, holder, note_digest, noted_digest, require_same
 from tvmigrate.migrate.clickhouse_rows import INSTANT
 from tvmigrate.migrate.clickhouse_tables import digest, months, number, place, staging, uuids
-from tvmigrate.migrate.errors import NotEqual, SourceChanged
+from tvmigrate.migrate.errors import NotEqual
+from tvmigrate.migrate.moved import Moved, folder
+from tvmigrate.migrate.moved import keep as keep_moved
 from tvmigrate.migrate.work import Work
 
 inspect = clickhouse_inspect.inspect
@@ -122,25 +128,20 @@ def switch(work: Work) -> None:
 
 
 def remove(work: Work) -> None:
-    """Read the old tables again, then keep each aside under `{table}_old_{run}`.
+    """Keep the old tables aside under `{table}_old_{run}`, then read them again: nobody knows that name.
 
-    Raises:
-        SourceChanged: rows came after the comparison; a rollback brings them back with the rest.
+    Rows that came, changed or went after the comparison stay in the kept table, and are listed.
     """
     client = work.clients.clickhouse
+    found: list[Iterator[Moved]] = []
     for table in old.TABLES:
         name = holder(work, table)
         kept = new.kept_table(table.name, work.run.id)
-        if name == kept:
-            continue
-        now = digest(client, f"SELECT * FROM {place(name)}")
-        if now != noted_digest(work, f"clickhouse.old.{table.name}"):
-            raise SourceChanged(
-                f"The old table {table.name} got other rows between the comparison and the switch ({now.rows} rows "
-                "now). They are not in the new tables. Stop the old writers, run `tvmigrate rollback`, then "
-                "`tvmigrate apply`."
-            )
-        client.command(site(work).rename(name, kept))
+        if name != kept:
+            client.command(site(work).rename(name, kept))
+        if digest(client, f"SELECT * FROM {place(kept)}") != noted_digest(work, f"clickhouse.old.{table.name}"):
+            found.append(moved(work, table, kept, folder(work) / "clickhouse"))
+    keep_moved(work, Store.CLICKHOUSE, chain.from_iterable(found))
     work.say(f"ClickHouse keeps {', '.join(new.kept_table(t.name, work.run.id) for t in old.TABLES)} until finish.")
 
 

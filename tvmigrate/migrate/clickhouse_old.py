@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tvmigrate.contract import new
+from tvmigrate.contract import new, old
 from tvmigrate.contract.layout import Table
 from tvmigrate.contract.outcome import Store
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.write import Part, RowsWriter, write_table
 from tvmigrate.migrate.clickhouse_cluster import site
+from tvmigrate.migrate.clickhouse_moved import moved
 from tvmigrate.migrate.clickhouse_tables import DATABASE, Digest, create_statement, digest, place, staging, uuids
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
+from tvmigrate.migrate.moved import told
 from tvmigrate.migrate.work import Work
 
 _CHUNK = 1 << 20
@@ -54,14 +56,16 @@ def require_same(work: Work, table: str, since: str) -> None:
 
 
 def changed(work: Work, table: str, since: str) -> SourceChanged:
-    """Take back what was built on the old `table`, and return the error that says so."""
+    """Take back what was built on the old `table`, and return the error that names the rows that moved."""
+    (known,) = (one for one in old.TABLES if one.name == table)
+    words = told(moved(work, known, table))
     for new_table in new.TABLES:
         drop(work, staging(new_table, work.run.id))
     work.redo(Store.CLICKHOUSE)
     work.forget("clickhouse.filled.", *(f"clickhouse.built.{new_table.name}" for new_table in new.TABLES))
     return SourceChanged(
-        f"The old ClickHouse table {table} changed {since}. Stop what writes to it, then run `tvmigrate apply` again: "
-        "it takes a new backup. The old data are as they were."
+        f"The old ClickHouse table {table} changed {since}: {words}. Stop what writes to it, then run `tvmigrate "
+        "apply` again: it takes a new backup. The old data are as they were."
     )
 
 

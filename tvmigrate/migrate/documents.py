@@ -14,6 +14,7 @@ from elasticsearch import Elasticsearch
 
 from tvmigrate.dataset.lines import members
 from tvmigrate.dataset.model import StoredDocument
+from tvmigrate.deep import deeply
 from tvmigrate.engines.clients import open_elasticsearch
 from tvmigrate.migrate.errors import MigrationError
 
@@ -190,6 +191,6 @@ def _each(array: str) -> Iterator[str]:
     """Yield the texts of the elements of a JSON array that Elasticsearch wrote."""
     position = 1
     while array[position] != "]":
-        _, end = _ANY.raw_decode(array, position)
+        _, end = deeply(_ANY.raw_decode, array, position)
         yield array[position:end]
         position = end + (array[end] == ",")

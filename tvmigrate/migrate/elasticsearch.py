@@ -25,7 +25,10 @@ from tvmigrate.migrate.elasticsearch_index import (
     sequence,
 )
 from tvmigrate.migrate.elasticsearch_map import Tally, assess, parts, write_part
+from tvmigrate.migrate.elasticsearch_moved import moved
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
+from tvmigrate.migrate.moved import folder, told
+from tvmigrate.migrate.moved import keep as keep_moved
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Found, Work
 
@@ -116,12 +119,7 @@ def build(work: Work) -> None:
     client = work.clients.elasticsearch
     work.note("elasticsearch.frozen", True)
     client.indices.put_settings(index=INDEX, settings={BLOCK: True})
-    if sequence(client, INDEX) != work.noted("elasticsearch.sequence"):
-        work.redo(Store.ELASTICSEARCH)
-        raise SourceChanged(
-            f"The Elasticsearch index {INDEX} changed since its backup. It is closed to writes now: run `tvmigrate "
-            "apply` again, it takes a new backup; `tvmigrate rollback` opens the index again."
-        )
+    require_same(work)
     clone(work, INDEX, new.kept_index(INDEX, work.run.id))
     create_new(work)
     file = work.backup / "elasticsearch" / f"{INDEX}.ndjson"
@@ -142,11 +140,36 @@ def build(work: Work) -> None:
     open_new(work)
 
 
+def require_same(work: Work) -> None:
+    """Return if nothing was written to the old index since its backup.
+
+    Raises:
+        SourceChanged: something was; which documents, and what depends on the backup is to be done again.
+    """
+    if sequence(work.clients.elasticsearch, INDEX) == work.noted("elasticsearch.sequence"):
+        return
+    words = told(moved(work, INDEX))
+    work.redo(Store.ELASTICSEARCH)
+    raise SourceChanged(
+        f"The Elasticsearch index {INDEX} changed since its backup: {words}. It is closed to writes now: run "
+        "`tvmigrate apply` again, it takes a new backup; `tvmigrate rollback` opens the index again."
+    )
+
+
 def switch(work: Work) -> None:
-    """Replace the old index by the alias, in one call."""
+    """Replace the old index by the alias, in one call.
+
+    What somebody wrote to the closed index after the comparison is in the kept copy then, and listed.
+    """
     client = work.clients.elasticsearch
     if indices_behind(client, new.ALIAS) == [new.INDEX.name]:
         return
+    client.indices.put_settings(index=INDEX, settings={BLOCK: True})
+    kept = new.kept_index(INDEX, work.run.id)
+    if sequence(client, INDEX) != work.noted("elasticsearch.sequence"):
+        clone(work, INDEX, kept)
+        keep_moved(work, Store.ELASTICSEARCH, moved(work, kept, folder(work) / "elasticsearch"))
+        work.note("elasticsearch.documents", count(client, kept))
     client.indices.update_aliases(
         actions=[
             {"remove_index": {"index": INDEX}},

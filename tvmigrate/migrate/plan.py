@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tvmigrate.migrate import backup, backup_pack, clickhouse, elasticsearch, ledger, quarantine, redis
+from tvmigrate.migrate import backup, backup_pack, clickhouse, elasticsearch, ledger, quarantine, redis, source
 from tvmigrate.migrate.work import Work
 
 
@@ -31,6 +31,7 @@ STEPS: tuple[Step, ...] = (
     Step("compare.quarantine", quarantine.compare),
     Step("compare.elasticsearch", elasticsearch.compare),
     Step("compare.clickhouse", clickhouse.compare),
+    Step(source.STEP, source.compare),
     Step("switch.clickhouse", clickhouse.switch),
     Step("switch.elasticsearch", elasticsearch.switch),
     Step("switch.redis", redis.switch),

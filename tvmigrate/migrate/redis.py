@@ -13,10 +13,12 @@ from tvmigrate.engines.clients import Clients
 from tvmigrate.migrate import redis_after, redis_parts
 from tvmigrate.migrate.backup import keep, require_whole
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
+from tvmigrate.migrate.moved import ADDED, DELETED, told
+from tvmigrate.migrate.moved import keep as keep_moved
 from tvmigrate.migrate.redis_assess import Assessed, Terms, of_lives
 from tvmigrate.migrate.redis_keys import now_ms
 from tvmigrate.migrate.redis_pack import names
-from tvmigrate.migrate.redis_source import changed, count_unrelated, old_keys
+from tvmigrate.migrate.redis_source import as_moved, changed, come_since, count_unrelated, old_keys
 from tvmigrate.migrate.redis_spool import (
     EQUAL,
     WRITTEN,
@@ -31,7 +33,6 @@ from tvmigrate.migrate.redis_targets import clashes, existing_changed, save_exis
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Found, Work, batches
 
-_SHOWN = 5
 _MARKED = 8  # pieces that are called begun in one synced step
 
 
@@ -154,11 +155,10 @@ def _remove_stale(work: Work, temporary: bytes) -> None:
 
 
 def compare(work: Work) -> None:
-    """Read back every new key, and every old one again.
+    """Read back every new key.
 
     Raises:
-        NotEqual: a new key is not what was written.
-        SourceChanged: an old key is not what the backup has, or there is one that the backup has not.
+        NotEqual: one is not what was written.
     """
     url, temporary = work.endpoints.redis, _temporary(work)
     looked = ((url, piece, work.policy, temporary) for piece in pieces(work.spool))
@@ -168,12 +168,20 @@ def compare(work: Work) -> None:
                 f"The new Redis key {show_bytes(wrong[0])} is not what was written. Nothing was switched; run "
                 "`tvmigrate rollback`."
             )
-    apart = list(changed(work))
-    if apart:
+
+
+def require_same(work: Work) -> None:
+    """Return if all old keys, and no others, are as the backup has them.
+
+    Raises:
+        SourceChanged: some are not; which, and what depends on the backup is to be done again.
+    """
+    words = told(changed(work))
+    if words.count:
         work.redo(Store.REDIS)
         raise SourceChanged(
-            f"Old Redis keys changed since their backup: {len(apart)}, such as {', '.join(apart[:_SHOWN])}. Stop what "
-            "writes to them, then run `tvmigrate apply` again: it takes a new backup. The old data are as they were."
+            f"Old Redis keys changed since their backup: {words}. Stop what writes to them, then run `tvmigrate apply` "
+            "again: it takes a new backup. The old data are as they were."
         )
 
 
@@ -185,18 +193,18 @@ def switch(work: Work) -> None:
 def remove(work: Work) -> None:
     """Remove each mapped old key, and each mapped item of a list, if the key still equals its backup.
 
-    Raises:
-        SourceChanged: keys that do not were left; all others are removed.
+    All others are left as they are, listed and saved: keys that changed, went or came after they were compared. A
+    rollback leaves them too: what an old writer made of them is the newest of the old data.
     """
-    left: list[str] = []
-    for some in work.workers.each(redis_parts.remove, _going(work)):
+    left: list[redis_parts.Apart] = []
+    going: list[int] = []
+    for number, some in enumerate(work.workers.each(redis_parts.remove, _noted(_going(work), going))):
         left += some
+        redis_parts.let_stay(work.spool, going[number], [key for key, what in some if what != DELETED])
+    left += [(key, ADDED) for key in come_since(work, [key for key, _ in left])]
     if left:
-        raise SourceChanged(
-            f"Old Redis keys changed since their backup and were left: {len(left)}, such as "
-            f"{', '.join(left[:_SHOWN])}. Their new values are not in the new layout. Stop what writes to them, run "
-            "`tvmigrate rollback`, then `tvmigrate apply`."
-        )
+        redis_after.save_moved(work, [key for key, what in left if what != DELETED])
+    keep_moved(work, Store.REDIS, (as_moved(*one) for one in left))
 
 
 def restore(work: Work) -> None:
@@ -244,6 +252,12 @@ def _going(work: Work) -> Iterator[redis_parts.Part]:
             for part in some:
                 redis_parts.mark_removing(work.spool, part.id)
         yield from some
+
+
+def _noted(parts: Iterable[redis_parts.Part], numbers: list[int]) -> Iterator[redis_parts.Part]:
+    for part in parts:
+        numbers.append(part.id)
+        yield part
 
 
 def _wrote(spool: Spool) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tvmigrate.dataset.write import RedisWriter
+from tvmigrate.migrate.moved import folder
 from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read_named, same_value
 from tvmigrate.migrate.redis_pack import created, names
 from tvmigrate.migrate.redis_parts import parts, removable
@@ -31,6 +32,17 @@ def save(work: Work, temporary: bytes) -> None:
         "rollback.",
         "warning",
     )
+
+
+def save_moved(work: Work, keys: Sequence[bytes]) -> None:
+    """Write old keys that moved after the switch, as they are now, as dataset lines to the folder of what moved."""
+    clock = now_ms(work.clients.redis)
+    with RedisWriter(folder(work) / "redis.ndjson") as writer:
+        for some in batches(keys, BATCH):
+            for there in read_named(work.clients.redis, some):
+                if there is not None:
+                    ttl = None if there.expires_ms is None else max(there.expires_ms - clock, 1)
+                    writer.write(replace(there.key, ttl_ms=ttl))
 
 
 def _changed(work: Work, temporary: bytes) -> Iterator[Live]:

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import RedisKey
 from tvmigrate.engines.redis_routed import Routed
 from tvmigrate.engines.redis_units import Command, Unit
@@ -46,25 +45,25 @@ _VALUE: dict[str, tuple[bytes, ...]] = {
 }
 _CHANGED = -1
 
-# An old key as the backup has it, and what is to stay of it.
+# An old key as the backup has it, and what is to stay of it, or is there instead.
 Going = tuple[Live, Live | None]
 
 
-def remove_each(client: Routed, batch: Sequence[Going]) -> list[str]:
-    """Remove keys that equal their backup, each by itself; return the names of those that do not, and are left."""
-    left: list[str] = []
+def remove_each(client: Routed, batch: Sequence[Going]) -> list[Going]:
+    """Remove keys that equal their backup, each by itself; return the others, each with what is there instead."""
+    left: list[Going] = []
     todo = list(batch)
     while todo:
         looked = client.send_each([_look(live) for live, _ in todo])
         removals: list[tuple[Going, Unit]] = []
         for (live, rest), answers in zip(todo, looked, strict=True):
             there, dump = _found(live, answers)
-            if there is None or (rest is not None and rest.equals(there)):
+            if rest is not None and rest.equals(there):
                 continue
-            if live.equals(there):
+            if there is not None and live.equals(there):
                 removals.append(((live, rest), _removal(there, dump, rest)))
             else:
-                left.append(show_bytes(live.key.key))
+                left.append((live, there))
         ended = client.send_each([unit for _, unit in removals])
         todo = [going for (going, _), (end,) in zip(removals, ended, strict=True) if _sure(end) == _CHANGED]
     return left

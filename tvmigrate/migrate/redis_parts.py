@@ -14,20 +14,20 @@ from typing import Any
 import redis
 
 from tvmigrate.contract.policy import Policy
-from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.engines.redis_opener import open_redis
 from tvmigrate.engines.redis_routed import Routed, create
 from tvmigrate.engines.redis_wire import ask, pack, unpack
-from tvmigrate.migrate.redis_assess import STAYS, Assessed, Terms, lives_in, of_lines
+from tvmigrate.migrate.redis_assess import STAYS, WHOLE, Assessed, Terms, lives_in, of_lines
 from tvmigrate.migrate.redis_compare_delete import remove_each
-from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read, says_the_same
+from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read, same_value, says_the_same
 from tvmigrate.migrate.redis_pack import created, creating
 from tvmigrate.migrate.redis_spool import KEPT, WRITTEN, Piece
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work, batches
 
 _PART_BYTES = 1 << 20
+Apart = tuple[bytes, str]  # an old key, and in what it is not as the backup has it
 _EXISTS = b"*2\r\n$6\r\nEXISTS\r\n$%d\r\n%b\r\n"
 
 
@@ -40,6 +40,7 @@ class Part:
     lines: bytes
     epoch_ms: int
     stays: Mapping[bytes, str]
+    begun: bool = False  # some of its old keys may be gone already
 
 
 def cut(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -57,10 +58,11 @@ def parts(work: Work, where: str = "true") -> Iterator[Part]:
     epoch = work.noted("redis.epoch_ms")
     db = work.spool.db
     with (work.backup / "redis.ndjson").open("rb") as file:
-        for number, start, size in db.execute(f"SELECT id, start, size FROM part WHERE {where} ORDER BY id").fetchall():
+        found = db.execute(f"SELECT id, start, size, removing FROM part WHERE {where} ORDER BY id").fetchall()
+        for number, start, size, removing in found:
             stays = dict(db.execute("SELECT key, kept FROM stays WHERE part = ?", (number,)))
             file.seek(start)
-            yield Part(number, work.endpoints.redis, file.read(size), epoch, stays)
+            yield Part(number, work.endpoints.redis, file.read(size), epoch, stays, bool(removing))
 
 
 # ------------------------------------------------------------------------------------------------------------ the build
@@ -128,9 +130,9 @@ def _as_wanted(state: str, live: Live, there: Live | None, policy: Policy) -> bo
     return state == KEPT or (there is not None and says_the_same(live, there, policy))
 
 
-def changed(part: Part) -> tuple[list[bytes], list[bytes]]:
+def changed(part: Part) -> tuple[list[Apart], list[bytes]]:
     """Return the old keys of a part that are not as the backup has them, and all that are there."""
-    apart: list[bytes] = []
+    apart: list[Apart] = []
     present: list[bytes] = []
     with open_redis(part.url) as client:
         for lives in batches(lives_in(part.lines, part.epoch_ms), BATCH):
@@ -140,8 +142,17 @@ def changed(part: Part) -> tuple[list[bytes], list[bytes]]:
                 if one is not None:
                     present.append(live.key.key)
                 if not (live.equals(one) or (one is None and live.gone(clock))):
-                    apart.append(live.key.key)
+                    apart.append((live.key.key, how(live, one)))
     return apart, present
+
+
+def how(live: Live, there: Live | None) -> str:
+    """Return in what a key that was `live` is another one now."""
+    if there is None:
+        return "deleted"
+    if live.key.type != there.key.type:
+        return "of another type"
+    return "another time to live" if same_value(live.key, there.key) else "another value"
 
 
 def read_expected(client: redis.Redis, lives: Sequence[Live]) -> list[Live | None]:
@@ -167,17 +178,35 @@ def _rest(live: Live, kept: str | None) -> Live | None:
     return Live(RedisKey(live.key.db, live.key.key, LIST, None, items), live.expires_ms)
 
 
-def remove(part: Part) -> list[str]:
-    """Remove what goes of the old keys of a part that equal the backup; return the names of those that do not."""
-    left: list[str] = []
+def remove(part: Part) -> list[Apart]:
+    """Remove what goes of the old keys of a part that equal the backup; return those that do not, and are left.
+
+    Among them are those that somebody else deleted, and those that stay and are not as they were.
+    """
+    left: list[Apart] = []
     with open_redis(part.url) as client:
+        clock = now_ms(client)
+        staying = (live for live in lives_in(part.lines, part.epoch_ms) if part.stays.get(live.key.key) in STAYS)
+        for lives in batches(staying, BATCH):
+            there = read_expected(client, lives)
+            pairs = zip(lives, there, strict=True)
+            left += [
+                (live.key.key, how(live, one))
+                for live, one in pairs
+                if not (live.equals(one) or (one is None and live.gone(clock)))
+            ]
         for batch in batches(removable(part), BATCH):
-            left += remove_each(client, batch) if isinstance(client, Routed) else remove_batch(client, batch)
+            found = remove_each(client, batch) if isinstance(client, Routed) else remove_batch(client, batch)
+            for live, one in found:
+                if one is not None or not (part.begun or live.gone(clock)):
+                    left.append((live.key.key, how(live, one)))
     return left
 
 
-def remove_batch(client: redis.Redis, batch: list[tuple[Live, Live | None]]) -> list[str]:
-    """Remove keys that equal their backup under WATCH, so that no write in between is lost; return those left.
+def remove_batch(client: redis.Redis, batch: list[tuple[Live, Live | None]]) -> list[tuple[Live, Live | None]]:
+    """Remove keys that equal their backup under WATCH, so that no write in between is lost.
+
+    Return the others, each with what is there instead: nothing, or what is left.
 
     The keys are watched and changed in one transaction, and so all of one server.
     """
@@ -187,13 +216,13 @@ def remove_batch(client: redis.Redis, batch: list[tuple[Live, Live | None]]) -> 
             pipe.watch(*(live.key.key for live in lives))  # type: ignore[no-untyped-call]
             found = read_expected(client, lives)
             pipe.multi()
-            left: list[str] = []
+            left: list[tuple[Live, Live | None]] = []
             gone: list[bytes] = []
             for (live, rest), there in zip(batch, found, strict=True):
-                if there is None or (rest is not None and rest.equals(there)):
+                if rest is not None and rest.equals(there):
                     continue
                 if not live.equals(there):
-                    left.append(show_bytes(live.key.key))
+                    left.append((live, there))
                     continue
                 gone.append(live.key.key)
                 if rest is not None:
@@ -238,3 +267,8 @@ def _sure(answers: list[Any]) -> list[Any]:
 def mark_removing(spool: Spool, part: int) -> None:
     """Note that old keys of a part may be gone from now on."""
     spool.db.execute("UPDATE part SET removing = 1 WHERE id = ?", (part,))
+
+
+def let_stay(spool: Spool, part: int, keys: Iterable[bytes]) -> None:
+    """Note that old keys of a part stay as they are, and are not to be brought back either."""
+    spool.db.executemany("INSERT OR REPLACE INTO stays VALUES (?, ?, ?)", ((part, key, WHOLE) for key in keys))

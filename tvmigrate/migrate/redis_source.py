@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import redis
 
@@ -15,6 +15,7 @@ from tvmigrate.dataset.model import LIST, SET, STREAM, STRING, ZSET
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.redis_wire import ask, pack
 from tvmigrate.migrate import redis_parts
+from tvmigrate.migrate.moved import ADDED, Moved
 from tvmigrate.migrate.redis_assess import lives_in
 from tvmigrate.migrate.redis_keys import BATCH, Live, expiries, kinds, read, scan
 from tvmigrate.migrate.spool import Spool
@@ -43,11 +44,11 @@ def count_unrelated(clients: Clients, spool: Spool) -> None:
                 spool.fate(Rule.REDIS_UNRELATED, Store.REDIS, Fate.UNTOUCHED, 1, expires)
 
 
-def changed(work: Work) -> Iterator[str]:
-    """Yield the names of old keys that are not as the backup has them, and of those that it has not."""
+def changed(work: Work) -> Iterator[Moved]:
+    """Yield the old keys that are not as the backup has them, and those that it has not."""
     count = total = 0
     for apart, present in work.workers.each(redis_parts.changed, redis_parts.parts(work)):
-        yield from map(show_bytes, apart)
+        yield from (as_moved(*one) for one in apart)
         count, total = count + len(present), total + sum(map(hash, present))
     # As many as are in the backup, and the same by their hashes: none that is not. SCAN may give one twice.
     for page in _old_names(work.clients.redis):
@@ -56,8 +57,28 @@ def changed(work: Work) -> Iterator[str]:
         yield from _new_old_keys(work)
 
 
-def _new_old_keys(work: Work) -> Iterator[str]:
-    """Yield the names of live old keys that the backup has not, each looked up."""
+def as_moved(key: bytes, what: str) -> Moved:
+    """Return an old key that moved."""
+    return Moved(f"db {old.REDIS_DB}", show_bytes(key), what)
+
+
+def come_since(work: Work, left: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the live old keys, after the removal, that neither stayed for the quarantine nor were `left`."""
+    spool = work.spool
+    with spool.together():
+        spool.db.execute("DELETE FROM seen")
+        spool.db.execute("INSERT OR IGNORE INTO seen SELECT key FROM stays")
+        spool.db.executemany("INSERT OR IGNORE INTO seen VALUES (?)", ((key,) for key in left))
+        for page in _old_names(work.clients.redis):
+            for key in page:
+                if not spool.has("seen", key):
+                    spool.db.execute("INSERT INTO seen VALUES (?)", (key,))
+                    yield key
+        spool.db.execute("DELETE FROM seen")
+
+
+def _new_old_keys(work: Work) -> Iterator[Moved]:
+    """Yield the live old keys that the backup has not, each looked up."""
     seen = "INSERT OR IGNORE INTO seen VALUES (?)"
     with work.spool.together():
         work.spool.db.execute("DELETE FROM seen")
@@ -67,7 +88,7 @@ def _new_old_keys(work: Work) -> Iterator[str]:
         for page in _old_names(work.clients.redis):
             for key in page:
                 if not work.spool.has("seen", key):
-                    yield show_bytes(key)
+                    yield as_moved(key, ADDED)
         work.spool.db.execute("DELETE FROM seen")
 
 

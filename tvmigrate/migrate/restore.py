@@ -88,7 +88,7 @@ def _redis(dataset: Dataset, endpoints: Endpoints, found: Manifest) -> Iterator[
         return
     for number, (_, lines) in enumerate(redis_parts.cut(dataset.redis)):
         part = redis_parts.Part(number, endpoints.redis, lines, found.redis_epoch_ms, {})
-        for key in redis_parts.changed(part)[0]:
+        for key, _ in redis_parts.changed(part)[0]:
             yield f"the Redis key {show_bytes(key)}"
 
 

@@ -22,14 +22,17 @@ from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Said, Started
-from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, room, system
+from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, moved, room, source, system
+from tvmigrate.migrate import gate as gates
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
+from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
 from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
 from tvmigrate.migrate.private import private, tighten
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work
+from tvmigrate.stopping import Ended, Stopped
 from tvmigrate.workers import ALONE, PartFailed, Workers
 
 _ENGINE_ERRORS = (
@@ -42,6 +45,8 @@ _ENGINE_ERRORS = (
     OSError,
     PartFailed,
 )
+_ON_OR_BACK = "`tvmigrate apply` goes on, `tvmigrate rollback` goes back."
+_ON_BACK = "`tvmigrate rollback` goes on."
 _OVER = {State.ROLLED_BACK, State.FINISHED}
 _UNTRUSTED = (
     "Nothing was changed: the new data stand. Put the folder back as it was, from a copy of it, then run `tvmigrate "
@@ -58,6 +63,7 @@ class Done:
     text: str
     run: Run | None = None
     ledger: list[LedgerLine] = field(default_factory=list)
+    moved: int = 0  # old records that moved after they were compared, and are not in the new layout as they are now
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +77,19 @@ class _Open:
     journal: Journal
     workers: Workers
 
-    def take(self, run: Run, steps: tuple[Step, ...]) -> None:
-        """Take the steps of `run` that the journal does not call done."""
-        with self.work(run) as work:
-            for step in steps:
-                if not self.journal.done(run.id, step.name):
-                    self._take_one(work, step)
+    def take(self, run: Run, steps: tuple[Step, ...], go_on: str) -> None:
+        """Take the steps of `run` that the journal does not call done; `go_on` says how, where it is asked to stop."""
+        try:
+            with self.work(run) as work:
+                for step in steps:
+                    if not self.journal.done(run.id, step.name):
+                        self._take_one(work, step)
+        except Stopped as stopped:
+            step_name = self.journal.noted(run.id, "step")
+            raise stopped.at(f" at the step {step_name} of the run {run.id}. {go_on}") from None
+        except (KeyboardInterrupt, Ended) as at_once:
+            at_once.add_note(go_on)
+            raise
 
     @contextmanager
     def work(self, run: Run) -> Iterator[Work]:
@@ -161,13 +174,14 @@ def apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None = None,
     compress: str | None = None,
     assume_room: bool = False,
+    gate: Gate | None = None,
 ) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
 
     `policy` may be None to go on with the run's own. `workers` do the partitions; whoever made them closes them.
     `cluster` is the ClickHouse cluster on which tables are made; None is one server, or the interrupted run's own.
     `compress` is `zstd` or `gzip` for a backup that is compressed in the end. With `assume_room` it does not matter
-    whether the backup seems to fit on the disk.
+    whether the backup seems to fit on the disk. `gate` is what a new run has to show first; None asks for nothing.
 
     Raises:
         Blocked: the plan has blockers; nothing was written.
@@ -179,17 +193,22 @@ def apply(  # noqa: PLR0913 - they are the command's own
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.APPLIED:
             lines = ledger.read(opened.journal.noted(run.id, "ledger"))
-            return Done(False, f"The run {run.id} is applied already; nothing was changed.", run, lines)
+            count, words = _moved(opened.journal, run, state)
+            return Done(False, f"The run {run.id} is applied already; nothing was changed.{words}", run, lines, count)
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
-        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room)
+        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room, gate=gate)
         if compress is not None:
             opened.journal.note(run.id, backup_pack.NOTED, compress)
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
-        opened.take(run, STEPS)
+        with opened.work(run) as work:
+            source.begin_again(work)
+        opened.take(run, STEPS, _ON_OR_BACK)
         opened.journal.set_state(run.id, State.APPLIED)
-        text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}."
-        return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")))
+        count, words = _moved(opened.journal, run, state)
+        words += gates.remark(opened.journal.noted(run.id, gates.NOTED))
+        text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}.{words}"
+        return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")), count)
 
 
 def status(endpoints: Endpoints, state: Path) -> str:
@@ -198,18 +217,19 @@ def status(endpoints: Endpoints, state: Path) -> str:
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The status"):
         run, step = system.glance(clients, state)
+        remark = "" if run is None else gates.remark(system.noted(state, run, gates.NOTED))
     if run is None:
         return f"Not begun: {state} knows of no run on these stores. `tvmigrate plan` says what would be done."
-    return {
-        State.APPLYING: f"In progress: the run {run.id} is at the step {step or STEPS[0].name}. `tvmigrate apply` goes "
-        "on, `tvmigrate rollback` goes back.",
+    told = {
+        State.APPLYING: f"In progress: the run {run.id} is at the step {_at(step, STEPS)}. {_ON_OR_BACK}",
         State.APPLIED: f"Applied: the run {run.id}. `tvmigrate rollback` goes back, `tvmigrate finish` drops what is "
         "kept for that.",
-        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at the step {step}. `tvmigrate rollback` goes on.",
+        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at the step {_at(step, REVERSE)}. {_ON_BACK}",
         State.ROLLED_BACK: f"Rolled back: the run {run.id}. `tvmigrate apply` begins anew.",
         State.FINISHING: f"Finishing: the run {run.id}. `tvmigrate finish` goes on.",
         State.FINISHED: f"Finished for good: the run {run.id}; what was kept for a rollback is gone.",
     }[run.state]
+    return told + remark
 
 
 def rollback(
@@ -246,9 +266,11 @@ def rollback(
         if not accept_damaged and not opened.journal.done(run.id, "restore.redis"):
             opened.require_trusted(run, _UNTRUSTED)
         opened.journal.set_state(run.id, State.ROLLING_BACK)
-        opened.take(run, REVERSE)
+        opened.take(run, REVERSE, _ON_BACK)
         opened.journal.set_state(run.id, State.ROLLED_BACK)
-        return Done(True, f"The run {run.id} is rolled back: the old data are as its backup has them.", run)
+        count = sum(moved.counts(opened.journal, run.id).values())
+        but = f", but for {count} that moved after they had been compared: these are as they were left" if count else ""
+        return Done(True, f"The run {run.id} is rolled back: the old data are as its backup has them{but}.", run)
 
 
 def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
@@ -266,7 +288,7 @@ def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
             raise MigrationError(f"{state} knows of {found}; `tvmigrate finish` is for a run that is applied.")
         opened.require_trusted(run, "The kept copies stay: without a whole backup they are all there is.")
         opened.journal.set_state(run.id, State.FINISHING)
-        opened.take(run, FINISH)
+        opened.take(run, FINISH, "`tvmigrate finish` goes on.")
         opened.journal.set_state(run.id, State.FINISHED)
         return Done(True, f"The run {run.id} is finished for good: the kept copies are gone, the backup stays.", run)
 
@@ -279,6 +301,7 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None,
     *,
     assume_room: bool,
+    gate: Gate | None,
 ) -> Run:
     """Return the interrupted run to go on with, or a new one."""
     if run is not None and run.state in {State.ROLLING_BACK, State.FINISHING}:
@@ -306,12 +329,17 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     opened.listener(Said(there.told))
     if not assume_room:
         blockers += there.blockers
+    which = system.identify(opened.clients)
+    lacking, shown = ([], None) if gate is None else gate.look(which, policy)
+    blockers += lacking
     if blockers:
         raise Blocked(blockers)
     urls = {name: masked(url) for name, url in opened.endpoints.environ().items()}
-    begun = opened.journal.begin(system.identify(opened.clients), policy, existing, urls)
+    begun = opened.journal.begin(which, policy, existing, urls)
     if cluster is not None:
         opened.journal.note(begun.id, clickhouse_cluster.NOTED, cluster)
+    if shown is not None:
+        opened.journal.note(begun.id, gates.NOTED, shown)
     return begun
 
 
@@ -338,6 +366,25 @@ def _sentences(what: str) -> Iterator[None]:
             f"{what} stopped: {reason.rstrip('.')[:500]}. {advice} run the command again: it goes on where it stopped; "
             "`tvmigrate rollback` goes back."
         ) from error
+
+
+def _at(step: str, steps: tuple[Step, ...]) -> str:
+    """Return the step that was noted, or the first where the one noted is of the way there."""
+    names = [one.name for one in steps]
+    return step if step in names else names[0]
+
+
+def _moved(journal: Journal, run: Run, state: Path) -> tuple[int, str]:
+    """Return how many old records moved after the switch, and the sentences that say so."""
+    counts = moved.counts(journal, run.id)
+    if not counts:
+        return 0, ""
+    listed = ", ".join(f"{count} in {store}" for store, count in counts.items())
+    return sum(counts.values()), (
+        f" Old data moved after they had been compared, {listed}: they are kept aside and listed in "
+        f"{state / 'runs' / run.id / moved.FOLDER}, and are not in the new layout as they are now. Stop what writes to "
+        "them; to take them along, run `tvmigrate rollback`, then `tvmigrate apply`."
+    )
 
 
 def _on(cluster: str | None) -> str:

@@ -64,7 +64,7 @@ class Work:
     def redo(self, store: str) -> None:
         """Take back what was done with one store's data before the switch: its backup is no longer what is there."""
         steps = (f"{step}.{store}" for step in ("backup", "build", "compare"))
-        self.forget(*steps, "backup.verify", "build.quarantine", "compare.quarantine")
+        self.forget(*steps, "backup.verify", "build.quarantine", "compare.quarantine", "compare.source")
 
     def say(self, text: str, level: str = "info") -> None:
         """Tell the person watching."""

@@ -1,0 +1,38 @@
+"""The last look before the switch: all old data of all three stores still are as their backup has them."""
+
+from __future__ import annotations
+
+from tvmigrate.contract import old
+from tvmigrate.migrate import clickhouse_old, elasticsearch, redis
+from tvmigrate.migrate.errors import SourceChanged
+from tvmigrate.migrate.work import Work
+
+STEP = "compare.source"
+SWITCH = ("switch.", "remove.", "ledger", "backup.pack")  # steps from the switch on
+
+
+def compare(work: Work) -> None:
+    """Compare old keys, rows and documents with the backup once more, after everything else was compared.
+
+    Raises:
+        SourceChanged: some moved; which, in whole sentences. What was built on them is taken back in the journal.
+    """
+    found: list[str] = []
+    for look in (redis.require_same, _clickhouse, elasticsearch.require_same):
+        try:
+            look(work)
+        except SourceChanged as changed:
+            found.append(str(changed))
+    if found:
+        raise SourceChanged(" ".join(found))
+
+
+def _clickhouse(work: Work) -> None:
+    for table in old.TABLES:
+        clickhouse_old.require_same(work, table.name, "since its backup")
+
+
+def begin_again(work: Work) -> None:
+    """Let a run that was interrupted before the switch look once more: time has passed."""
+    if not str(work.noted("step") or "").startswith(SWITCH):
+        work.forget(STEP)
