@@ -46,6 +46,7 @@ from tvmigrate.verify_live.tell import lines, write
     show_default=True,
     help="What the migration was to leave of mapped old data.",
 )
+@click.option("--only", multiple=True, metavar="PART", help="Look at this part alone; may be given again.")
 @click.option("--no-writers", is_flag=True, help="Nobody has written since the migration: every difference is one.")
 @click.option(
     "--sample",
@@ -111,6 +112,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     missing_counts: str,
     since: str | None,
     old: str,
+    only: tuple[str, ...],
     no_writers: bool,
     sample: float,
     max_rate: float | None,
@@ -130,7 +132,9 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
 
     from tvmigrate.report.progress import watch  # noqa: PLC0415
 
-    asked = Asked(Sample(sample), max_rate, max_time, max_findings, rounds, recheck, no_writers, OldEndState(old))
+    asked = Asked(
+        Sample(sample), max_rate, max_time, max_findings, rounds, recheck, no_writers, OldEndState(old), frozenset(only)
+    )
     given = show is not None or keep_entities or entity_map is not None
     if dataset is None:
         if given or since is not None:

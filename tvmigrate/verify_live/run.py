@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -41,7 +41,8 @@ class Asked:
 
     `rounds` is how often in a row a record has to differ in the same way, `recheck` how many seconds lie between.
     `max_rate` is in records a second, `max_time` in seconds, None: no limit. Where `max_findings` records differ, no
-    more are looked for. `no_writers`: nobody has written since the migration, and every difference is one.
+    more are looked for. `no_writers`: nobody has written since the migration, and every difference is one. `only` are
+    the ids of the parts to look at, empty: all.
     """
 
     sample: Sample = field(default_factory=Sample)
@@ -52,6 +53,7 @@ class Asked:
     recheck: float = 2.0
     no_writers: bool = False
     old_end_state: OldEndState = OldEndState.REMOVED
+    only: frozenset[str] = frozenset()
 
 
 class OutOfTime(Exception):  # noqa: N818 - no error: the time that was given is over
@@ -190,6 +192,7 @@ def verify(
             "sample": asked.sample.share,
             "no_writers": asked.no_writers,
             "old": str(asked.old_end_state),
+            "only": sorted(asked.only),
         }
         if differs := known.begin(about):
             raise UsageError(
@@ -212,12 +215,18 @@ def verify(
             *clickhouse_part.parts(context, times, asked.sample),
             *elasticsearch_part.parts(context, times, asked.sample),
         ]
-        return Looking(parts, asked, known, listener, deadline).run()
+        ids = [part.about.id for part in parts]
+        if unknown := sorted(asked.only.difference(ids)):
+            raise UsageError(f"There is no part {', '.join(unknown)} here; the parts are {', '.join(ids)}.")
+        wanted = [part for part in parts if not asked.only or part.about.id in asked.only]
+        return Looking(wanted, asked, known, listener, deadline).run()
 
 
 def _context(opened: ExitStack, clients: Clients, source: Source, asked: Asked, listener: Listener) -> Context:
     dumps = opened.enter_context(DumpedStates())
-    tables = opened.enter_context(load_reference(source.dataset))
+    # The old rows are needed for ClickHouse alone.
+    rows = source.dataset if _of_clickhouse(asked) else replace(source.dataset, tables={})
+    tables = opened.enter_context(load_reference(rows))
     reference = Reference(
         source.dataset, source.epoch_ms, tables, Baseline({}, {}, {}, frozenset(), dumps), opened.enter_context(Kept())
     )
@@ -226,10 +235,14 @@ def _context(opened: ExitStack, clients: Clients, source: Source, asked: Asked, 
         (table.database, table.name): int(
             next(iter(tables.query(f"SELECT count() AS n FROM `{table.database}`.`{table.name}`")))["n"]
         )
-        for table in source.dataset.tables.values()
+        for table in rows.tables.values()
     }
     tables.require_rows(counted)
     return Context(clients, reference, source.policy, source.began_ns, source.ended_ns, listener, asked.old_end_state)
+
+
+def _of_clickhouse(asked: Asked) -> bool:
+    return not asked.only or any(name.startswith("live.clickhouse") for name in asked.only)
 
 
 __all__ = ["Asked", "Looking", "Outcome", "Told", "verify"]

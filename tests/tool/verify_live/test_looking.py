@@ -19,18 +19,21 @@ from tvmigrate.verify_live.sample import Sample, most_wrong
 from tvmigrate.verify_live.source import of_dataset, of_run
 from tvmigrate.verify_live.tell import LISTED, lines, write
 
+REDIS = frozenset({"live.redis.eaos", "live.redis.trend", "live.redis.old-keys"})
+ROWS = frozenset({"live.clickhouse.comments", "live.clickhouse.comments.extra"})
+
 
 class Broken(Exception):  # noqa: N818 - no error
     """A test ends a looking."""
 
 
-def broken_off(migrated, task, checkpoint):
+def broken_off(migrated, task, checkpoint, only=REDIS | ROWS):
     def end(event):
         if isinstance(event, Advanced) and event.task == task:
             raise Broken
 
     with pytest.raises(Broken):
-        migrated.verify(end, checkpoint)
+        migrated.verify(end, checkpoint, only=only)
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_the_same_command_goes_on_where_it_was_broken_off(migrated, checkpoint, 
         position, is_done = known.position("live.clickhouse.comments")
         assert (position, is_done) == (20, False)
     seen = []
-    outcome = migrated.verify(seen.append, checkpoint)
+    outcome = migrated.verify(seen.append, checkpoint, only=REDIS | ROWS)
     assert outcome.state == "pass"
     assert "live.redis.eaos" not in {event.task for event in seen if isinstance(event, Advanced)}
     first = next(event.done for event in seen if isinstance(event, Advanced))
@@ -55,14 +58,14 @@ def test_the_same_command_goes_on_where_it_was_broken_off(migrated, checkpoint, 
 
 
 def test_one_that_is_over_is_begun_anew(migrated, checkpoint):
-    assert migrated.verify(checkpoint=checkpoint).state == "pass"
-    assert migrated.verify(checkpoint=checkpoint, sample=Sample(0.5)).state == "pass"
+    assert migrated.verify(checkpoint=checkpoint, only=REDIS).state == "pass"
+    assert migrated.verify(checkpoint=checkpoint, only=REDIS, sample=Sample(0.5)).state == "pass"
 
 
 def test_one_that_is_not_over_goes_on_only_as_it_was_begun(migrated, checkpoint):
     broken_off(migrated, "live.redis.eaos", checkpoint)
     with pytest.raises(UsageError) as refused:
-        migrated.verify(checkpoint=checkpoint, sample=Sample(0.5), no_writers=True)
+        migrated.verify(checkpoint=checkpoint, only=REDIS | ROWS, sample=Sample(0.5), no_writers=True)
     assert str(refused.value) == (
         f"{checkpoint} is of a verification that is not over and was begun with another sample, no_writers. Go on as "
         "it was begun, or name another file with --checkpoint."
@@ -70,13 +73,13 @@ def test_one_that_is_not_over_goes_on_only_as_it_was_begun(migrated, checkpoint)
 
 
 def test_what_time_did_not_suffice_for_is_no_pass_and_goes_on_later(migrated, checkpoint):
-    outcome = migrated.verify(checkpoint=checkpoint, max_time=0.001)
+    outcome = migrated.verify(checkpoint=checkpoint, only=REDIS, max_time=0.001)
     assert outcome.state == "error"
     assert outcome.exit_code == 3
     assert "Stopped: the 0.001 seconds of --max-time were over. The same command goes on where it stopped." in list(
         lines(outcome)
     )
-    assert migrated.verify(checkpoint=checkpoint).state == "pass"
+    assert migrated.verify(checkpoint=checkpoint, only=REDIS).state == "pass"
 
 
 def test_no_more_is_looked_for_where_so_many_differ(migrated, checkpoint, put_back):
@@ -85,7 +88,7 @@ def test_no_more_is_looked_for_where_so_many_differ(migrated, checkpoint, put_ba
         before = redis.hget(key, new.NEUTRAL)
         redis.hset(key, new.NEUTRAL, "123456789")
         put_back(lambda key=key, before=before: redis.hset(key, new.NEUTRAL, before))
-    outcome = migrated.verify(checkpoint=checkpoint, max_findings=2)
+    outcome = migrated.verify(checkpoint=checkpoint, max_findings=2, only=REDIS | {"live.elasticsearch.comments"})
     assert outcome.stopped == "2 records differ, as many as --max-findings asks for"
     assert outcome.exit_code == 1
     assert len(part(outcome, "live.redis.eaos").different) == 3
@@ -96,12 +99,14 @@ def test_nobody_writing_every_difference_is_one(migrated, checkpoint, put_back):
     redis, trend = migrated.stores.clients.redis, new.TREND_KEYS[0]
     redis.zincrby(trend, 1, "a topic of nobody")
     put_back(lambda: redis.zrem(trend, "a topic of nobody"))
-    quiet = migrated.verify(checkpoint=checkpoint)
+    quiet = migrated.verify(checkpoint=checkpoint, only=REDIS)
     assert quiet.state == "pass"
     assert part(quiet, "live.redis.trend").seen[State.UNCHECKED] == 1
     (why,) = part(quiet, "live.redis.trend").reasons
     assert why.startswith("its members were changed or added to since, and a trend has no time of its own")
-    assert differing(migrated.verify(checkpoint=checkpoint, no_writers=True)) == {"live.redis.trend": [trend]}
+    assert differing(migrated.verify(checkpoint=checkpoint, only=REDIS, no_writers=True)) == {
+        "live.redis.trend": [trend]
+    }
 
 
 def test_a_topic_that_is_gone_from_a_trend_is_a_finding(migrated, checkpoint, put_back):
@@ -110,14 +115,16 @@ def test_a_topic_that_is_gone_from_a_trend_is_a_finding(migrated, checkpoint, pu
     ((member, score),) = redis.zrange(trend, 0, 0, withscores=True)
     redis.zrem(trend, member)
     put_back(lambda: redis.zadd(trend, {member: score}))
-    assert differing(migrated.verify(checkpoint=checkpoint)) == {"live.redis.trend": [trend]}
+    assert differing(migrated.verify(checkpoint=checkpoint, only=REDIS)) == {"live.redis.trend": [trend]}
 
 
 def test_an_old_key_that_is_written_again_is_found(migrated, checkpoint, put_back):
     redis = migrated.stores.clients.redis
     redis.set("eaos:contestant_1", "{}")
     put_back(lambda: redis.delete("eaos:contestant_1"))
-    assert differing(migrated.verify(checkpoint=checkpoint)) == {"live.redis.old-keys": ["eaos:contestant_1"]}
+    assert differing(migrated.verify(checkpoint=checkpoint, only=REDIS)) == {
+        "live.redis.old-keys": ["eaos:contestant_1"]
+    }
 
 
 def test_a_row_of_before_that_no_old_row_maps_to_is_named(migrated, checkpoint, put_back):
@@ -129,7 +136,7 @@ def test_a_row_of_before_that_no_old_row_maps_to_is_named(migrated, checkpoint, 
     client.command(copy)
     remove = f"ALTER TABLE {place} DELETE WHERE comment_id = 'made up'"
     put_back(lambda: client.command(remove, settings={"mutations_sync": 1}))
-    outcome = migrated.verify(checkpoint=checkpoint)
+    outcome = migrated.verify(checkpoint=checkpoint, only=ROWS)
     (one,) = part(outcome, "live.clickhouse.comments.extra").different
     (finding,) = one.findings
     assert finding.note.endswith("made up comes from no old row.")
@@ -142,7 +149,7 @@ def test_nothing_is_written_to_the_stores(migrated, checkpoint):
 
 
 def test_a_sample_says_how_sure_it_makes(migrated, checkpoint):
-    outcome = migrated.verify(checkpoint=checkpoint, sample=Sample(0.5))
+    outcome = migrated.verify(checkpoint=checkpoint, sample=Sample(0.5), only=ROWS)
     comments = part(outcome, "live.clickhouse.comments")
     assert 0 < comments.looked < comments.total
     assert comments.at_most == most_wrong(comments.total, comments.looked, 0)
@@ -167,7 +174,7 @@ def test_what_moved_on_and_what_is_unchecked_is_listed_by_name(migrated, checkpo
     redis, trend = migrated.stores.clients.redis, new.TREND_KEYS[0]
     redis.zincrby(trend, 1, "a topic of nobody")
     put_back(lambda: redis.zrem(trend, "a topic of nobody"))
-    outcome = migrated.verify(checkpoint=checkpoint)
+    outcome = migrated.verify(checkpoint=checkpoint, only=REDIS)
     _, listed = write(outcome, checkpoint, tmp_path / "report")
     assert listed.name == LISTED
     names = {(line["part"], line["name"], line["state"]) for line in map(json.loads, listed.read_text().splitlines())}
@@ -177,8 +184,14 @@ def test_what_moved_on_and_what_is_unchecked_is_listed_by_name(migrated, checkpo
 def test_it_reads_no_faster_than_was_said(migrated, checkpoint, monkeypatch):
     rates = []
     monkeypatch.setattr(run, "Throttle", lambda rate: rates.append(rate) or Throttle(rate))
-    migrated.verify(checkpoint=checkpoint, sample=Sample(0.02), max_rate=5000)
+    migrated.verify(checkpoint=checkpoint, only=REDIS, max_rate=5000)
     assert set(rates) == {5000}
+
+
+def test_a_part_that_is_not_there_is_refused(migrated, checkpoint):
+    with pytest.raises(UsageError) as refused:
+        migrated.verify(checkpoint=checkpoint, only=frozenset({"live.redis.eoas"}))
+    assert str(refused.value).startswith("There is no part live.redis.eoas here; the parts are live.redis.eaos, live.")
 
 
 def test_a_directory_without_a_journal_is_refused(migrated, tmp_path):
