@@ -217,6 +217,7 @@ def verify(
         ]
         ids = [part.about.id for part in parts]
         if unknown := sorted(asked.only.difference(ids)):
+            known.note("over", True)
             raise UsageError(f"There is no part {', '.join(unknown)} here; the parts are {', '.join(ids)}.")
         wanted = [part for part in parts if not asked.only or part.about.id in asked.only]
         return Looking(wanted, asked, known, listener, deadline).run()
