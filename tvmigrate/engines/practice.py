@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import psutil  # type: ignore[import-untyped]
 
 from tvmigrate.engines.embedded import guard
-from tvmigrate.engines.embedded.state import ProcessRecord
 from tvmigrate.engines.endpoints import READ_ONLY, Endpoints
 from tvmigrate.engines.errors import DockerUnavailable
+from tvmigrate.engines.process_record import ProcessRecord
 
 REHEARSAL = "TVMIGRATE_REHEARSAL"  # the variable of the file in which a rehearsal says which stores are its own
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

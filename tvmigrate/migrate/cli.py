@@ -20,6 +20,7 @@ from tvmigrate.events import Event, Finished, Said
 from tvmigrate.executors import open_workers, workers_options
 from tvmigrate.migrate import gate as gates
 from tvmigrate.migrate import ledger, run
+from tvmigrate.migrate.again import PATIENCE_SECONDS
 from tvmigrate.migrate.backup_pack import GZIP, ZSTD
 from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.work import KEEP, REPLACE
@@ -27,6 +28,7 @@ from tvmigrate.printable import one_line, printable
 from tvmigrate.stopping import at_safe_points
 
 STATE = "TVMIGRATE_STATE"
+PATIENCE = "TVMIGRATE_PATIENCE"
 _ZERO, _QUARANTINE = "zero", "quarantine"
 
 _show = click.option("--show", envvar=variables.SHOW, metavar="NAME", help="A program id is NAME/entity.")
@@ -66,6 +68,18 @@ _cluster = click.option(
     "cluster",
     metavar="NAME",
     help="Make ClickHouse's tables on each server of this cluster, replicated. [default: on the one server asked]",
+)
+_take_over = click.option(
+    "--take-over", is_flag=True, help="Take the stores from another run that holds their lock and is surely dead."
+)
+_patience = click.option(
+    "--patience",
+    envvar=PATIENCE,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=PATIENCE_SECONDS,
+    show_default=True,
+    help="How long a step waits, all in all, for a store that is away or refuses everything for now.",
 )
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -141,6 +155,8 @@ def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) 
     help="Migrate live stores without one; the journal keeps the reason.",
 )
 @workers_options
+@_patience
+@_take_over
 @_yes
 def apply(  # noqa: PLR0913, PLR0917 - one a option
     state: Path,
@@ -153,6 +169,8 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     rehearsal: Path,
     max_age: str,
     without: str | None,
+    patience: float,
+    take_over: bool,
     yes: bool,
     **chosen: Any,
 ) -> int:
@@ -172,6 +190,7 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
         done = run.apply(
             endpoints, policy, existing, state, tell,
             workers=at_work, cluster=cluster, compress=compress, assume_room=assume_room, gate=gate,
+            manner=run.Manner(patience, take_over),
         )  # fmt: skip
     if done.ledger:
         click.echo(ledger.table(done.ledger))
@@ -196,26 +215,39 @@ def status(state: Path) -> int:
     help="Go back though files of the backup are damaged that are not needed for it.",
 )
 @workers_options
+@_patience
+@_take_over
 @_yes
-def rollback(state: Path, accept_damaged: bool, workers: int | None, executor: str | None, yes: bool) -> int:
+def rollback(  # noqa: PLR0913, PLR0917 - one a option
+    state: Path,
+    accept_damaged: bool,
+    workers: int | None,
+    executor: str | None,
+    patience: float,
+    take_over: bool,
+    yes: bool,
+) -> int:
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
+    manner = run.Manner(patience, take_over)
     with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
-        done = run.rollback(endpoints, state, tell, at_work, accept_damaged=accept_damaged)
+        done = run.rollback(endpoints, state, tell, at_work, accept_damaged=accept_damaged, manner=manner)
     click.echo(done.text)
     return ExitCode.PASS
 
 
 @click.command()
 @_state
+@_patience
+@_take_over
 @_yes
-def finish(state: Path, yes: bool) -> int:
+def finish(state: Path, patience: float, take_over: bool, yes: bool) -> int:
     """Drop what is kept for a rollback; there is none after that."""
     endpoints = Endpoints.from_environ()
     _ask("Drop the kept copies of the old data? There is no rollback after that.", yes)
     with at_safe_points(_tell) as tell:
-        done = run.finish(endpoints, state, tell)
+        done = run.finish(endpoints, state, tell, manner=run.Manner(patience, take_over))
     click.echo(done.text)
     return ExitCode.PASS
 
