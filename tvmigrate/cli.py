@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Mounted] = {
         "tvmigrate.checklist.cli:checklist", "Look at the nine items of the checklist after a migration."
     ),
     "backup": Mounted("tvmigrate.migrate.backup_cli:backup", "Check a backup, or fill empty stores from it."),
+    "verify": Mounted("tvmigrate.verify_live.cli:verify", "Judge a migration on live stores, afterwards."),
     "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs."),
     "engines": Mounted("tvmigrate.engines.cli:engines", "Run the three stores on this machine."),
 }
