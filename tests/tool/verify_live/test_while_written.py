@@ -55,9 +55,15 @@ def test_a_writer_causes_no_finding_and_a_fault_beside_it_is_found_by_name(migra
     assert {one.rounds for told in found.parts for one in told.different} == {3}
     share(
         ("live-verify", "seconds in which V2 clients wrote while it looked"),
-        f"{LONG_RATE} writes a second",
+        "seconds",
         round(writer.seconds) if is_long else 1,
         LONG_SECONDS,
+    )
+    share(
+        ("live-verify-writes", "writes of V2 clients while it looked"),
+        "writes",
+        writer.written,
+        LONG_SECONDS * LONG_RATE,
     )
 
 
