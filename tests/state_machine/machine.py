@@ -37,7 +37,7 @@ OLD, BETWEEN, BACKWARDS, NEW = "old", "between", "backwards", "new"
 WHERE = {
     "Not begun": OLD, "Rolled back": OLD, "In progress": BETWEEN, "Rolling back": BACKWARDS, "Applied": NEW,
 }  # fmt: skip
-STEPS = 24  # that a whole run says are done, the plan's three too
+STEPS = 27  # that a whole run says are done, the plan's three too
 GRACE_S = 60
 
 

@@ -157,16 +157,42 @@ def status(state: Path) -> int:
     is_flag=True,
     help="Go back though files of the backup are damaged that are not needed for it.",
 )
+@click.option(
+    "--carry-back",
+    is_flag=True,
+    help="Write what V2 wrote since the switch into the old layout, where a rule has an inverse.",
+)
 @workers_options
 @_yes
-def rollback(state: Path, accept_damaged: bool, workers: int | None, executor: str | None, yes: bool) -> int:
+def rollback(  # noqa: PLR0913, PLR0917 - one a option
+    state: Path, accept_damaged: bool, carry_back: bool, workers: int | None, executor: str | None, yes: bool
+) -> int:
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
     with open_workers(workers, executor, endpoints) as at_work:
-        done = run.rollback(endpoints, state, _tell, at_work, accept_damaged=accept_damaged)
+        done = run.rollback(endpoints, state, _tell, at_work, accept_damaged=accept_damaged, carry_back=carry_back)
     click.echo(done.text)
     return ExitCode.PASS
+
+
+@click.command()
+@_state
+@workers_options
+@_yes
+def reapply(state: Path, workers: int | None, executor: str | None, yes: bool) -> int:
+    """Migrate again after a rollback, with its policy, and bring forward what V2 had written before that.
+
+    Exit code 1 if old data moved after they had been compared: they are kept aside and listed.
+    """
+    endpoints = Endpoints.from_environ()
+    _ask("Migrate the three stores again now? Old writers must be stopped.", yes)
+    with open_workers(workers, executor, endpoints) as at_work:
+        done = run.apply(endpoints, None, None, state, _tell, workers=at_work, again=True)
+    if done.ledger:
+        click.echo(ledger.table(done.ledger))
+    click.echo(done.text)
+    return ExitCode.DIFFERENT if done.moved else ExitCode.PASS
 
 
 @click.command()

@@ -8,7 +8,7 @@ from tvmigrate.migrate.errors import SourceChanged
 from tvmigrate.migrate.work import Work
 
 STEP = "compare.source"
-SWITCH = ("switch.", "remove.", "ledger", "backup.pack")  # steps from the switch on
+SWITCH = ("switch.", "remove.", "ledger", "backup.pack", "forward.")  # steps from the switch on
 
 
 def compare(work: Work) -> None:
