@@ -287,5 +287,5 @@ def _same(one: Live | None, other: Live | None) -> bool:
         return one is other
     if one.key.type == HASH == other.key.type:
         name = new.UPDATED_AT.encode()
-        return one.key.value | {name: b""} == other.key.value | {name: b""}
+        return bool(one.key.value | {name: b""} == other.key.value | {name: b""})
     return same_value(one.key, other.key)
