@@ -17,11 +17,11 @@ from rich.text import Text
 
 from tvmigrate.checklist.item import Checklist, Evidence, Item, Light
 from tvmigrate.checklist.trouble import Trouble
+from tvmigrate.printable import printable
 from tvmigrate.report import markdown
 from tvmigrate.report.files import write_whole
 from tvmigrate.report.html import render
 from tvmigrate.report.plain import as_json_text
-from tvmigrate.report.prose import printable
 from tvmigrate.report.redact import Redactor
 
 JSON, HTML, JUNIT, MARKDOWN = "checklist.json", "checklist.html", "checklist-junit.xml", "checklist.md"

@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import elasticsearch
 import redis
@@ -20,9 +19,9 @@ import urllib3
 from clickhouse_connect.driver.client import Client as ClickHouse
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from tvmigrate.engines import redis_url
 from tvmigrate.engines.clients import open_clickhouse, open_elasticsearch, open_redis
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.secrets import without_secrets
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Listener, ignore
 
@@ -100,9 +99,7 @@ class Site:
         """Return what an error says, on one line, without a password of the stores' URLs."""
         text = " ".join(str(error).split()) or type(error).__name__
         urls = (self.endpoints.redis, self.endpoints.clickhouse, self.endpoints.elasticsearch)
-        for password in {secret for url in urls for secret in redis_url.passwords(url)}:
-            text = text.replace(password, "***").replace(unquote(password), "***")
-        return cut(text.rstrip("."))
+        return cut(without_secrets(text, urls).rstrip("."))
 
 
 @dataclass(frozen=True, slots=True)

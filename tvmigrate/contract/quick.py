@@ -21,9 +21,14 @@ _SURE_BELOW = 2**53  # a double from there on may have been a whole number with 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 _MOMENT = re.compile(
-    r"(?!0001|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?"
+    r"(?!0001|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
     r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
+# Seconds with a fraction, as they stand: as a double they would have lost what tells that they are finer.
+_SECONDS = {
+    name: re.compile(rb'"%b"[ \n\r\t]*:[ \n\r\t]*([1-9][0-9]{0,9})\.([0-9]{1,6})[ \n\r\t]*[,}]' % name.encode())
+    for name in (old.EAOS_UPDATED_AT, old.EAOS_OLDER_TIMESTAMP, old.ITEM_TIMESTAMP)
+}
 _LAST_SECOND = 253_370_764_799  # of the year 9998
 _NO_METADATA: dict[str, Any] = {}
 _COUNTS = frozenset({old.EAOS_POSITIVE, old.EAOS_NEGATIVE, old.EAOS_NEUTRAL, old.EAOS_TOTAL})
@@ -36,7 +41,7 @@ _SCORE = rb"(0\.(?!0000)[0-9]{0,14}[1-9]|[1-9][0-9]{0,14}|0)"
 _COUNT = rb"(0|[1-9][0-9]{0,14})"
 _INSTANT = (
     rb'(?:"((?!0001|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2})(:[0-5][0-9]:[0-5][0-9])(\.[0-9]{1,9})?'
-    rb'(Z|[+-][0-9]{2}:00)?"|([1-9][0-9]{8,12}))'
+    rb'(Z|[+-][0-9]{2}:00)?"|([1-9][0-9]{8,12})|([1-9][0-9]{8,9})\.([0-9]{1,9}))'
 )
 
 
@@ -104,13 +109,13 @@ def eaos(  # noqa: C901, PLR0912 - one pass, for speed
         or not (0 <= neutral < _SURE_BELOW and 0 <= total < 4 * _SURE_BELOW)
     ):
         return None
-    moment = inner.get(old.EAOS_UPDATED_AT)
+    moment, named = inner.get(old.EAOS_UPDATED_AT), old.EAOS_UPDATED_AT
     older = body.get(old.EAOS_OLDER_TIMESTAMP)
     if moment is None:
-        moment = older
+        moment, named = older, old.EAOS_OLDER_TIMESTAMP
     elif older is not None:
         return None
-    instant = _instant(moment, policy)
+    instant = _instant_told(raw, named) if type(moment) is float else _instant(moment, policy)
     program_id = _program_id(entity, policy)
     if instant is None or program_id is None:
         return None
@@ -137,7 +142,7 @@ def eaos(  # noqa: C901, PLR0912 - one pass, for speed
 
 def _formed(entity: bytes, match: re.Match[bytes], policy: Policy) -> Eaos | None:
     """Map what one of the two writers wrote: most of its text stands as it is."""
-    score, positive, negative, neutral, total, hour, rest, fraction, zone, epoch = match.groups()
+    score, positive, negative, neutral, total, hour, rest, fraction, zone, epoch, seconds, part = match.groups()
     program_id = _program_id(entity, policy)
     if program_id is None:
         return None
@@ -146,11 +151,14 @@ def _formed(entity: bytes, match: re.Match[bytes], policy: Policy) -> Eaos | Non
         if start is None:
             return None
         moment = start + rest + (fraction.rstrip(b"0").rstrip(b".") if fraction else b"") + b"Z"
-    else:
+    elif epoch is not None:
         instant = _instant(int(epoch), policy)
         if instant is None:
             return None
         moment = _text_of(instant).encode()
+    else:
+        whole = dt.datetime.fromtimestamp(int(seconds), dt.UTC).isoformat()[:19].encode()
+        moment = whole + (b"." + part).rstrip(b"0").rstrip(b".") + b"Z"
     filled: tuple[str, ...] = ()
     if neutral is None:
         neutral, filled = b"0", (new.NEUTRAL,)
@@ -185,7 +193,8 @@ def event(metric: str, raw: bytes, policy: Policy) -> Event | None:
     if not _is_sure(value) or type(entity) is not str:
         return None
     timestamp = item.get(old.ITEM_TIMESTAMP)
-    instant = _instant(timestamp, policy)
+    told = type(timestamp) is float
+    instant = _instant_told(raw, old.ITEM_TIMESTAMP) if told else _instant(timestamp, policy)
     program_id = _program_of(entity, policy)
     if instant is None or program_id is None:
         return None
@@ -272,6 +281,15 @@ def _instant(value: Any, policy: Policy) -> dt.datetime | None:
         return None
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
     return moment.replace(microsecond=millis * 1000) if millis else moment
+
+
+def _instant_told(raw: bytes, name: str) -> dt.datetime | None:
+    """Return the seconds with a fraction that `name` has in `raw`, where that stands in it once."""
+    match = _SECONDS[name].search(raw)
+    if match is None or raw.count(b'"%b"' % name.encode()) != 1:
+        return None
+    moment = dt.datetime.fromtimestamp(int(match[1]), dt.UTC)
+    return moment.replace(microsecond=int(match[2].ljust(6, b"0")))
 
 
 def _text_of(moment: dt.datetime) -> str:

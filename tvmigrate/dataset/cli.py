@@ -12,6 +12,7 @@ from tvmigrate.engines.clients import check_reachable
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Advanced, Event, Finished, Started
+from tvmigrate.printable import printable
 
 
 @click.command()
@@ -30,7 +31,7 @@ def load(directory: Path, replace: bool) -> None:
         report = load_dataset(dataset, endpoints, say, replace=replace)
     except TvmigrateError as error:
         notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
-        click.echo(f"Error: {error}{notes}", err=True)
+        click.echo(printable(f"Error: {error}{notes}"), err=True)
         raise click.exceptions.Exit(int(error.exit_code)) from error
     click.echo(
         f"{dataset.name}: {report.redis_keys} keys, {sum(report.rows.values())} rows,"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tvmigrate.dataset.errors import DatasetError, bad_line
+from tvmigrate.deep import deeply
 
 
 class NotJson(ValueError):  # noqa: N818 - it becomes a DatasetError where its place is known
@@ -105,7 +106,7 @@ def members(text: str) -> Iterator[tuple[str, Any, str]]:
 
 def _value(text: str, position: int) -> tuple[Any, int]:
     try:
-        return _LENIENT.raw_decode(text, position)
+        return deeply(_LENIENT.raw_decode, text, position)
     except json.JSONDecodeError as error:
         raise NotJson(f"not JSON at character {error.pos + 1} ({error.msg})") from None
     except RecursionError:

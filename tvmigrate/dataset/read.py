@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from tvmigrate.contract import old
+from tvmigrate.contract import new, old
 from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.errors import DatasetError, bad_line
 from tvmigrate.dataset.lines import NotJson, members, numbered, text_of
@@ -27,8 +27,8 @@ _ROW_FORMATS: Mapping[str, RowFormat] = {".ndjson": "JSONEachRow", ".parquet": "
 _CREATE = re.compile(
     r"\s*CREATE\s+TABLE\s+(?:(?P<db>`[^`]+`|\w+)\s*\.\s*)?(?P<table>`[^`]+`|\w+)(?=[\s(])", re.IGNORECASE
 )
-_SAID = {"name", "show", "note", "captured_at"}
-_OTHERS = "show, note and captured_at"
+_SAID = {"name", "show", "note", "captured_at", "system"}
+_OTHERS = "show, note, captured_at and system"
 _FORM = "dataset.toml, redis.ndjson, clickhouse/, elasticsearch/"
 
 
@@ -37,6 +37,7 @@ class Dataset:
     """An old system as files. Opening reads the small files; records are read, a line at a time, when asked for.
 
     `captured_at` is the instant that a captured one's times to live count from, RFC 3339 with milliseconds.
+    `system` tells the stores that it was captured from.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Dataset:
     tables: Mapping[str, TableFiles]
     indices: Mapping[str, IndexFiles]
     captured_at: str | None = None
+    system: str | None = None
 
     @classmethod
     def open(cls, path: Path | str) -> Dataset:
@@ -60,6 +62,11 @@ class Dataset:
             raise DatasetError(f"{path} is not a folder; expected a dataset: a folder with {TOML}.")
         toml = _toml(path / TOML)
         redis = path / REDIS
+        for name, wanted in ((REDIS, Path.is_file), (CLICKHOUSE, Path.is_dir), (ELASTICSEARCH, Path.is_dir)):
+            if (path / name).exists() and not wanted(path / name):
+                raise DatasetError(
+                    f"{path / name} is no {'file' if name == REDIS else 'folder'}; a dataset is {_FORM}."
+                )
         tables = {table.name: table for table in _tables(path / CLICKHOUSE)}
         indices = {index.name: index for index in _indices(path / ELASTICSEARCH)}
         _refuse_strangers(path, tables, indices)
@@ -69,7 +76,7 @@ class Dataset:
             )
         return cls(
             path, toml["name"], toml.get("show"), toml.get("note", ""),
-            redis if redis.is_file() else None, tables, indices, toml.get("captured_at"),
+            redis if redis.is_file() else None, tables, indices, toml.get("captured_at"), toml.get("system"),
         )  # fmt: skip
 
     def redis_keys(self) -> Iterator[RedisKey]:
@@ -115,7 +122,7 @@ def cut_document(line: bytes) -> tuple[bytes, bytes] | None:
 def document_of(path: Path, number: int, line: bytes) -> StoredDocument:
     """Return the document in line `number` of the file `path`; raises DatasetError where it is not of the form."""
     parts = cut_document(line)
-    if parts is not None and _is_an_object(parts[1]):
+    if parts is not None and len(parts[0]) <= new.MAX_ID_BYTES and _is_an_object(parts[1]):
         try:
             return StoredDocument(parts[0][1:-1].decode(), parts[1].decode(), number)
         except UnicodeDecodeError:
@@ -159,6 +166,9 @@ def _document(path: Path, number: int, text: str) -> StoredDocument:
     doc_id = parts["_id"][0]
     if not isinstance(doc_id, str) or not doc_id or not _encodable(doc_id):
         raise bad_line(path, number, f"_id is {parts['_id'][1][:80]}", "text that is not empty and is Unicode")
+    if (size := len(doc_id.encode())) > new.MAX_ID_BYTES:
+        found = f"_id has {size} bytes"
+        raise bad_line(path, number, found, f"at most {new.MAX_ID_BYTES} bytes, which is all that Elasticsearch takes")
     if not isinstance(parts["_source"][0], dict):
         raise bad_line(path, number, f"_source is {parts['_source'][1][:80]}", "an object")
     return StoredDocument(doc_id, parts["_source"][1], number)
@@ -203,6 +213,10 @@ def _tables(folder: Path) -> Iterator[TableFiles]:
             raise DatasetError(
                 f"{folder} has {len(found)} row files for {path.name}; expected just one of {both}; it may be empty."
             )
+        if found[0].suffix == ".parquet" and not found[0].stat().st_size:
+            raise DatasetError(
+                f"{found[0]} is empty, which no Parquet file is; for no rows leave {path.stem}.ndjson empty."
+            )
         database = (match["db"] or old.DATABASE).strip("`")
         yield TableFiles(database, path.stem, statement, found[0], _ROW_FORMATS[found[0].suffix])
 
@@ -217,6 +231,8 @@ def _indices(folder: Path) -> Iterator[IndexFiles]:
             body = json.loads(_read_text(path))
         except json.JSONDecodeError as error:
             raise DatasetError(f"{path}, line {error.lineno}: not JSON ({error.msg}).") from None
+        except RecursionError:
+            raise DatasetError(f"{path} is nested too deeply to be read.") from None
         parts = {"settings", "mappings", "aliases"}
         if not isinstance(body, dict) or not {"settings", "mappings"} <= set(body) <= parts:
             raise DatasetError(f"{path} should be an object of settings and mappings, and aliases if there are any.")

@@ -6,20 +6,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
-from urllib.parse import unquote
 
 import elasticsearch
 import redis
 import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from tvmigrate.engines import redis_url
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import EngineUnreachable, UnsupportedVersion
 from tvmigrate.engines.openers import open_clickhouse, open_elasticsearch
 from tvmigrate.engines.redis_client import ClusterClient
 from tvmigrate.engines.redis_opener import open_redis
-from tvmigrate.engines.redis_url import masked
+from tvmigrate.engines.secrets import masked, without_secrets
 from tvmigrate.engines.store_url import ANSWER_SECONDS, CONNECT_SECONDS, VARIABLE
 from tvmigrate.engines.whole_answers import require_whole_answers
 
@@ -195,8 +193,7 @@ def _unreachable(failed: list[tuple[str, str, Exception]]) -> EngineUnreachable:
     sentences = []
     for store, url, error in failed:
         reason = " ".join(str(error).split()) or type(error).__name__
-        for password in redis_url.passwords(url):
-            reason = reason.replace(password, "***").replace(unquote(password), "***")
+        reason = without_secrets(reason, [url])
         sentences.append(f"{store} at {masked(url)} cannot be worked with: {reason.rstrip('.')}.")
     variables = ", ".join(VARIABLE[store] for store, _, _ in failed)
     return EngineUnreachable(

@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
+from tvmigrate.engines.secrets import READ_ONLY, masked, with_secrets
 from tvmigrate.errors import UsageError
+
+__all__ = ["CLICKHOUSE_URL", "ELASTICSEARCH_URL", "READ_ONLY", "REDIS_URL", "Endpoints"]
 
 REDIS_URL = "REDIS_URL"
 CLICKHOUSE_URL = "CLICKHOUSE_URL"
 ELASTICSEARCH_URL = "ELASTICSEARCH_URL"
-READ_ONLY = "#read-only"  # at the end of a URL: whoever opens it gets a client that cannot write (`read_only`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,10 @@ class Endpoints:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Endpoints:
-        """Read the three URLs from `environ`.
+        """Read the three URLs from `environ`, with the passwords that stand beside them (`secrets.with_secrets`).
 
         Raises:
-            UsageError: one or more of the three variables is not set; all missing ones are named.
+            UsageError: one or more of the three variables is not set; all missing ones are named. See `with_secrets`.
         """
         missing = [name for name in (REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL) if not environ.get(name)]
         if missing:
@@ -35,7 +37,15 @@ class Endpoints:
                 f"{', '.join(missing)} not set: the tool does not guess where your data lives. Export the URLs of the "
                 'three stores, or start embedded engines with: eval "$(tvmigrate engines up --detach --dir DIR)"'
             )
-        return cls(environ[REDIS_URL], environ[CLICKHOUSE_URL], environ[ELASTICSEARCH_URL])
+        return cls(
+            with_secrets("REDIS", environ[REDIS_URL], environ),
+            with_secrets("CLICKHOUSE", environ[CLICKHOUSE_URL], environ),
+            with_secrets("ELASTICSEARCH", environ[ELASTICSEARCH_URL], environ),
+        )
+
+    def __repr__(self) -> str:
+        """Show where the stores are, and no password."""
+        return f"{type(self).__name__}({', '.join(map(repr, map(masked, astuple(self))))})"
 
     def read_only(self) -> Endpoints:
         """Return the same stores, to be opened by clients that cannot write, wherever their URLs are taken."""

@@ -14,12 +14,13 @@ import urllib3
 from clickhouse_connect.driver.client import Client as ClickHouse
 
 from tvmigrate.engines import tls
-from tvmigrate.engines.endpoints import READ_ONLY
+from tvmigrate.engines.endpoints import ELASTICSEARCH_URL, READ_ONLY
 from tvmigrate.engines.plain_json import PlainJsonNode
 from tvmigrate.engines.quick_json import QuickJson
 from tvmigrate.engines.read_only import set_read_only
 from tvmigrate.engines.read_only_node import ReadOnlyNode
-from tvmigrate.engines.redis_url import masked
+from tvmigrate.engines.secrets import API_KEY, masked
+from tvmigrate.engines.sent_once import OnceTransport
 from tvmigrate.engines.store_url import ANSWER_SECONDS, CONNECT_SECONDS, VARIABLE, split
 from tvmigrate.errors import UsageError
 
@@ -76,11 +77,11 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
     """Return a client; nothing is sent yet.
 
     Its JSON reader is quick and loses nothing (`quick_json`); its node class makes one client do for servers of
-    different majors.
+    different majors; its transport sends once what changes something.
 
     Args:
-        url: `http(s)://[user:password@]host[:port]`. Of `https`, what bears on TLS may stand after `?`
-            (`tls.ELASTICSEARCH`).
+        url: `http(s)://[user:password@]host[:port]`, or without a user `?api_key=…`. Of `https`, what bears on TLS may
+            stand after `?` too (`tls.ELASTICSEARCH`).
         timeout: how long to wait for an answer, in seconds.
 
     Raises:
@@ -97,11 +98,16 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
     port = parts.port or (443 if parts.scheme == "https" else 9200)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    api_key = dict(parse_qsl(parts.query)).get(API_KEY)
+    if user and api_key:
+        raise UsageError(f"{ELASTICSEARCH_URL} is {masked(url)!r}: expected is a user or an API key, and not both.")
     return elasticsearch.Elasticsearch(
         f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}",
         basic_auth=user,
+        api_key=api_key,
         request_timeout=timeout,
         node_class=ReadOnlyNode if only_read else PlainJsonNode,
+        transport_class=OnceTransport,
         serializers={kind: QuickJson() for kind in _JSON},
         **secured,
     )
@@ -110,6 +116,8 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
 def _tls(parts: SplitResult, store: str, names: tls.Names) -> tls.Tls | None:
     """Return what bears on TLS of a URL, None where there is none; a parameter that says something else is refused."""
     parameters = dict(parse_qsl(parts.query))
+    if names is tls.ELASTICSEARCH:
+        parameters.pop(API_KEY, None)
     files = tls.take(parameters, names) if parts.scheme == "https" else None
     if files is not None and not files.verified:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # we were told so

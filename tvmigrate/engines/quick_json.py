@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 from elastic_transport import JsonSerializer, SerializationError
 
+from tvmigrate.deep import deeply
+
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19  # digits that a whole number beyond 64 bits has
 
@@ -23,7 +25,7 @@ def read_json(data: bytes) -> Any:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
             pass  # the other reader says what is wrong, if anything is
-    return json.loads(data)
+    return deeply(json.loads, data)
 
 
 class QuickJson(JsonSerializer):

@@ -13,7 +13,7 @@ from tvmigrate.engines import redis_url
 from tvmigrate.engines.endpoints import READ_ONLY, REDIS_URL
 from tvmigrate.engines.read_only import guard
 from tvmigrate.engines.redis_client import open_cluster, open_sentinel
-from tvmigrate.engines.redis_url import masked
+from tvmigrate.engines.secrets import masked
 from tvmigrate.engines.store_url import ANSWER_SECONDS, CONNECT_SECONDS, split
 from tvmigrate.errors import UsageError
 

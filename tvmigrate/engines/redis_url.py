@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from redis.connection import parse_url
 
 from tvmigrate.engines import tls
-from tvmigrate.engines.endpoints import READ_ONLY, REDIS_URL
+from tvmigrate.engines.endpoints import REDIS_URL
+from tvmigrate.engines.secrets import masked
 from tvmigrate.errors import UsageError
 
 CLUSTER, SENTINEL = "cluster", "sentinel"
@@ -86,23 +87,6 @@ def tls_options(parameters: dict[str, str]) -> dict[str, Any]:
     given = (("ssl_ca_certs", found.ca), ("ssl_certfile", found.certificate), ("ssl_keyfile", found.key))
     options |= {name: path for name, path in given if path}
     return options if found.verified else options | {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-
-
-def masked(url: str) -> str:
-    """Return `url` with its passwords replaced by `***`, and without the mark of one that is only read."""
-    url = url.removesuffix(READ_ONLY)
-    for password in passwords(url):
-        url = url.replace(f":{password}@", ":***@").replace(f"sentinel_password={password}", "sentinel_password=***")
-    return url
-
-
-def passwords(url: str) -> list[str]:
-    """Return the passwords in a URL, as they stand there."""
-    before, _, query = url.removesuffix(READ_ONLY).partition("://")[2].partition("?")
-    user, at, _ = before.partition("/")[0].rpartition("@")
-    found = [user.partition(":")[2]] if at else []
-    found += [part.partition("=")[2] for part in query.split("&") if part.startswith("sentinel_password=")]
-    return [password for password in found if password]
 
 
 def _place(url: str, text: str, port: int) -> tuple[str, int]:

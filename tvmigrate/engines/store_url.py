@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import SplitResult, urlsplit
 
 from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL
-from tvmigrate.engines.redis_url import masked
+from tvmigrate.engines.secrets import masked, passwords
 from tvmigrate.errors import UsageError
 
 CONNECT_SECONDS = 5
@@ -21,7 +21,9 @@ def split(url: str, store: str, schemes: tuple[str, ...], others: tuple[str, ...
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise UsageError(f"{VARIABLE[store]} is no URL ({error}): {expected}.") from error
+        # What it says may quote a piece of the password, and so would its traceback.
+        told = f"what is no letter, digit or one of -._~ in a password is written %XX there: {masked(url)}"
+        raise UsageError(f"{VARIABLE[store]} is no URL ({told if passwords(url) else error}): {expected}.") from None
     if parts.scheme not in schemes or not (parts.hostname or parts.scheme == "unix"):
         raise UsageError(f"{VARIABLE[store]} is {masked(url)!r}: {expected}.")
     return parts

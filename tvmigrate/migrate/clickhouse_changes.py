@@ -18,6 +18,7 @@ from tvmigrate.migrate import after, backup_pack, inverse, moved
 from tvmigrate.migrate.after import Carried
 from tvmigrate.migrate.clickhouse_build import table_rules
 from tvmigrate.migrate.clickhouse_old import holder, noted_digest
+from tvmigrate.migrate.clickhouse_quiet import wait_until_quiet
 from tvmigrate.migrate.clickhouse_settle import (
     COPIES,
     ROW,
@@ -70,6 +71,7 @@ _NO_WAY = {new.COMMENT_AGGREGATES.name: Rule.CLICKHOUSE_AGGREGATES, new.ANOMALIE
 def archive(work: Work) -> None:
     """Write the rows that V2 added to new tables, or took away, to the archive; before the switch there are none."""
     client, counts = work.clients.clickhouse, {after.NEW: 0, after.DELETED: 0}
+    wait_until_quiet(work)
     now, folder = uuids(client), work.after_switch / _FOLDER
     for table in new.TABLES:
         before = noted_digest(work, f"clickhouse.new.{table.name}")

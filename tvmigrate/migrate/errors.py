@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tvmigrate.errors import ExitCode, TvmigrateError
+from tvmigrate.printable import one_line
 
 
 class MigrationError(TvmigrateError):
@@ -21,7 +22,7 @@ class Blocked(MigrationError):
     def __init__(self, blockers: Sequence[str]) -> None:
         self.blockers = tuple(blockers)
         count = f"{len(self.blockers)} blockers" if len(self.blockers) != 1 else "1 blocker"
-        listed = "\n".join(f"  - {blocker}" for blocker in self.blockers)
+        listed = "\n".join(f"  - {one_line(blocker)}" for blocker in self.blockers)
         super().__init__(f"The migration cannot begin, {count}, and nothing was written:\n{listed}")
 
 
@@ -35,6 +36,18 @@ class NotEqual(MigrationError):
 
 class StateBusy(MigrationError):
     """Another tvmigrate process works with the same state directory."""
+
+
+class StoresBusy(MigrationError):
+    """Another run, here or on another machine, works with the same stores."""
+
+
+class LockLost(MigrationError):
+    """The run no longer has the stores to itself; it stopped before its next write."""
+
+
+class ShardsAway(MigrationError):
+    """Elasticsearch answers, but has not all shards of an index; a little later it may."""
 
 
 class RolledBackNoMore(MigrationError):

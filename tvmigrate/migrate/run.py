@@ -23,13 +23,18 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Said, Started
 from tvmigrate.migrate import after, backup, backup_pack, clickhouse_cluster, ledger, look, moved, room, source, system
+from tvmigrate.migrate import gate as gates
+from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently, words
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
+from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
 from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
 from tvmigrate.migrate.private import private, tighten
 from tvmigrate.migrate.spool import Spool
+from tvmigrate.migrate.store_lock import StoreLock, held
 from tvmigrate.migrate.work import Work
+from tvmigrate.stopping import Ended, Stopped
 from tvmigrate.workers import ALONE, PartFailed, Workers
 
 _ENGINE_ERRORS = (
@@ -42,6 +47,10 @@ _ENGINE_ERRORS = (
     OSError,
     PartFailed,
 )
+_APPLY, _ROLLBACK, _FINISH = "apply", "rollback", "finish"
+_CALLED = {_APPLY: "The migration", _ROLLBACK: "The rollback", _FINISH: "The end of the migration"}
+_ON_OR_BACK = "`tvmigrate apply` goes on, `tvmigrate rollback` goes back."
+_ON_BACK = "`tvmigrate rollback` goes on."
 _OVER = {State.ROLLED_BACK, State.FINISHED}
 _UNTRUSTED = (
     "Nothing was changed: the new data stand. Put the folder back as it was, from a copy of it, then run `tvmigrate "
@@ -62,6 +71,21 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How a command meets trouble.
+
+    `patience` is how many seconds a step waits, all in all, for a store that is away or refuses everything for now;
+    `take_over` takes the stores from another run that holds their lock.
+    """
+
+    patience: float = PATIENCE_SECONDS
+    take_over: bool = False
+
+
+MANNER = Manner()
+
+
+@dataclass(frozen=True, slots=True)
 class _Open:
     """What a command that changes something holds while it runs."""
 
@@ -71,13 +95,23 @@ class _Open:
     clients: Clients
     journal: Journal
     workers: Workers
+    lock: StoreLock
+    patience: float
 
-    def take(self, run: Run, steps: tuple[Step, ...]) -> None:
-        """Take the steps of `run` that the journal does not call done."""
-        with self.work(run) as work:
-            for step in steps:
-                if not self.journal.done(run.id, step.name):
-                    self._take_one(work, step)
+    def take(self, run: Run, steps: tuple[Step, ...], go_on: str) -> None:
+        """Take the steps of `run` that the journal does not call done; `go_on` says how, where it is asked to stop."""
+        self.lock.tell(run.id)
+        try:
+            with self.work(run) as work:
+                for step in steps:
+                    if not self.journal.done(run.id, step.name):
+                        self._take_one(work, step)
+        except Stopped as stopped:
+            step_name = self.journal.noted(run.id, "step")
+            raise stopped.at(f" at the step {step_name} of the run {run.id}. {go_on}") from None
+        except (KeyboardInterrupt, Ended) as at_once:
+            at_once.add_note(go_on)
+            raise
 
     @contextmanager
     def work(self, run: Run) -> Iterator[Work]:
@@ -86,7 +120,17 @@ class _Open:
         folder.mkdir(parents=True, exist_ok=True)
         spool = Spool(folder / "spool.sqlite")
         try:
-            yield Work(self.endpoints, self.clients, run, folder, self.journal, spool, self.listener, self.workers)
+            yield Work(
+                self.endpoints,
+                self.clients,
+                run,
+                folder,
+                self.journal,
+                spool,
+                self.listener,
+                self.workers,
+                self.lock.require,
+            )
         finally:
             spool.close()
 
@@ -100,8 +144,14 @@ class _Open:
         begun = time.monotonic()
         work.note("step", step.name)
         self.listener(Started(step.name))
-        with _sentences(f"The step {step.name} of the run {work.run.id}"):
+        name = f"The step {step.name}"
+
+        def do() -> None:
+            work.hold()
             step.run(work)
+
+        with _sentences(f"{name} of the run {work.run.id}"):
+            patiently(do, name, self.patience, lambda sentence: work.say(sentence, "warning"))
         self.journal.mark(work.run.id, step.name)
         self.listener(Finished(step.name, time.monotonic() - begun))
 
@@ -162,23 +212,26 @@ def apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None = None,
     compress: str | None = None,
     assume_room: bool = False,
-    again: bool = False,
+    gate: Gate | None = None,
+    manner: Manner = MANNER,
+    forward: bool = False,
 ) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
 
     `policy` may be None to go on with the run's own. `workers` do the partitions; whoever made them closes them.
     `cluster` is the ClickHouse cluster on which tables are made; None is one server, or the interrupted run's own.
     `compress` is `zstd` or `gzip` for a backup that is compressed in the end. With `assume_room` it does not matter
-    whether the backup seems to fit on the disk. With `again`, after a rollback, what V2 had written before that is
-    brought forward too.
+    whether the backup seems to fit on the disk. `gate` is what a new run has to show first; None asks for nothing.
+    With `forward`, after a rollback, what V2 had written before that is brought forward too.
 
     Raises:
+        StoresBusy: another run works with them.
         Blocked: the plan has blockers; nothing was written.
         UsageError: no policy for a new run, or another than the interrupted run's.
         MigrationError: a step stopped.
         WorkerLost: a worker was killed; the command may be run again.
     """
-    with _opened(endpoints, state, listener, "The migration", workers) as opened:
+    with _opened(endpoints, state, listener, _APPLY, workers, manner=manner) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.APPLIED:
             lines = ledger.read(opened.journal.noted(run.id, "ledger"))
@@ -187,16 +240,16 @@ def apply(  # noqa: PLR0913 - they are the command's own
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
         before = run
-        if again and (before is None or before.state not in {State.ROLLED_BACK, State.APPLYING}):
+        if forward and (before is None or before.state not in {State.ROLLED_BACK, State.APPLYING}):
             raise MigrationError(
                 f"{state} knows of no run on these stores that was rolled back; `tvmigrate reapply` is for what V2 had "
                 "written before a rollback. Migrate with `tvmigrate apply`."
             )
-        if again and policy is None and before is not None:
+        if forward and policy is None and before is not None:
             policy = before.policy
-        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room)
+        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room, gate=gate)
         if before is not None and before.id != run.id and after.waiting(opened.journal, before.id):
-            if again:
+            if forward:
                 opened.journal.note(run.id, after.FROM, before.id)
             else:
                 listener(Said(_waiting(before, state), "warning"))
@@ -205,27 +258,36 @@ def apply(  # noqa: PLR0913 - they are the command's own
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
         with opened.work(run) as work:
             source.begin_again(work)
-        opened.take(run, STEPS)
+        opened.take(run, STEPS, _ON_OR_BACK)
         opened.journal.set_state(run.id, State.APPLIED)
         count, words = _moved(opened.journal, run, state)
+        words += gates.remark(opened.journal.noted(run.id, gates.NOTED))
         text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}.{words}"
         return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")), count)
 
 
 def status(endpoints: Endpoints, state: Path) -> str:
-    """Return how far it is: not begun, in progress (which step; how to go on), applied, rolled back, finished."""
+    """Return how far it is: not begun, in progress (which step; how to go on), applied, rolled back, finished.
+
+    A second line says who works with the stores, if anybody does.
+    """
     endpoints = endpoints.read_only()
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The status"):
         run, step = system.glance(clients, state)
+        holder = held(clients.elasticsearch)
+        remark = "" if run is None else gates.remark(system.noted(state, run, gates.NOTED))
+    return "\n".join(line for line in (_how_far(run, step, state) + remark, holder) if line)
+
+
+def _how_far(run: Run | None, step: str, state: Path) -> str:
     if run is None:
         return f"Not begun: {state} knows of no run on these stores. `tvmigrate plan` says what would be done."
     return {
-        State.APPLYING: f"In progress: the run {run.id} is at the step {step or STEPS[0].name}. `tvmigrate apply` goes "
-        "on, `tvmigrate rollback` goes back.",
+        State.APPLYING: f"In progress: the run {run.id} is at the step {_at(step, STEPS)}. {_ON_OR_BACK}",
         State.APPLIED: f"Applied: the run {run.id}. `tvmigrate rollback` goes back, `tvmigrate finish` drops what is "
         "kept for that.",
-        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at the step {step}. `tvmigrate rollback` goes on.",
+        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at the step {_at(step, REVERSE)}. {_ON_BACK}",
         State.ROLLED_BACK: f"Rolled back: the run {run.id}. `tvmigrate apply` begins anew.",
         State.FINISHING: f"Finishing: the run {run.id}. `tvmigrate finish` goes on.",
         State.FINISHED: f"Finished for good: the run {run.id}; what was kept for a rollback is gone.",
@@ -239,6 +301,7 @@ def rollback(  # noqa: PLR0913 - they are the command's own
     workers: Workers = ALONE,
     *,
     accept_damaged: bool = False,
+    manner: Manner = MANNER,
     carry_back: bool = False,
 ) -> Done:
     """Bring the old data back, from whatever step the last run had reached; a second time does nothing.
@@ -248,12 +311,13 @@ def rollback(  # noqa: PLR0913 - they are the command's own
     wrote since the switch is in the old layout then, where a rule has an inverse.
 
     Raises:
+        StoresBusy: another run works with the stores.
         RolledBackNoMore: the run was finished.
         BackupRefused: the backup is not what was written; nothing was changed.
         MigrationError: a step stopped; the command may be run again.
         WorkerLost: a worker was killed; likewise.
     """
-    with _opened(endpoints, state, listener, "The rollback", workers) as opened:
+    with _opened(endpoints, state, listener, _ROLLBACK, workers, manner=manner) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is None:
             return Done(False, f"There is nothing to roll back: {state} knows of no run on these stores.")
@@ -275,7 +339,7 @@ def rollback(  # noqa: PLR0913 - they are the command's own
                 )
             opened.journal.note(run.id, after.CARRY, True)
         opened.journal.set_state(run.id, State.ROLLING_BACK)
-        opened.take(run, REVERSE)
+        opened.take(run, REVERSE, _ON_BACK)
         opened.journal.set_state(run.id, State.ROLLED_BACK)
         count = sum(moved.counts(opened.journal, run.id).values())
         but = f", but for {count} that moved after they had been compared: these are as they were left" if count else ""
@@ -287,13 +351,20 @@ def rollback(  # noqa: PLR0913 - they are the command's own
         return Done(True, text, run)
 
 
-def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
+def finish(
+    endpoints: Endpoints,
+    state: Path,
+    listener: Listener,
+    *,
+    manner: Manner = MANNER,
+) -> Done:
     """Drop the kept copies of an applied run; after that there is no rollback.
 
     Raises:
+        StoresBusy: another run works with the stores.
         MigrationError: there is no applied run.
     """
-    with _opened(endpoints, state, listener, "The end of the migration") as opened:
+    with _opened(endpoints, state, listener, _FINISH, manner=manner) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.FINISHED:
             return Done(False, f"The run {run.id} is finished already; nothing was changed.", run)
@@ -302,7 +373,7 @@ def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
             raise MigrationError(f"{state} knows of {found}; `tvmigrate finish` is for a run that is applied.")
         opened.require_trusted(run, "The kept copies stay: without a whole backup they are all there is.")
         opened.journal.set_state(run.id, State.FINISHING)
-        opened.take(run, FINISH)
+        opened.take(run, FINISH, "`tvmigrate finish` goes on.")
         opened.journal.set_state(run.id, State.FINISHED)
         return Done(True, f"The run {run.id} is finished for good: the kept copies are gone, the backup stays.", run)
 
@@ -315,6 +386,7 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None,
     *,
     assume_room: bool,
+    gate: Gate | None,
 ) -> Run:
     """Return the interrupted run to go on with, or a new one."""
     if run is not None and run.state in {State.ROLLING_BACK, State.FINISHING}:
@@ -342,23 +414,41 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     opened.listener(Said(there.told))
     if not assume_room:
         blockers += there.blockers
+    which = system.identify(opened.clients)
+    lacking, shown = ([], None) if gate is None else gate.look(which, policy)
+    blockers += lacking
     if blockers:
         raise Blocked(blockers)
     urls = {name: masked(url) for name, url in opened.endpoints.environ().items()}
-    begun = opened.journal.begin(system.identify(opened.clients), policy, existing, urls)
+    begun = opened.journal.begin(which, policy, existing, urls)
     if cluster is not None:
         opened.journal.note(begun.id, clickhouse_cluster.NOTED, cluster)
+    if shown is not None:
+        opened.journal.note(begun.id, gates.NOTED, shown)
     return begun
 
 
 @contextmanager
-def _opened(
-    endpoints: Endpoints, state: Path, listener: Listener, what: str, workers: Workers = ALONE
+def _opened(  # noqa: PLR0913 - what the commands are given
+    endpoints: Endpoints,
+    state: Path,
+    listener: Listener,
+    command: str,
+    workers: Workers = ALONE,
+    *,
+    manner: Manner,
 ) -> Iterator[_Open]:
     check_reachable(endpoints)
-    with private(), locked(state), Clients(endpoints) as clients, _sentences(what), Journal(state) as journal:
+    with (
+        private(),
+        locked(state),
+        Clients(endpoints) as clients,
+        _sentences(_CALLED[command]),
+        StoreLock(endpoints.elasticsearch, command, listener, take_over=manner.take_over) as lock,
+        Journal(state) as journal,
+    ):
         tighten(state)
-        yield _Open(endpoints, state, listener, clients, journal, workers)
+        yield _Open(endpoints, state, listener, clients, journal, workers, lock, manner.patience)
 
 
 @contextmanager
@@ -367,13 +457,19 @@ def _sentences(what: str) -> Iterator[None]:
     try:
         yield
     except _ENGINE_ERRORS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = words(error)
         full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in reason
         advice = "Make room on the disk, then" if full else "See to that, then"
         raise MigrationError(
-            f"{what} stopped: {reason.rstrip('.')[:500]}. {advice} run the command again: it goes on where it stopped; "
+            f"{what} stopped: {reason}. {advice} run the command again: it goes on where it stopped; "
             "`tvmigrate rollback` goes back."
         ) from error
+
+
+def _at(step: str, steps: tuple[Step, ...]) -> str:
+    """Return the step that was noted, or the first where the one noted is of the way there."""
+    names = [one.name for one in steps]
+    return step if step in names else names[0]
 
 
 def _moved(journal: Journal, run: Run, state: Path) -> tuple[int, str]:

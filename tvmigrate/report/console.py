@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tvmigrate.contract.outcome import LedgerLine
+from tvmigrate.printable import printable
 from tvmigrate.report.looks import AGAIN, first_look
-from tvmigrate.report.prose import explain, headline, printable, repeat_lines
+from tvmigrate.report.prose import explain, headline, repeat_lines
 from tvmigrate.verify.check import Check
 from tvmigrate.verify.findings import CheckResult, State, Verdict
 

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from tvmigrate.errors import ExitCode
 from tvmigrate.events import Advanced, Finished, Listener, Said, Started
+from tvmigrate.printable import printable
 from tvmigrate.report.files import write_whole
 from tvmigrate.report.plain import as_json_text
-from tvmigrate.report.prose import printable
 from tvmigrate.verify.faults.judge import Caught, Outcome
 from tvmigrate.verify.faults.model import Fault
 from tvmigrate.verify.job import Job

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from tvmigrate.printable import printable
 from tvmigrate.report.files import write_whole
-from tvmigrate.report.prose import explain, headline, printable, repeat_lines
+from tvmigrate.report.prose import explain, headline, repeat_lines
 from tvmigrate.verify.check import Check
 from tvmigrate.verify.findings import CheckResult, Phase, State, Verdict
 

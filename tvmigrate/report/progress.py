@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from tvmigrate.events import Advanced, Event, Finished, Printed, Said, Started
-from tvmigrate.report.prose import printable
+from tvmigrate.printable import printable
 
 _QUIET_SECONDS = 2.0  # between two plain lines about one task
 

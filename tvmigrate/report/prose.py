@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tvmigrate.printable import printable
 from tvmigrate.report.plain import as_json_text
 from tvmigrate.verify.check import Check
 from tvmigrate.verify.findings import CheckResult, Direction, Finding, Group, Phase, State
@@ -148,13 +149,6 @@ def where(finding: Finding) -> str:
     if finding.field is not None:
         place += f", field {printable(finding.field)}"
     return place
-
-
-def printable(text: str) -> str:
-    r"""Return `text` with whatever a terminal would not show as itself (controls, half a surrogate) as `\x..`."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def _value(value: Any) -> str:

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from tvmigrate.contract import exact_json, new, old
 from tvmigrate.contract.outcome import Reason, Rule, Unmappable
+from tvmigrate.printable import printable
 from tvmigrate.report.plain import as_json_text
-from tvmigrate.report.prose import printable
 from tvmigrate.verify.findings import Direction, Finding, Group
 
 VALUE_LIMIT = 300  # characters of a value, and of a sentence; verdict.json holds all of it

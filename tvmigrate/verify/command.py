@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tvmigrate.contract import policy as policy_names
 from tvmigrate.engines.embedded import guard
+from tvmigrate.engines.secrets import BESIDE
 from tvmigrate.events import Finished, Listener, Printed, Started
 
 WORK = "work"
@@ -29,6 +30,7 @@ _POLICY = (
     policy_names.TIMEZONE,
     policy_names.MISSING_COUNTS,
 )
+_NOT_PASSED = BESIDE.union(_POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class Run:
 def run(command: str, task: str, place: Path, environ: Mapping[str, str], listener: Listener) -> Run:
     """Run the shell command `command` in `place/work` and wait for its end.
 
-    Its environment is ours without any policy variable of ours, plus `environ`; programs installed beside this one are
-    found last. Each line of its output, both streams, is told as `Printed(task, line)` and kept in
+    Its environment is ours without any policy variable or password of ours, plus `environ`; programs installed beside
+    this one are found last. Each line of its output, both streams, is told as `Printed(task, line)` and kept in
     `place/{task}.log`. It runs
     under a guard: nothing that it started outlives it, nor us.
     """
@@ -110,7 +112,7 @@ def _tell(more: bytes, rest: bytes, task: str, last: deque[str], listener: Liste
 
 
 def _environ(added: Mapping[str, str]) -> dict[str, str]:
-    environ = {name: value for name, value in os.environ.items() if name not in _POLICY}
+    environ = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
     scripts = sysconfig.get_path("scripts")
     environ["PATH"] = os.pathsep.join(filter(None, [environ.get("PATH", os.defpath), scripts]))
     return {**environ, **added}

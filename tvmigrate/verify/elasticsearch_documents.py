@@ -14,6 +14,7 @@ from tvmigrate.contract import exact_json, new, rules, values
 from tvmigrate.contract.outcome import Mapped, Quarantined, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.model import StoredDocument
+from tvmigrate.deep import deeply
 from tvmigrate.verify.compare import ABSENT, same, shown
 from tvmigrate.verify.findings import Direction
 
@@ -66,7 +67,7 @@ def _written(source: Mapping[str, Any]) -> bytes:
     if b"null" not in written:
         return written
     # orjson writes null for what is no finite number, too.
-    return b"\0" + json.dumps(source, sort_keys=True).encode()
+    return b"\0" + deeply(json.dumps, source, sort_keys=True).encode()
 
 
 def _is_canonical(instant: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tvmigrate.contract import exact_json
 from tvmigrate.contract.outcome import Unmappable
+from tvmigrate.deep import deeply
 from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.compare import ABSENT, differences, plain_number, shown
 from tvmigrate.verify.context import Context
@@ -53,7 +54,7 @@ def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> N
         for hit in by_ids(client, index, (name for (name,) in spool.rows(changed))):
             found = spool.one("SELECT source FROM kept.expected WHERE id = ?", (hit["_id"],))
             wanted = _parsed(found[0].decode("utf-8", "surrogatepass")) if found else ABSENT
-            for path, one, other in differences(wanted, hit["_source"]):
+            for path, one, other in deeply(lambda one, other: list(differences(one, other)), wanted, hit["_source"]):
                 note = f"{path or 'The _source'} of the document {hit['_id']} of {index} is not what it was."
                 sheet.find(
                     law.finding(
@@ -132,10 +133,14 @@ def _parsed(text: str) -> Any:
     try:
         return exact_json.parse(text)
     except Unmappable:
-        return json.loads(text)
+        return deeply(json.loads, text)
 
 
 def _digest(source: Any) -> bytes:
+    return deeply(_digest_of, source)
+
+
+def _digest_of(source: Any) -> bytes:
     return hashlib.blake2b(json.dumps(_canonical(source), sort_keys=True).encode(), digest_size=16).digest()
 
 

@@ -167,9 +167,7 @@ class Expected:
 
     def unseen(self) -> Iterator[ExpectedKey]:
         """Yield what was never looked up, by database and key."""
-        unseen = "SELECT * FROM kept.keys WHERE (db, key) NOT IN (SELECT db, key FROM seen) ORDER BY db, key"
-        for row in self.spool.rows(unseen):
-            yield expected_key(row)
+        yield from self.to_look_at(old_kept=True)
 
     def of_role(self, role: str) -> Iterator[ExpectedKey]:
         """Yield the expected keys of one role, by database and key, then those that are plain."""

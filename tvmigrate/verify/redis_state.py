@@ -68,12 +68,20 @@ def live_states(client: redis.Redis, keys: Sequence[tuple[bytes, str, bool]]) ->
         _ask(pipe, key, kind)
         sizes.append(len(pipe) - before)
     answers = pipe.execute(raise_on_error=False)
-    states: list[dict[str, Any] | None] = []
+    given: list[list[Any]] = []
     position = 0
-    for (key, kind, whole), size in zip(keys, sizes, strict=True):
-        states.append(_live(client, key, kind, answers[position : position + size], whole))
+    for size in sizes:
+        given.append(answers[position : position + size])
         position += size
-    return states
+    hashes = [
+        (key, list(held[0]))
+        for (key, kind, _), held in zip(keys, given, strict=True)
+        if kind == HASH and held[0] and not isinstance(held[0], Exception)
+    ]
+    expiries = _field_expiries(client, hashes)
+    return [
+        _live(kind, held, whole, expiries.get(key, {})) for (key, kind, whole), held in zip(keys, given, strict=True)
+    ]
 
 
 def live_state(client: redis.Redis, key: bytes) -> dict[str, Any]:
@@ -173,7 +181,7 @@ def _ask(pipe: Any, key: bytes, kind: str) -> None:
         pipe.dump(key)
 
 
-def _live(client: redis.Redis, key: bytes, kind: str, answers: list[Any], whole: bool) -> dict[str, Any] | None:
+def _live(kind: str, answers: list[Any], whole: bool, expiries: Mapping[bytes, int]) -> dict[str, Any] | None:
     if kind == "none":
         return None
     for answer in answers:
@@ -193,25 +201,26 @@ def _live(client: redis.Redis, key: bytes, kind: str, answers: list[Any], whole:
     if kind == ZSET:
         return _state(ZSET, _zset(value))
     if kind == HASH:
-        return _state(HASH, _hash(value, _field_expiries(client, key, list(value))))
+        return _state(HASH, _hash(value, expiries))
     if kind == STREAM:
         return _state(STREAM, _stream(value, answers[1], whole))
     return _state(kind, {"sha256": hashlib.sha256(value).hexdigest(), "bytes": len(value)})
 
 
-def _field_expiries(client: redis.Redis, key: bytes, fields: list[bytes]) -> dict[bytes, int]:
-    """Return the instants (ms since the epoch) at which fields of a hash expire, of those that do."""
-    try:
-        answer: Any = client.execute_command(  # type: ignore[no-untyped-call]
-            "HPEXPIRETIME", key, "FIELDS", len(fields), *fields
-        )
-    except redis.ResponseError as error:
-        if "unknown command" in str(error):  # before Redis 7.4 fields did not expire
-            return {}
-        raise
-    if answer is None:  # the key is gone
-        return {}
-    return {name: at for name, at in zip(fields, answer, strict=True) if at > 0}
+def _field_expiries(client: redis.Redis, hashes: Sequence[tuple[bytes, list[bytes]]]) -> dict[bytes, dict[bytes, int]]:
+    """Return by hash the instants (ms since the epoch) at which fields of it expire, of those that do."""
+    pipe = client.pipeline(transaction=False)
+    for key, fields in hashes:
+        pipe.execute_command("HPEXPIRETIME", key, "FIELDS", len(fields), *fields)  # type: ignore[no-untyped-call]
+    found: dict[bytes, dict[bytes, int]] = {}
+    for (key, fields), answer in zip(hashes, pipe.execute(raise_on_error=False) if hashes else (), strict=True):
+        if isinstance(answer, redis.ResponseError) and "unknown command" in str(answer):
+            return {}  # before Redis 7.4 fields did not expire
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is not None:  # else the key is gone
+            found[key] = {name: at for name, at in zip(fields, answer, strict=True) if at > 0}
+    return found
 
 
 def _stream(entries: Any, info: Mapping[Any, Any], whole: bool) -> dict[str, Any]:

@@ -28,6 +28,9 @@ CLOCKS = st.builds(
     st.sampled_from(["", "", ".123456", ".120000", ".000000", ".5", ".0", ".123456780"]),
     st.sampled_from(["", "Z", "+07:00", "-12:00"]),
 ).map(json.dumps)  # fmt: skip
+SECONDS = st.builds(
+    "{}.{}".format, st.integers(0, 10**11), st.from_regex("[0-9]{1,11}", fullmatch=True, alphabet="0123456789")
+)
 ODD = NUMBER_TEXTS | st.sampled_from(
     ['"2025-01-01T00:00:00+05:30"', '"2025-01-01T00:00:00.5Z"', '"2025-01-01T00:00:60Z"', '"0001-01-01T00:00:00Z"',
      '"9999-12-31T23:00:00-01:00"', '"2025-01-01t00:00:00z"', '"2025-01-01T00:00:00+24:00"', "null", '"7"']
@@ -44,7 +47,7 @@ def formed(draw: st.DrawFn) -> bytes:
 
     names = [name for name in ("positive", "negative", "neutral", "total") if odd != 6 or draw(st.booleans())]
     counts = [member(n, name, COUNTS) for n, name in enumerate(names)]
-    moment = CLOCKS | st.integers(10**8, 2 * 10**12).map(str)
+    moment = CLOCKS | st.integers(10**8, 2 * 10**12).map(str) | SECONDS
     score = member(4, "score", SCORES)
     body = [score, *counts, member(5, "timestamp", moment)]
     if draw(st.booleans()):
@@ -109,7 +112,19 @@ def test_a_quick_eaos_value_is_what_the_rule_makes_of_it(entity: bytes, raw: byt
     eaos_as_the_rule(entity, raw, policy)
 
 
-@given(ITEMS, POLICIES)
+WITH_SECONDS = st.builds(
+    b'{"entity":%b"x"%b,%b"timestamp":%b%b%b,"value":%b, "n": %b}'.__mod__,
+    st.tuples(
+        GAPS.map(str.encode), GAPS.map(str.encode), GAPS.map(str.encode), GAPS.map(str.encode), SECONDS.map(str.encode),
+        GAPS.map(str.encode), SECONDS.map(str.encode), st.sampled_from([b"1", b'"timestamp"', b'"y", "timestamp": 5.5'])
+    ),
+)  # fmt: skip
+
+
+@given(ITEMS | WITH_SECONDS, POLICIES)
+@example(b'{"entity": "a", "value": 1.5, "timestamp": 1763618700.50000000000000001}', SHOW)
+@example(b'{"entity": "timestamp", "value": 1.5, "timestamp": 1763618700.50000000000000001}', SHOW)
+@example(b'{"entity": "a", "value": 1763618700.5, "timestamp": 1.76361870050000000000000001e9}', SHOW)
 @example(b'{"entity": "a", "value": 1, "timestamp": 5, "x" : 1, "x": "a"}', SHOW)
 @example(b'{"entity": "a", "value": 0e99999999999999999999, "timestamp": 5}', SHOW)
 @example(b'{"entity": "a", "value": -0.0, "timestamp": "2025-02-29T00:00:00Z"}', SHOW)
@@ -149,13 +164,16 @@ PLAIN_TIMES = (
     '"2025-12-31T23:59:59-01:00"', '"2024-02-29T00:00:00Z"', '"2025-11-20T20:10:00Z"', '"2025-11-20T00:59:50+23:00"',
     '"0002-01-01T00:00:00+23:00"', '"9998-12-31T23:59:59-23:00"', '"1969-12-31T23:59:59Z"', '"9000-10-10T10:00:00Z"',
     "1763618700", "1763618700123", "1763618700100", "1763618700000", "100000000", "999999999", "9999999999999",
+    '"2025-11-20 13:05:09Z"', '"2025-11-20 13:05:09.5+07:00"', f'"{DATED}.5Z"', f'"{DATED}.0Z"', f'"{DATED}.120Z"',
+    "1763618700.5", "1763618700.821", "1763618700.000", "1763618700.120", "1763618700.000001", "100000000.123456",
+    "9999999999.999999",
 )  # fmt: skip
 FORMED_TIMES = (
-    '"2025-11-20 13:05:09Z"', '"2025-11-20 13:05:09.5+07:00"', f'"{DATED}.5Z"', f'"{DATED}.0Z"', f'"{DATED}.120Z"',
+    "1763618700.123456789", "1763618700.000000001", "1763618700.1234560",
     f'"{DATED}.123456789Z"', f'"{DATED}.000000000Z"', f'"{DATED}.000000010+09:00"',
 )  # fmt: skip
 LOOKED_AT_TIMES = (
-    "0", "1", "99999999", "99999999999", "100000000000", "100000000001", "253370764799999",
+    "0", "1", "1.5", "99999999.25", "99999999", "99999999999", "100000000000", "100000000001", "253370764799999",
     f'"{DATED}+05:30"', f'"{DATED}.250000-03:45"', f'"{DATED}+23:59"',
 )  # fmt: skip
 ODD_TIMES = (
@@ -165,11 +183,15 @@ ODD_TIMES = (
     '"9999-12-31T12:00:00Z"', f'"{DATED}+24:00"', f'"{DATED}+05:60"', f'"{DATED}+0700"', f'"{DATED}+07"', f'"{DATED}z"',
     f'"{DATED}.1234567890Z"', f'"{DATED},5Z"', f'"{DATED}."', '"2025-11-20T13:05"', '"2025-11-20"', '""', '"x"',
     "-1", "-5", "-1763618700", "253370764800000", "253402300799999", "253402300800000", "9223372036854775807",
-    "18446744073709551616", "1763618700.5", "1763618700.25", "1763618700.123456789", "1763618700123.0", "1e9",
+    "18446744073709551616", "1763618700123.0", "1763618700123.5", "99999999999.5", "10000000000.5", "1e9",
+    "1763618700.12345678900", "1.763618700500e9", "1763618700.5e0", "-1763618700.5", "01763618700.5", "1763618700.",
     "true", "null", "{}", "[]", "1763618700.0000000001", "-0", "0.0",
 )  # fmt: skip
-BARE_TIMES = (f'"{DATED}"', f'"{DATED}.123456"', f'"{DATED}.120000"', f'"{DATED}.000000"', '"2025-11-20T02:00:00"')
-BARE_FORMED_TIMES = ('"2025-11-20 13:05:09"', f'"{DATED}.5"', '"2025-11-20 02:00:00.123456789"')
+BARE_TIMES = (
+    f'"{DATED}"', f'"{DATED}.123456"', f'"{DATED}.120000"', f'"{DATED}.000000"', '"2025-11-20T02:00:00"',
+    '"2025-11-20 13:05:09"', f'"{DATED}.5"',
+)  # fmt: skip
+BARE_FORMED_TIMES = ('"2025-11-20 02:00:00.123456789"',)
 
 
 def members(pairs: Mapping[str, str | None], gap: str = "") -> str:
@@ -309,6 +331,12 @@ QUICK_BODIES = {
     "other-order": members({"timestamp": "5", "total": "1", **dict(reversed(COUNTED.items())), "score": "5"}),
 }  # fmt: skip
 ODD_BODIES = {
+    "other-seconds": members(
+        {"score": "1", "metadata": members({**COUNTED, "timestamp": "2.5"}), "timestamp": "1763618700.50000000000001"}
+    ),
+    "seconds-inside": members(
+        {"score": "1", "timestamp": "1.50000000000000000001", **COUNTED, "x": members({"timestamp": "1763618700.5"})}
+    ),
     "two-counts": members({"score": "1", "metadata": members({**COUNTED, "updated_at": "5"}), "positive": "1"}),
     "one-count-apart": members({"score": "1", "metadata": members({"total": "9"}), **COUNTED, "timestamp": "5"}),
     "same-count-twice": members({"score": "1", "metadata": members({"total": "50"}), **COUNTED, "timestamp": "5"}),

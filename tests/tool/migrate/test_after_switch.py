@@ -103,7 +103,7 @@ def carry_back(stores: Stores) -> run.Done:
 
 
 def reapply(stores: Stores) -> run.Done:
-    return run.apply(stores.endpoints, None, None, stores.state, stores.hear, again=True)
+    return run.apply(stores.endpoints, None, None, stores.state, stores.hear, forward=True)
 
 
 def first_folder(stores: Stores) -> Any:

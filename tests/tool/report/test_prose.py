@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tvmigrate.contract.outcome import Rule
+from tvmigrate.printable import printable
 from tvmigrate.report.prose import (
     GROUPS_SHOWN,
     MEANINGS,
@@ -12,7 +13,6 @@ from tvmigrate.report.prose import (
     explain,
     finding_lines,
     group_lines,
-    printable,
     where,
 )
 from tvmigrate.verify.findings import Direction, Finding, Group, Phase, State

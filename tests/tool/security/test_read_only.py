@@ -18,8 +18,8 @@ from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import READ_ONLY, Endpoints
 from tvmigrate.engines.errors import WriteRefused
 from tvmigrate.engines.read_only import BESIDES_DATA, READS_DATA, refuse_writes
-from tvmigrate.engines.redis_url import masked
 from tvmigrate.engines.redis_wire import ask, pack
+from tvmigrate.engines.secrets import masked
 
 READER, PASSWORD = "reader", "gelesen"
 # What a user of Redis needs for `plan` and `status`, as docs/operations.md has it.

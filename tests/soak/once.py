@@ -1,0 +1,125 @@
+"""Much data once through: `python -m tests.soak.once --scale 10`, in units of the benchmarks' data, and a tenth before.
+
+Generate, load, apply, verify, roll back, verify, with what the tool's own processes and the engines hold sampled every
+two seconds. The tool's peaks at both sizes are compared: exit code 1 if memory, open files or connections grew with the
+data, or anything was lost. Ten times the benchmarks' data are 5 million keys, 100 million rows and 2 million documents:
+some 100 GB of disk and a night.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests import nightly
+from tests.integrity.one_set import rehearsal_on
+from tests.soak.loop import ROOT
+from tests.soak.measure import MB, connections_to
+from tvmigrate.engines.embedded import EmbeddedEngines
+from tvmigrate.verify.findings import State
+
+EVERY_S = 2.0
+Peaks = dict[str, int]
+
+
+@contextmanager
+def sampled(engines: EmbeddedEngines, peaks: Peaks) -> Iterator[None]:
+    """Keep the largest of each figure while the block runs."""
+    over = threading.Event()
+    ours = {*engines.processes.values(), *engines.guards.values()}
+    urls = engines.endpoints.environ()
+
+    def look() -> None:
+        while not over.wait(EVERY_S):
+            found = dict(_own(ours))
+            for name, pid in engines.processes.items():
+                found[f"{name} mb"] = psutil.Process(pid).memory_info().rss // MB
+            found |= {f"{name} connections": connections_to(url) for name, url in urls.items()}
+            for name, number in found.items():
+                peaks[name] = max(peaks.get(name, 0), number)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _own(engines: set[int]) -> Iterator[tuple[str, int]]:
+    """Yield the memory and files of the tool's processes: of all together, and of the largest."""
+    memory, files = [], 0
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        try:
+            if process.pid in engines or any(parent.pid in engines for parent in process.parents()):
+                continue
+            memory.append(process.memory_full_info().uss // MB)
+            files += process.num_fds()
+        except psutil.Error:
+            continue
+    yield from (("tool mb", sum(memory)), ("largest process mb", max(memory, default=0)), ("tool files", files))
+
+
+def once(scale: float, folder: Path) -> tuple[Peaks, list[str], float]:
+    """Go there and back with data of `scale`; return the peaks, what was wrong, and the seconds without generating."""
+    dataset = folder / f"data-{scale:g}"
+    words = ["generate", str(dataset), "--scale", f"{scale:g}", "--bad", "0.001", "--rows", "parquet"]
+    subprocess.run([sys.executable, "-m", "tvmigrate", *words], cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+    peaks: Peaks = {}
+    with EmbeddedEngines(folder / f"engines-{scale:g}") as engines, sampled(engines, peaks):
+        began = time.monotonic()
+        with rehearsal_on(engines.endpoints, dataset) as rehearsal:
+            results = [*rehearsal.migrated(), *rehearsal.rolled_back()]
+            ledger = rehearsal.verdict().ledger
+        seconds = time.monotonic() - began
+    wrong = [f"{one.id}: {one.error or one.findings[:1]}" for one in results if one.state in {State.FAIL, State.ERROR}]
+    wrong += [f"unbalanced: {line}" for line in ledger if not line.balanced]
+    return peaks, wrong, seconds
+
+
+def main() -> int:
+    """Run the tenth, then the whole, and compare."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.once", description=__doc__)
+    parser.add_argument("--scale", type=float, default=10.0)
+    parser.add_argument(
+        "--directory", type=Path, default=None, help="where the data go; a temporary folder unless said"
+    )
+    asked = parser.parse_args()
+    told: dict[str, Peaks] = {}
+    wrong: list[str] = []
+    seconds = 0.0
+    with tempfile.TemporaryDirectory(dir=asked.directory) as folder:
+        for scale in (asked.scale / 10, asked.scale):
+            peaks, found, took = once(scale, Path(folder))
+            told[f"{scale:g}"] = peaks
+            wrong += found
+            seconds += took
+            print(f"scale {scale:g}: {took:.0f} s, {peaks}, {found}", flush=True)  # noqa: T201
+    small, large = told.values()
+    for name, allowed in (("largest process mb", 1.1), ("tool files", 1.1), *((f"{url} connections", 1.1) for url in
+                          ("REDIS_URL", "CLICKHOUSE_URL", "ELASTICSEARCH_URL"))):  # fmt: skip
+        if large.get(name, 0) > small.get(name, 0) * allowed + 30:
+            wrong.append(f"{name} grew with the data from {small.get(name)} to {large.get(name)}")
+    share = {"run": "load", "what": "sizes once through", "kind": f"scale {asked.scale:g}", "ran": 2, "of": 2,
+             "seed": None, "seconds": None}  # fmt: skip
+    (run,) = nightly.counted([(share, not wrong, seconds)])
+    path = nightly.write(run, "python -m " + " ".join(["tests.soak.once", *sys.argv[1:]]))
+    body = json.loads(path.read_text("utf-8")) | {"peaks": told, "wrong": wrong}
+    path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    print("\n".join(wrong) or "Nothing lost, nothing grew.")  # noqa: T201
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
