@@ -46,6 +46,8 @@ def archive(work: Work) -> None:
 
 def _changes(work: Work) -> Iterator[Line]:
     client = work.clients.redis
+    if not work.journal.done(work.run.id, "compare.redis"):
+        return  # not all that was begun is there, and nobody was let in
     for piece in pieces(work.spool, WRITTEN, begun=True):
         for lives in batches(created(piece.commands, temporary(work)), BATCH):
             found = read_named(client, [live.key.key for live in lives])
@@ -152,7 +154,8 @@ class _Planner:
                 base = self._back(_key(line), kind, base, v2)
             except NoWayBack as why:
                 self.carried.take(_RULES[kind], Carried.KEPT, str(why))
-            yield line | {"base": _told(base)}
+            if base is not None or v2 is not None:  # else it is gone, and stays so by the rules alone
+                yield line | {"base": _told(base)}
 
     def plan(self) -> Iterator[Line]:
         """Yield what old keys are to be: `v2` is the old key, or None for one that goes."""
