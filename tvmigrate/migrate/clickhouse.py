@@ -130,6 +130,13 @@ def switch(work: Work) -> None:
             client.command(site(work).rename(built, table.name))
 
 
+def switched(work: Work) -> bool:
+    """Return whether any new table has its name already."""
+    now = uuids(work.clients.clickhouse)
+    built = ((table.name, work.noted(f"clickhouse.built.{table.name}")) for table in _ALL_NEW)
+    return any(uuid is not None and now.get(name) == uuid for name, uuid in built)
+
+
 def remove(work: Work) -> None:
     """Keep the old tables aside under `{table}_old_{run}`, then read them again: nobody knows that name.
 
