@@ -12,8 +12,8 @@ SUITE = {"schema", "integrity", "rollback"}  # one rehearsal answers them, and t
 # What takes minutes begins first, so that no process is left with it when the others are done; the rest in any order.
 LONGEST_FIRST = (
     "tool/migrate", "suite", "tool/engines/containers", "tool/redis_cluster", "tool/engines", "tool/verify",
-    "false_alarms", "tool/benchmarks", "app/scripts", "app/api", "tool/contract", "state_machine", "app/storage",
-    "tool/cli", "tool/security", "corpus", "soak",
+    "false_alarms", "tool/benchmarks", "app/scripts", "app/api", "tool/contract", "state_machine", "crash",
+    "app/storage", "tool/cli", "tool/security", "corpus", "soak",
     "tool/checklist", "tool/faults", "tool/verify_stores", "faults",
 )  # fmt: skip
 

@@ -17,7 +17,14 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "nightly"
 PAGE = ROOT / "docs" / "nightly.md"
-WRITTEN = ("docs/nightly", "docs/nightly.md", "docs/mutation.md", "tests/mutation/result.json")
+WRITTEN = (
+    "docs/nightly",
+    "docs/nightly.md",
+    "docs/mutation.md",
+    "tests/mutation/result.json",
+    "docs/crash.md",
+    "tests/crash/result.json",
+)
 KEYS = ("ran", "of", "failed", "seed", "seconds", "date", "commit", "command")
 
 

@@ -7,10 +7,8 @@ import logging
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -18,8 +16,7 @@ import click
 from tvmigrate.errors import ExitCode, TvmigrateError
 from tvmigrate.lean import import_lean
 from tvmigrate.printable import printable
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
+from tvmigrate.stopping import ASKING, Ended, Stopped, asked_by, end_at_once, heeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +109,18 @@ def run(arguments: Sequence[str] | None = None, *, own_process: bool = False) ->
     # stamina logs each retry; what is worth a person's attention is told as an event.
     logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:
-        with _signals_interrupt():
+        with heeded(ASKING, end_at_once):  # a command may set them otherwise for itself
             answer = cli.main(arguments, prog_name="tvmigrate", standalone_mode=False, obj=asked)
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
-    except _Ended as ended:
-        _say(f"Stopped by {ended.name}; whatever this command had started is stopped too.")
-        return 128 + ended.number
-    except (click.Abort, KeyboardInterrupt):
-        _say("Stopped on your word (Ctrl-C); whatever this command had started is stopped too.")
-        return INTERRUPTED
+    except Stopped as stopped:
+        _say(str(stopped))
+        return stopped.exit_code
+    except Ended as ended:
+        return _ended(ended.number, ended)
+    except (click.Abort, KeyboardInterrupt) as interrupt:
+        return _ended(signal.SIGINT, interrupt)
     except TvmigrateError as error:
         if asked.debug:
             _say(traceback.format_exc().rstrip())
@@ -140,30 +138,9 @@ def run(arguments: Sequence[str] | None = None, *, own_process: bool = False) ->
     return answer if isinstance(answer, int) else ExitCode.PASS
 
 
-class _Ended(BaseException):
-    """A signal that asks to end arrived; as an exception, so that what is open is closed on the way out."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-        self.name = signal.Signals(number).name
-
-
-@contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        raise _Ended(number)
-
-    # SIGINT is Python's own KeyboardInterrupt; a command may set all three otherwise for itself.
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if handler is not None:  # None: it was not set from Python, and cannot be set again from there
-                signal.signal(number, handler)
+def _ended(number: int, error: BaseException) -> int:
+    _say(_with_notes(error, f"{asked_by(number)}; whatever this command had started is stopped too."))
+    return 128 + number
 
 
 def _with_notes(error: BaseException, text: str | None = None) -> str:

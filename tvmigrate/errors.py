@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
 class TvmigrateError(Exception):
     """A whole sentence for the person at the terminal: what was found, where, what was expected, what to do."""
 
-    exit_code: ExitCode = ExitCode.COULD_NOT_CHECK
+    exit_code: int = ExitCode.COULD_NOT_CHECK
 
 
 class UsageError(TvmigrateError):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.lean import import_lean
+from tvmigrate.stopping import ASKING
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -202,8 +203,11 @@ def _end_after(held: Connection) -> None:
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Start what is started so that the terminal's Ctrl-C is for us alone: processes keep the mask they begin with."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start what is started so that who asks all of us to end asks us alone: processes keep the mask they begin with.
+
+    A terminal's Ctrl-C and a service manager's SIGTERM go to every process. Workers end when we do.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
     try:
         yield
     finally:

@@ -30,6 +30,7 @@ from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
 from tvmigrate.migrate.private import private, tighten
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work
+from tvmigrate.stopping import Ended, Stopped
 from tvmigrate.workers import ALONE, PartFailed, Workers
 
 _ENGINE_ERRORS = (
@@ -42,6 +43,8 @@ _ENGINE_ERRORS = (
     OSError,
     PartFailed,
 )
+_ON_OR_BACK = "`tvmigrate apply` goes on, `tvmigrate rollback` goes back."
+_ON_BACK = "`tvmigrate rollback` goes on."
 _OVER = {State.ROLLED_BACK, State.FINISHED}
 _UNTRUSTED = (
     "Nothing was changed: the new data stand. Put the folder back as it was, from a copy of it, then run `tvmigrate "
@@ -72,12 +75,19 @@ class _Open:
     journal: Journal
     workers: Workers
 
-    def take(self, run: Run, steps: tuple[Step, ...]) -> None:
-        """Take the steps of `run` that the journal does not call done."""
-        with self.work(run) as work:
-            for step in steps:
-                if not self.journal.done(run.id, step.name):
-                    self._take_one(work, step)
+    def take(self, run: Run, steps: tuple[Step, ...], go_on: str) -> None:
+        """Take the steps of `run` that the journal does not call done; `go_on` says how, where it is asked to stop."""
+        try:
+            with self.work(run) as work:
+                for step in steps:
+                    if not self.journal.done(run.id, step.name):
+                        self._take_one(work, step)
+        except Stopped as stopped:
+            step_name = self.journal.noted(run.id, "step")
+            raise stopped.at(f" at the step {step_name} of the run {run.id}. {go_on}") from None
+        except (KeyboardInterrupt, Ended) as at_once:
+            at_once.add_note(go_on)
+            raise
 
     @contextmanager
     def work(self, run: Run) -> Iterator[Work]:
@@ -190,7 +200,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
         with opened.work(run) as work:
             source.begin_again(work)
-        opened.take(run, STEPS)
+        opened.take(run, STEPS, _ON_OR_BACK)
         opened.journal.set_state(run.id, State.APPLIED)
         count, words = _moved(opened.journal, run, state)
         text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}.{words}"
@@ -206,11 +216,10 @@ def status(endpoints: Endpoints, state: Path) -> str:
     if run is None:
         return f"Not begun: {state} knows of no run on these stores. `tvmigrate plan` says what would be done."
     return {
-        State.APPLYING: f"In progress: the run {run.id} is at the step {step or STEPS[0].name}. `tvmigrate apply` goes "
-        "on, `tvmigrate rollback` goes back.",
+        State.APPLYING: f"In progress: the run {run.id} is at the step {_at(step, STEPS)}. {_ON_OR_BACK}",
         State.APPLIED: f"Applied: the run {run.id}. `tvmigrate rollback` goes back, `tvmigrate finish` drops what is "
         "kept for that.",
-        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at the step {step}. `tvmigrate rollback` goes on.",
+        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at the step {_at(step, REVERSE)}. {_ON_BACK}",
         State.ROLLED_BACK: f"Rolled back: the run {run.id}. `tvmigrate apply` begins anew.",
         State.FINISHING: f"Finishing: the run {run.id}. `tvmigrate finish` goes on.",
         State.FINISHED: f"Finished for good: the run {run.id}; what was kept for a rollback is gone.",
@@ -251,7 +260,7 @@ def rollback(
         if not accept_damaged and not opened.journal.done(run.id, "restore.redis"):
             opened.require_trusted(run, _UNTRUSTED)
         opened.journal.set_state(run.id, State.ROLLING_BACK)
-        opened.take(run, REVERSE)
+        opened.take(run, REVERSE, _ON_BACK)
         opened.journal.set_state(run.id, State.ROLLED_BACK)
         count = sum(moved.counts(opened.journal, run.id).values())
         but = f", but for {count} that moved after they had been compared: these are as they were left" if count else ""
@@ -273,7 +282,7 @@ def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
             raise MigrationError(f"{state} knows of {found}; `tvmigrate finish` is for a run that is applied.")
         opened.require_trusted(run, "The kept copies stay: without a whole backup they are all there is.")
         opened.journal.set_state(run.id, State.FINISHING)
-        opened.take(run, FINISH)
+        opened.take(run, FINISH, "`tvmigrate finish` goes on.")
         opened.journal.set_state(run.id, State.FINISHED)
         return Done(True, f"The run {run.id} is finished for good: the kept copies are gone, the backup stays.", run)
 
@@ -345,6 +354,12 @@ def _sentences(what: str) -> Iterator[None]:
             f"{what} stopped: {reason.rstrip('.')[:500]}. {advice} run the command again: it goes on where it stopped; "
             "`tvmigrate rollback` goes back."
         ) from error
+
+
+def _at(step: str, steps: tuple[Step, ...]) -> str:
+    """Return the step that was noted, or the first where the one noted is of the way there."""
+    names = [one.name for one in steps]
+    return step if step in names else names[0]
 
 
 def _moved(journal: Journal, run: Run, state: Path) -> tuple[int, str]:

@@ -1,9 +1,12 @@
-"""Signals as a person's shell leaves them."""
+"""Signals as a person's shell leaves them, and a command of the test's own."""
 
 import signal
 from collections.abc import Iterator
 
+import click
 import pytest
+
+from tvmigrate import cli
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -15,3 +18,15 @@ def signals_that_reach_us() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def mounted(monkeypatch):
+    """Mount a command named `try` that does what the test says."""
+
+    def mount(action):
+        monkeypatch.setitem(cli.COMMANDS, "try", cli.Mounted("unused:unused", "Only here."))
+        command = click.Command("try", callback=action)
+        monkeypatch.setattr(cli.Mounted, "load", lambda self: command)
+
+    return mount

@@ -6,23 +6,10 @@ import subprocess
 import sys
 import time
 
-import click
 import pytest
 
 from tvmigrate import cli
 from tvmigrate.errors import TvmigrateError, UsageError
-
-
-@pytest.fixture
-def mounted(monkeypatch):
-    """Mount a command named `try` that does what the test says."""
-
-    def mount(action):
-        monkeypatch.setitem(cli.COMMANDS, "try", cli.Mounted("unused:unused", "Only here."))
-        command = click.Command("try", callback=action)
-        monkeypatch.setattr(cli.Mounted, "load", lambda self: command)
-
-    return mount
 
 
 def raising(error):

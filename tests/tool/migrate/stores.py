@@ -183,6 +183,24 @@ def different(before: Picture, after: Picture) -> dict[str, tuple[Any, Any]]:
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 
+def meaning(picture: Picture, *, expiries: bool = False) -> Picture:
+    """Return a picture of a migrated system without what is of one run: its id, uuids, instants of the archive.
+
+    Expiries are of one filling; without them it is only told which keys have one.
+    """
+    found = {}
+    for name, value in picture.items():
+        if name.startswith("clickhouse"):
+            table = name.split()[1]
+            own = table in {new.QUARANTINE.name, new.ARCHIVE.name} or "_old_" in table
+            found[table.partition("_old_")[0] + ("_old" if "_old_" in table else "")] = None if own else value[2]
+        elif name.startswith("redis"):
+            found[name] = value if expiries else (*value[:2], value[2] is None)
+        elif "_old_" not in name:
+            found[name] = value
+    return found
+
+
 @dataclass(frozen=True)
 class Applied:
     """The clean dataset and odd lists after `apply`; `expiries` are those the lists had, in ms since the epoch."""

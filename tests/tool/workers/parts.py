@@ -67,6 +67,12 @@ def odd_sentence(number: int) -> NoReturn:
     raise OddSentence("a number", "a part")
 
 
+def asked_to_stop(number: int) -> int:
+    for asking in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(os.getpid(), asking)
+    return number
+
+
 def killed(number: int) -> int:
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)

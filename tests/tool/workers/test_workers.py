@@ -214,6 +214,11 @@ def test_errors_of_the_drivers_keep_their_words_in_another_process(error):
     assert isinstance(sent, type(error) | PartFailed)
 
 
+def test_who_asks_every_process_to_stop_asks_the_command_alone(two):
+    """Assert that workers go on: a terminal or a service manager sends its signal to them too."""
+    assert list(two.each(parts.asked_to_stop, range(4))) == [0, 1, 2, 3]
+
+
 def test_a_killed_worker_is_told_and_the_next_partitions_get_another():
     with Workers(2) as workers:
         with pytest.raises(WorkerLost) as raised:

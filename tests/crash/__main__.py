@@ -1,0 +1,63 @@
+"""Try every point of the crash matrix, and go on where it was stopped: `python -m tests.crash [apply] [rollback] …`.
+
+On fixtures/standard, or `--dataset NAME`; `--minutes N` stops after so many, a share of which each kind gets. The
+outcomes are in `tests/crash/result.json`, the table of them in docs/crash.md, their counts in docs/nightly/crash.json.
+The exit code is 1 if a trial failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from tests.crash import page, plan
+from tests.crash.matrix import Ground
+from tests.crash.outcomes import GOOD, Outcomes
+from tvmigrate.engines.embedded import EmbeddedEngines
+
+
+def main() -> int:
+    """Try what is left; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("kinds", nargs="*", choices=[*plan.KINDS, []], help="all unless named")
+    parser.add_argument("--dataset", default="standard")
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    asked = parser.parse_args()
+    kinds = asked.kinds or list(plan.KINDS)
+    began = time.monotonic()
+    outcomes, failed = Outcomes(), 0
+    with EmbeddedEngines() as engines:
+        ground = Ground(engines.endpoints, asked.dataset)
+        try:
+            for number, kind in enumerate(kinds, 1):
+                deadline = began + 60 * asked.minutes * number / len(kinds)
+                points, trials = plan.KINDS[kind](ground)
+                outcomes.begin(kind, asked.dataset, points, len(trials))
+                for trial in trials:
+                    if time.monotonic() > deadline:
+                        break
+                    if not outcomes.known(kind, trial.name):
+                        failed += _try(ground, outcomes, kind, trial)
+        finally:
+            ground.close()
+    page.write(outcomes)
+    return int(failed > 0)
+
+
+def _try(ground: Ground, outcomes: Outcomes, kind: str, trial: plan.Named) -> bool:
+    began = time.monotonic()
+    try:
+        trial.run(ground)
+        outcome = GOOD
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what came out, and the others are to be tried
+        outcome = f"{type(error).__name__}: {error}"[:2000]
+    outcomes.add(kind, trial.name, outcome, time.monotonic() - began)
+    print(f"{kind}: {trial.name}: {outcome}", flush=True)  # noqa: T201
+    if outcome != GOOD:
+        ground.renew()
+    return outcome != GOOD
+
+
+if __name__ == "__main__":
+    sys.exit(main())

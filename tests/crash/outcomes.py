@@ -1,0 +1,44 @@
+"""What is known of each trial: `result.json`, in which a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+from tests import nightly
+from tests.crash.trap import Point
+from tests.mutation.mutants import digest_of_product
+
+FILE = Path(__file__).with_name("result.json")
+GOOD = "good"
+
+
+class Outcomes:
+    """The outcomes of the product as it is: those of another are forgotten, kind by kind, when it is tried again."""
+
+    def __init__(self, path: Path = FILE) -> None:
+        self._path = path
+        self.kinds: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+    def begin(self, kind: str, dataset: str, points: list[Point], of: int) -> None:
+        """Say what is to be tried: of a kind, at these writes, `of` trials."""
+        listed = [list(astuple(point)) for point in points]
+        said = {"product": digest_of_product(), "dataset": dataset}
+        known = self.kinds.get(kind, {})
+        if {name: known.get(name) for name in said} != said:
+            known = said | {"commit": nightly.commit(), "date": nightly.now(), "seconds": 0, "outcomes": {}}
+        self.kinds[kind] = known | {"points": listed, "of": of}
+
+    def known(self, kind: str, trial: str) -> bool:
+        """Return whether a trial has been good."""
+        return self.kinds[kind]["outcomes"].get(trial) == GOOD
+
+    def add(self, kind: str, trial: str, outcome: str, seconds: float) -> None:
+        """Keep how a trial came out, on disk too."""
+        told = self.kinds[kind]
+        told["outcomes"][trial] = outcome
+        told["seconds"] = round(told["seconds"] + seconds, 1)
+        told["date"] = nightly.now()
+        self._path.write_text(json.dumps(self.kinds, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")

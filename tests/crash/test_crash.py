@@ -1,0 +1,49 @@
+"""A share of the crash matrix: a command killed or stopped at any moment goes on, or back, and nothing is lost.
+
+All of it, on fixtures/standard: `python -m tests.crash`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests import nightly
+from tests.conftest import Tell
+from tests.crash import page, plan
+from tests.crash.matrix import Ground
+from tests.crash.outcomes import FILE, Outcomes
+from tvmigrate.engines.endpoints import Endpoints
+
+RUN = ("crash", "trials")
+SHARE = {"apply": 1, "rollback": 1, "signals": 1, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def ground(endpoints: Endpoints) -> Iterator[Ground]:
+    found = Ground(endpoints, "clean")
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("kind", SHARE)
+def test_a_command_that_was_killed_or_stopped_goes_on_or_back(ground: Ground, kind: str, share: Tell) -> None:
+    """Assert it of the trials that are this commit's turn, so that over some commits it is many."""
+    _, trials = plan.KINDS[kind](ground)
+    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=nightly.ROOT, capture_output=True, text=True, check=True)
+    first, apart = int(told.stdout, 16) % len(trials), len(trials) // SHARE[kind]
+    turn = [trials[(first + number * apart) % len(trials)] for number in range(SHARE[kind])]
+    share(RUN, kind, len(turn), len(trials))
+    for trial in turn:
+        try:
+            trial.run(ground)
+        except AssertionError as error:
+            error.add_note(f"It is the trial {trial.name!r} of {kind}.")
+            ground.renew()
+            raise
+
+
+def test_the_page_says_what_the_outcomes_are() -> None:
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(Outcomes(FILE).kinds)
