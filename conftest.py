@@ -13,8 +13,9 @@ SUITE = {"schema", "integrity", "rollback"}  # one rehearsal answers them, and t
 LONGEST_FIRST = (
     "tool/migrate", "suite", "tool/engines/containers", "tool/redis_cluster", "tool/engines", "tool/verify",
     "false_alarms", "tool/benchmarks", "app/scripts", "app/api", "tool/contract", "state_machine", "crash",
+    "dying",
     "app/storage", "tool/cli", "tool/security", "corpus", "soak",
-    "tool/checklist", "tool/faults", "tool/verify_stores", "faults",
+    "tool/checklist", "tool/ci", "tool/faults", "tool/verify_stores", "faults",
 )  # fmt: skip
 
 pytest_plugins = ("pytester",)  # for the tests of our own plugin

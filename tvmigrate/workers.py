@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
 from itertools import chain, islice
 from types import TracebackType
@@ -51,6 +51,15 @@ class Lost(BrokenExecutor):
 
 class PartFailed(Exception):  # noqa: N818 - as above
     """What a driver raised in a worker, in words, where the error itself cannot be sent to another process."""
+
+    def __init__(self, text: str, told: str = "", passes: bool = False) -> None:
+        """Say what happened, as the driver and as `engines.failing` have it: `told`, and whether it `passes`."""
+        super().__init__(text, told, passes)
+        self.told = told or text
+        self.passes = passes
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Workers:
@@ -118,7 +127,12 @@ class Workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        except BrokenExecutor as lost:
+        except Exception as failure:
+            if not isinstance(failure, BrokenExecutor):
+                # Whoever does the parts again at once does not meet there what is still being done of them.
+                wait([future for future in waiting if not future.cancel()])
+                raise
+            lost = failure
             self._end_pool(at_once=True)
             raise WorkerLost(str(lost) if isinstance(lost, Lost) else _KILLED) from lost
         finally:
@@ -239,4 +253,6 @@ def portable(error: Exception) -> Exception:
         told = TvmigrateError(str(error))
         told.exit_code = error.exit_code
         return told
-    return PartFailed(str(error) or type(error).__name__)
+    from tvmigrate.engines import failing  # noqa: PLC0415 - a part that does not fail needs no driver
+
+    return PartFailed(str(error) or type(error).__name__, failing.told(error), failing.passes(error))

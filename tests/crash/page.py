@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,7 +57,11 @@ def write(outcomes: Outcomes) -> None:
         good = _good(told)
         run.counts[kind] = {"ran": len(told["outcomes"]), "of": told["of"], "failed": len(told["outcomes"]) - good}
         run.seconds_of[kind] = told["seconds"]
-    nightly.write(run, COMMAND)
+    path = nightly.write(run, COMMAND)
+    result = json.loads(path.read_text(encoding="utf-8"))
+    for kind, told in outcomes.kinds.items():  # each may have been tried with another commit than ours
+        result["kinds"][kind] |= {"date": told["date"], "commit": told["commit"]}
+    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def page(kinds: dict[str, dict[str, Any]]) -> str:

@@ -22,6 +22,7 @@ from tvmigrate.engines.clients import Clients, check_reachable
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.secrets import masked as without_password
 from tvmigrate.events import Listener, ignore
+from tvmigrate.migrate.system import identify
 
 UNFINISHED = ".capture"
 _NOTES = "notes.sqlite"
@@ -44,6 +45,7 @@ def capture(endpoints: Endpoints, folder: Path, asked: Asked, show: str | None, 
     with _private(), _notes(folder) as notes:
         _refuse_another(notes, folder, endpoints, asked)
         with Clients(endpoints) as clients:
+            system = identify(clients)
             work = Work(clients, asked, folder, notes, listener)
             for store, part in (
                 ("clickhouse", clickhouse.capture),
@@ -59,7 +61,7 @@ def capture(endpoints: Endpoints, folder: Path, asked: Asked, show: str | None, 
                         "same command again: it goes on where it stopped."
                     ) from error
         moment = rfc3339(notes.noted("redis.epoch_ms") * 10**6)
-        write_toml(folder, folder.resolve().name, show, _note(work, moment), moment)
+        write_toml(folder, folder.resolve().name, show, _note(work, moment), moment, system)
     shutil.rmtree(folder / UNFINISHED)
     return Dataset.open(folder)
 

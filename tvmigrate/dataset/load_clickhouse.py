@@ -16,6 +16,7 @@ from tvmigrate.dataset.lines import NotJson, numbered, strict
 from tvmigrate.dataset.model import ROWS_COLUMNS, ROWS_INPUT_SETTINGS, TableFiles
 from tvmigrate.dataset.progress import Progress
 from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.failing import passes
 
 CHUNK_BYTES = 1 << 20
 _NULL_TYPES = re.compile(r"(LowCardinality\()?Nullable\(|JSON|Dynamic|Variant|Object")
@@ -58,6 +59,7 @@ class ClickHouseLoader:
             try:
                 self._client.command(table.create, settings={"database": table.database})
             except DatabaseError as error:
+                _raise_if_not_refused(error)
                 raise DatasetError(
                     f"ClickHouse refuses the statement of {table.name}.sql: {_first_line(error)}"
                 ) from error
@@ -113,6 +115,7 @@ class ClickHouseLoader:
                 fmt=table.format,
             )
         except DatabaseError as error:
+            _raise_if_not_refused(error)
             match = _AT_ROW.search(str(error))
             if match is None or table.format != "JSONEachRow":
                 raise DatasetError(f"ClickHouse refuses the rows of {table.rows}: {_first_line(error)}") from error
@@ -161,6 +164,12 @@ def _name(table: TableFiles) -> str:
 
 def _listed(names: frozenset[str]) -> str:
     return ", ".join(sorted(names))
+
+
+def _raise_if_not_refused(error: DatabaseError) -> None:
+    """Raise the error if it says nothing about what was sent: the server was away, or refuses everything for now."""
+    if error.code is None or passes(error):
+        raise error
 
 
 def _first_line(error: Exception) -> str:

@@ -27,8 +27,8 @@ _ROW_FORMATS: Mapping[str, RowFormat] = {".ndjson": "JSONEachRow", ".parquet": "
 _CREATE = re.compile(
     r"\s*CREATE\s+TABLE\s+(?:(?P<db>`[^`]+`|\w+)\s*\.\s*)?(?P<table>`[^`]+`|\w+)(?=[\s(])", re.IGNORECASE
 )
-_SAID = {"name", "show", "note", "captured_at"}
-_OTHERS = "show, note and captured_at"
+_SAID = {"name", "show", "note", "captured_at", "system"}
+_OTHERS = "show, note, captured_at and system"
 _FORM = "dataset.toml, redis.ndjson, clickhouse/, elasticsearch/"
 
 
@@ -37,6 +37,7 @@ class Dataset:
     """An old system as files. Opening reads the small files; records are read, a line at a time, when asked for.
 
     `captured_at` is the instant that a captured one's times to live count from, RFC 3339 with milliseconds.
+    `system` tells the stores that it was captured from.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Dataset:
     tables: Mapping[str, TableFiles]
     indices: Mapping[str, IndexFiles]
     captured_at: str | None = None
+    system: str | None = None
 
     @classmethod
     def open(cls, path: Path | str) -> Dataset:
@@ -74,7 +76,7 @@ class Dataset:
             )
         return cls(
             path, toml["name"], toml.get("show"), toml.get("note", ""),
-            redis if redis.is_file() else None, tables, indices, toml.get("captured_at"),
+            redis if redis.is_file() else None, tables, indices, toml.get("captured_at"), toml.get("system"),
         )  # fmt: skip
 
     def redis_keys(self) -> Iterator[RedisKey]:

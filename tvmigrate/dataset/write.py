@@ -151,9 +151,11 @@ def write_index(
     return part.close()
 
 
-def write_toml(folder: Path, name: str, show: str | None, note: str, captured_at: str | None = None) -> Part:
+def write_toml(  # noqa: PLR0913, PLR0917 - one a key
+    folder: Path, name: str, show: str | None, note: str, captured_at: str | None = None, system: str | None = None
+) -> Part:
     """Write `dataset.toml` in `folder`."""
-    given = {"name": name, "note": note, "show": show, "captured_at": captured_at}
+    given = {"name": name, "note": note, "show": show, "captured_at": captured_at, "system": system}
     pairs = {key: value for key, value in given.items() if value is not None}
     with PartWriter(folder / "dataset.toml") as part:
         # A JSON string is a TOML basic string, but for U+007F, which TOML wants escaped.

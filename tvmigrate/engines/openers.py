@@ -20,6 +20,7 @@ from tvmigrate.engines.quick_json import QuickJson
 from tvmigrate.engines.read_only import set_read_only
 from tvmigrate.engines.read_only_node import ReadOnlyNode
 from tvmigrate.engines.secrets import API_KEY, masked
+from tvmigrate.engines.sent_once import OnceTransport
 from tvmigrate.engines.store_url import ANSWER_SECONDS, CONNECT_SECONDS, VARIABLE, split
 from tvmigrate.errors import UsageError
 
@@ -76,7 +77,7 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
     """Return a client; nothing is sent yet.
 
     Its JSON reader is quick and loses nothing (`quick_json`); its node class makes one client do for servers of
-    different majors.
+    different majors; its transport sends once what changes something.
 
     Args:
         url: `http(s)://[user:password@]host[:port]`, or without a user `?api_key=…`. Of `https`, what bears on TLS may
@@ -106,6 +107,7 @@ def open_elasticsearch(url: str, timeout: float = ANSWER_SECONDS) -> elasticsear
         api_key=api_key,
         request_timeout=timeout,
         node_class=ReadOnlyNode if only_read else PlainJsonNode,
+        transport_class=OnceTransport,
         serializers={kind: QuickJson() for kind in _JSON},
         **secured,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import urllib3
 from clickhouse_connect.driver.client import Client as ClickHouse
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from tvmigrate.contract.layout import literal
 from tvmigrate.engines.errors import EngineError
@@ -41,18 +41,39 @@ class ResultsCut(EngineError):  # noqa: N818 - it says what happened, as in `err
     """A server is set to leave out rows, and cannot be asked not to."""
 
 
+class Unanswered(OperationalError):  # noqa: N818 - as above
+    """Nobody knows whether an insert was done."""
+
+
 class FramedPool:
-    """A urllib3 pool that refuses answers which do not say where they end.
+    """A urllib3 pool that refuses answers which do not say where they end, and lets no insert be sent twice.
 
     Python's http.client takes a connection that ends within the headers for the headers' end; what is left then is a
-    good answer without a body, which the driver takes for one without rows.
+    good answer without a body, which the driver takes for one without rows. And clickhouse-connect (1.12) sends an
+    insert again when the server closes before it has answered, though the first may have been done. It does so on
+    urllib3's errors, and lets others pass:
+    https://github.com/ClickHouse/clickhouse-connect/blob/main/clickhouse_connect/driver/_backend/http_sync.py
     """
 
     def __init__(self, pool: urllib3.PoolManager) -> None:
         self._pool = pool
 
     def request(self, method: str, url: str, **options: Any) -> Any:
-        """Send a request; raises urllib3's ProtocolError if the answer was cut within its headers."""
+        """Send a request.
+
+        Raises:
+            Unanswered: rows were sent, and what became of them was not told.
+            HTTPError: urllib3's, of any other request; ProtocolError if the answer was cut within its headers.
+        """
+        rows_sent = not isinstance(options.get("body") or b"", bytes | str)
+        try:
+            return self._framed(method, url, **options)
+        except urllib3.exceptions.HTTPError as error:
+            if not rows_sent:
+                raise
+            raise Unanswered(f"rows were sent, and whether they were taken was not answered: {error}") from error
+
+    def _framed(self, method: str, url: str, **options: Any) -> Any:
         response = self._pool.request(method, url, **options)
         chunked = response.headers.get("transfer-encoding", "").lower().endswith("chunked")
         if not chunked and not response.headers.get("content-length", "").isdigit():

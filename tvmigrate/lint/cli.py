@@ -27,8 +27,9 @@ from tvmigrate.lint.tell import as_json, as_sarif, as_text, listing
 )
 @click.option("--select", metavar="CODE", multiple=True, help="Look for this code, or group (TVM1), alone; repeatable.")
 @click.option("--ignore", metavar="CODE", multiple=True, help="Leave this code, or group, out; repeatable.")
+@click.option("--may-be-empty", is_flag=True, help="Where no statement is recognised there is nothing wrong.")
 @click.option("--list", "listed", is_flag=True, help="Print all codes, and read no file.")
-def lint(files: tuple[Path, ...], form: str, listed: bool, **chosen: Any) -> int:
+def lint(files: tuple[Path, ...], form: str, may_be_empty: bool, listed: bool, **chosen: Any) -> int:
     """Find hazards in the text of a migration, before anything runs.
 
     FILE is a shell script, SQL, Redis commands, requests, Python, or a Markdown guide. Files given together are judged
@@ -44,7 +45,7 @@ def lint(files: tuple[Path, ...], form: str, listed: bool, **chosen: Any) -> int
     choice = Choice(Severity(chosen["severity"]), _codes(chosen["select"]), _codes(chosen["ignore"]))
     report = judge([read_file(path, str(path), (Path(),)) for path in dict.fromkeys(files)], choice)
     click.echo(_told(report, form))
-    return _exit_code(report)
+    return _exit_code(report, may_be_empty)
 
 
 def _told(report: Report, form: str) -> str:
@@ -64,10 +65,10 @@ def _codes(named: tuple[str, ...]) -> frozenset[str]:
     return frozenset(named)
 
 
-def _exit_code(report: Report) -> ExitCode:
+def _exit_code(report: Report, may_be_empty: bool) -> ExitCode:
     if report.of(Severity.ERROR) or report.of(Severity.WARNING):
         return ExitCode.DIFFERENT
-    if report.statements:
+    if report.statements or may_be_empty:
         return ExitCode.PASS
     click.echo(
         "No statement was recognised in any file, so nothing was checked. Give files that speak to Redis, ClickHouse "

@@ -21,6 +21,7 @@ GZIP, ZSTD = "gzip", "zstd"
 PACKED: Mapping[str, str] = {GZIP: ".gz", ZSTD: ".zst"}
 NOTED = "backup.compress"
 _CHUNK = 1 << 20
+_PARTIAL, _UNPACKED = ".partial", ".unpacked"  # ends of names until a file is whole, and known to be the right one
 _LINES = ".ndjson"  # the other files are small
 
 
@@ -70,7 +71,7 @@ def unpack_one(backup: Path, part: Listed, target: Path) -> None:
     packed = next((path for path in map(plain.with_name, _names(plain)) if path.is_file()), None)
     if plain.is_file() or packed is None:
         return
-    partial = target.with_name(target.name + ".unpacked")
+    partial = target.with_name(target.name + _UNPACKED)
     try:
         _write(partial, chunks(packed))
         why = "" if _digest(partial) == part.sha256 else f"it has not the sha256 {part.sha256} of its manifest"
@@ -101,8 +102,9 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a file when it is not compressed."""
-    return next((name.removesuffix(end) for end in PACKED.values() if name.endswith(end)), name)
+    """Return the name of a file when it is not compressed, and done: a killed command leaves it half made."""
+    done = name.removesuffix(_PARTIAL).removesuffix(_UNPACKED)
+    return next((done.removesuffix(end) for end in PACKED.values() if done.endswith(end)), done)
 
 
 def _names(plain: Path) -> list[str]:
@@ -131,7 +133,7 @@ def _compressing(plain: Path, how: str) -> Iterator[bytes]:
 
 
 def _write(path: Path, content: Iterator[bytes]) -> None:
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(path.name + _PARTIAL)
     try:
         with partial.open("wb") as file:
             for chunk in content:

@@ -5,23 +5,30 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
 from tvmigrate.contract import policy as variables
 from tvmigrate.contract.policy import Policy
+from tvmigrate.engines.clients import masked
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.practice import practice
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import ExitCode, UsageError
 from tvmigrate.events import Event, Finished, Said
 from tvmigrate.executors import open_workers, workers_options
+from tvmigrate.migrate import gate as gates
 from tvmigrate.migrate import ledger, run
+from tvmigrate.migrate.again import PATIENCE_SECONDS
 from tvmigrate.migrate.backup_pack import GZIP, ZSTD
+from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.work import KEEP, REPLACE
 from tvmigrate.printable import one_line, printable
 from tvmigrate.stopping import at_safe_points
 
 STATE = "TVMIGRATE_STATE"
+PATIENCE = "TVMIGRATE_PATIENCE"
 _ZERO, _QUARANTINE = "zero", "quarantine"
 
 _show = click.option("--show", envvar=variables.SHOW, metavar="NAME", help="A program id is NAME/entity.")
@@ -61,6 +68,18 @@ _cluster = click.option(
     "cluster",
     metavar="NAME",
     help="Make ClickHouse's tables on each server of this cluster, replicated. [default: on the one server asked]",
+)
+_take_over = click.option(
+    "--take-over", is_flag=True, help="Take the stores from another run that holds their lock and is surely dead."
+)
+_patience = click.option(
+    "--patience",
+    envvar=PATIENCE,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=PATIENCE_SECONDS,
+    show_default=True,
+    help="How long a step waits, all in all, for a store that is away or refuses everything for now.",
 )
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -113,7 +132,31 @@ def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) 
     help="Compress the backup's records when all is done. [default: they stay as they are]",
 )
 @click.option("--assume-room", is_flag=True, help="Begin though the backup seems not to fit on the disk.")
+@click.option(
+    "--rehearsal",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    default=gates.USUAL_REHEARSAL,
+    show_default=True,
+    help="Live stores: the verdict of a rehearsal of this, on data captured from them, or the folder that it is in.",
+)
+@click.option(
+    "--rehearsal-max-age",
+    "max_age",
+    default=gates.USUAL_MAX_AGE,
+    show_default=True,
+    metavar="AGE",
+    help="How old that rehearsal and its data may be: 90m, 12h, 7d.",
+)
+@click.option(
+    "--without-rehearsal",
+    "without",
+    metavar="REASON",
+    help="Migrate live stores without one; the journal keeps the reason.",
+)
 @workers_options
+@_patience
+@_take_over
 @_yes
 def apply(  # noqa: PLR0913, PLR0917 - one a option
     state: Path,
@@ -123,6 +166,11 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     assume_room: bool,
     workers: int | None,
     executor: str | None,
+    rehearsal: Path,
+    max_age: str,
+    without: str | None,
+    patience: float,
+    take_over: bool,
     yes: bool,
     **chosen: Any,
 ) -> int:
@@ -131,11 +179,18 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     Exit code 1 if old data moved after they had been compared: they are kept aside and listed.
     """
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
-    _ask("Migrate the three stores now? Old writers must be stopped.", yes)
+    if without is not None and not without.strip():
+        raise UsageError("--without-rehearsal wants the reason, in words that the journal can keep.")
+    gate = Gate(practice(endpoints), rehearsal, gates.age_of(max_age), without and " ".join(without.split()))
+    if gate.practice:
+        _ask("Migrate the three stores now? Old writers must be stopped.", yes)
+    else:
+        _ask_typed(endpoints, yes)
     with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
         done = run.apply(
             endpoints, policy, existing, state, tell,
-            workers=at_work, cluster=cluster, compress=compress, assume_room=assume_room,
+            workers=at_work, cluster=cluster, compress=compress, assume_room=assume_room, gate=gate,
+            manner=run.Manner(patience, take_over),
         )  # fmt: skip
     if done.ledger:
         click.echo(ledger.table(done.ledger))
@@ -160,26 +215,39 @@ def status(state: Path) -> int:
     help="Go back though files of the backup are damaged that are not needed for it.",
 )
 @workers_options
+@_patience
+@_take_over
 @_yes
-def rollback(state: Path, accept_damaged: bool, workers: int | None, executor: str | None, yes: bool) -> int:
+def rollback(  # noqa: PLR0913, PLR0917 - one a option
+    state: Path,
+    accept_damaged: bool,
+    workers: int | None,
+    executor: str | None,
+    patience: float,
+    take_over: bool,
+    yes: bool,
+) -> int:
     """Bring the old data back, from whatever step the last run had reached."""
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
+    manner = run.Manner(patience, take_over)
     with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
-        done = run.rollback(endpoints, state, tell, at_work, accept_damaged=accept_damaged)
+        done = run.rollback(endpoints, state, tell, at_work, accept_damaged=accept_damaged, manner=manner)
     click.echo(done.text)
     return ExitCode.PASS
 
 
 @click.command()
 @_state
+@_patience
+@_take_over
 @_yes
-def finish(state: Path, yes: bool) -> int:
+def finish(state: Path, patience: float, take_over: bool, yes: bool) -> int:
     """Drop what is kept for a rollback; there is none after that."""
     endpoints = Endpoints.from_environ()
     _ask("Drop the kept copies of the old data? There is no rollback after that.", yes)
     with at_safe_points(_tell) as tell:
-        done = run.finish(endpoints, state, tell)
+        done = run.finish(endpoints, state, tell, manner=run.Manner(patience, take_over))
     click.echo(done.text)
     return ExitCode.PASS
 
@@ -204,9 +272,30 @@ def _required(chosen: dict[str, Any]) -> Policy:
 def _ask(question: str, yes: bool) -> None:
     if yes:
         return
+    _require_terminal()
+    click.confirm(question, abort=True)
+
+
+def _require_terminal() -> None:
     if not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask at: say --yes to go on without being asked.")
-    click.confirm(question, abort=True)
+
+
+def _ask_typed(endpoints: Endpoints, yes: bool) -> None:
+    """Have a person type where the data are, so that nobody migrates live stores by a habit of the fingers."""
+    if yes:
+        return
+    _require_terminal()
+    for url in endpoints.environ().values():
+        click.echo(f"  {masked(url)}")
+    host = urlsplit(endpoints.clickhouse).hostname or ""
+    typed = click.prompt(
+        f"These are live stores. Old writers must be stopped. Type the host of ClickHouse ({host}) to migrate them",
+        default="",
+        show_default=False,
+    )
+    if typed.strip() != host:
+        raise click.Abort
 
 
 def _echo(text: str) -> None:

@@ -21,6 +21,7 @@ from tvmigrate.migrate.clickhouse_build import (
 from tvmigrate.migrate.clickhouse_cluster import site, wait_for_replicas
 from tvmigrate.migrate.clickhouse_moved import moved
 from tvmigrate.migrate.clickhouse_old import drop, dump, holder, note_digest, noted_digest, require_same
+from tvmigrate.migrate.clickhouse_quiet import wait_until_quiet
 from tvmigrate.migrate.clickhouse_rows import INSTANT
 from tvmigrate.migrate.clickhouse_tables import digest, months, number, place, staging, uuids
 from tvmigrate.migrate.errors import NotEqual
@@ -61,6 +62,7 @@ def backup(work: Work) -> None:
 
 def build(work: Work) -> None:
     """Build every new table under its staging name, a range of months at a time; a retry builds a range anew."""
+    wait_until_quiet(work)
     client = work.clients.clickhouse
     for table in old.TABLES:
         require_same(work, table.name, "since its backup")
@@ -113,6 +115,7 @@ def switch(work: Work) -> None:
     Raises:
         NotEqual: a server of the cluster has not all of their rows.
     """
+    wait_until_quiet(work)
     client = work.clients.clickhouse
     switched = {name for name, uuid in uuids(client).items() if uuid in _made(work)}
     wait_for_replicas(work, sorted(switched))
@@ -132,6 +135,7 @@ def remove(work: Work) -> None:
 
     Rows that came, changed or went after the comparison stay in the kept table, and are listed.
     """
+    wait_until_quiet(work)
     client = work.clients.clickhouse
     found: list[Iterator[Moved]] = []
     for table in old.TABLES:
@@ -147,6 +151,7 @@ def remove(work: Work) -> None:
 
 def restore(work: Work) -> None:
     """Give the old tables their names back, whatever step the run had reached; new tables keep staging names."""
+    wait_until_quiet(work)
     _save_changed(work)
     for table in old.TABLES:
         if work.noted(f"clickhouse.uuid.{table.name}") is not None:
@@ -159,6 +164,7 @@ def restore(work: Work) -> None:
 
 def clean(work: Work) -> None:
     """Drop every table that this run made, by its uuid, and what is left under a staging name."""
+    wait_until_quiet(work)
     made = _made(work)
     for name, uuid in uuids(work.clients.clickhouse).items():
         if uuid in made or name.endswith(_staging_suffix(work)):

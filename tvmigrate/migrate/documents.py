@@ -16,7 +16,7 @@ from tvmigrate.dataset.lines import members
 from tvmigrate.dataset.model import StoredDocument
 from tvmigrate.deep import deeply
 from tvmigrate.engines.clients import open_elasticsearch
-from tvmigrate.migrate.errors import MigrationError
+from tvmigrate.migrate.errors import ShardsAway
 
 # A document: the JSON text of its _id, and that of its _source.
 Pair = tuple[bytes, bytes]
@@ -89,7 +89,7 @@ def pages(client: Elasticsearch, index: str, part: Slice, where: dict[str, Any] 
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results
 
     Raises:
-        MigrationError: a shard did not answer.
+        ShardsAway: a shard did not answer.
     """
     pit, after, size = part.pit, None, _FIRST_PAGE
     sliced = {"id": part.number, "max": part.of} if part.of > 1 else None
@@ -106,7 +106,7 @@ def pages(client: Elasticsearch, index: str, part: Slice, where: dict[str, Any] 
         ).body
         page = _quick_page(answer) or _careful_page(answer)
         if page.envelope["timed_out"] or page.envelope["_shards"]["failed"]:
-            raise MigrationError(f"Elasticsearch could not read every shard of {index}; run the command again.")
+            raise ShardsAway(f"Elasticsearch could not read every shard of {index}; run the command again.")
         pit = page.envelope.get("pit_id", pit)
         if page.pairs:
             yield page.pairs

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from elasticsearch import ApiError, Elasticsearch
 
+from tvmigrate.engines.failing import BLOCKED
 from tvmigrate.migrate.errors import MigrationError
 from tvmigrate.pace import Pace
 
@@ -89,6 +90,8 @@ class Bulk:
             try:
                 answer = send(self._client, self._index, body, wanted)
             except ApiError as error:
+                if error.error == BLOCKED:
+                    raise self._blocked(str(error)) from error
                 if error.status_code not in _FOR_NOW:
                     raise
                 self._pace.refused(_STORE, str(error))
@@ -105,11 +108,21 @@ class Bulk:
 
     def _require_only_refusals(self, failed: list[dict[str, Any]]) -> None:
         problem = next((item for item in failed if item["status"] not in _FOR_NOW), None)
+        blocked = next((item for item in failed if item["error"]["type"] == BLOCKED), None)
+        if blocked is not None:
+            raise self._blocked(_why(blocked))
         if problem is not None:
             raise MigrationError(
                 f"Elasticsearch refused the document {problem['_id']!r} of {self._index}: {_why(problem)}. Nothing was "
                 "switched; run `tvmigrate rollback`, and report the document: the contract should have set it aside."
             )
+
+    def _blocked(self, why: str) -> MigrationError:
+        return MigrationError(
+            f"Elasticsearch takes no writes into {self._index}: {why.rstrip('.')}. Nothing was switched. If its disk "
+            "is nearly full make room, and it opens the index by itself; else take the block away. Then run `tvmigrate "
+            "apply` again: it goes on where it stopped."
+        )
 
 
 _ERRORS = "errors"

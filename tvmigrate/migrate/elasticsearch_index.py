@@ -7,7 +7,7 @@ from elasticsearch import Elasticsearch
 from tvmigrate.contract import new
 from tvmigrate.dataset.write import DocumentsWriter, write_index
 from tvmigrate.migrate import documents
-from tvmigrate.migrate.errors import MigrationError
+from tvmigrate.migrate.errors import ShardsAway
 from tvmigrate.migrate.work import Work
 
 BLOCK = "index.blocks.write"
@@ -70,7 +70,7 @@ def sequence(client: Elasticsearch, index: str) -> dict[str, int]:
     """Return the highest sequence number of each shard: another one after any write or delete.
 
     Raises:
-        MigrationError: a shard is away.
+        ShardsAway: a shard is away.
     """
     shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
     primaries = {
@@ -86,15 +86,15 @@ def sequence(client: Elasticsearch, index: str) -> dict[str, int]:
 
 
 def count(client: Elasticsearch, index: str) -> int:
-    """Return how many documents an index has; raises MigrationError where a shard is away."""
+    """Return how many documents an index has; raises ShardsAway where a shard is away."""
     answer = client.count(index=index)
     if failed := answer["_shards"]["total"] - answer["_shards"]["successful"]:
         raise _away(index, failed)
     return int(answer["count"])
 
 
-def _away(index: str, shards: int) -> MigrationError:
-    return MigrationError(
+def _away(index: str, shards: int) -> ShardsAway:
+    return ShardsAway(
         f"{shards} shards of {index} are away: is a node of the Elasticsearch cluster down? Bring it back, then run "
         "the command again: it goes on where it stopped."
     )

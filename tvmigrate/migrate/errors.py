@@ -38,6 +38,18 @@ class StateBusy(MigrationError):
     """Another tvmigrate process works with the same state directory."""
 
 
+class StoresBusy(MigrationError):
+    """Another run, here or on another machine, works with the same stores."""
+
+
+class LockLost(MigrationError):
+    """The run no longer has the stores to itself; it stopped before its next write."""
+
+
+class ShardsAway(MigrationError):
+    """Elasticsearch answers, but has not all shards of an index; a little later it may."""
+
+
 class RolledBackNoMore(MigrationError):
     """The kept copies were dropped by `finish`; there is no way back."""
 

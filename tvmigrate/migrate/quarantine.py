@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from tvmigrate.contract import new
 from tvmigrate.contract.layout import Table
 from tvmigrate.migrate import clickhouse_build
+from tvmigrate.migrate.clickhouse_quiet import wait_until_quiet
 from tvmigrate.migrate.clickhouse_tables import DATABASE, place, rows, staging
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.work import Work, batches
@@ -23,6 +24,7 @@ _SPOOLED = {new.QUARANTINE: "quarantine", new.ARCHIVE: "archive"}
 
 def build(work: Work) -> None:
     """Make both tables under their staging names and fill them; a retry makes them anew."""
+    wait_until_quiet(work)
     clickhouse_build.create_own(work)
     moment = datetime.fromtimestamp(work.run.started_ns // 10**6 / 1000, UTC)
     for table, names in _COLUMNS.items():
@@ -58,11 +60,12 @@ def compare(work: Work) -> None:
             f" FROM {place(staging(table, work.run.id))} WHERE {spooled}",
         )[0]
         if tuple(found) != (count, total):
+            work.forget("build.quarantine")
             raise _differs(table, count, found[0])
 
 
 def _differs(table: Table, wanted: int, found: int) -> NotEqual:
     return NotEqual(
         f"{table.name} was written with {found} rows where {wanted} are due, or with other values. Nothing was "
-        "switched; run `tvmigrate apply` again or `tvmigrate rollback`."
+        "switched; run `tvmigrate apply` again, which writes it anew, or `tvmigrate rollback`."
     )

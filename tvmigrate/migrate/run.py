@@ -23,12 +23,16 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Said, Started
 from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, moved, room, source, system
+from tvmigrate.migrate import gate as gates
+from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently, words
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
+from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.journal import Journal, Run, State
 from tvmigrate.migrate.lock import locked
 from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
 from tvmigrate.migrate.private import private, tighten
 from tvmigrate.migrate.spool import Spool
+from tvmigrate.migrate.store_lock import StoreLock, held
 from tvmigrate.migrate.work import Work
 from tvmigrate.stopping import Ended, Stopped
 from tvmigrate.workers import ALONE, PartFailed, Workers
@@ -43,6 +47,8 @@ _ENGINE_ERRORS = (
     OSError,
     PartFailed,
 )
+_APPLY, _ROLLBACK, _FINISH = "apply", "rollback", "finish"
+_CALLED = {_APPLY: "The migration", _ROLLBACK: "The rollback", _FINISH: "The end of the migration"}
 _ON_OR_BACK = "`tvmigrate apply` goes on, `tvmigrate rollback` goes back."
 _ON_BACK = "`tvmigrate rollback` goes on."
 _OVER = {State.ROLLED_BACK, State.FINISHED}
@@ -65,6 +71,21 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How a command meets trouble.
+
+    `patience` is how many seconds a step waits, all in all, for a store that is away or refuses everything for now;
+    `take_over` takes the stores from another run that holds their lock.
+    """
+
+    patience: float = PATIENCE_SECONDS
+    take_over: bool = False
+
+
+MANNER = Manner()
+
+
+@dataclass(frozen=True, slots=True)
 class _Open:
     """What a command that changes something holds while it runs."""
 
@@ -74,9 +95,12 @@ class _Open:
     clients: Clients
     journal: Journal
     workers: Workers
+    lock: StoreLock
+    patience: float
 
     def take(self, run: Run, steps: tuple[Step, ...], go_on: str) -> None:
         """Take the steps of `run` that the journal does not call done; `go_on` says how, where it is asked to stop."""
+        self.lock.tell(run.id)
         try:
             with self.work(run) as work:
                 for step in steps:
@@ -96,7 +120,17 @@ class _Open:
         folder.mkdir(parents=True, exist_ok=True)
         spool = Spool(folder / "spool.sqlite")
         try:
-            yield Work(self.endpoints, self.clients, run, folder, self.journal, spool, self.listener, self.workers)
+            yield Work(
+                self.endpoints,
+                self.clients,
+                run,
+                folder,
+                self.journal,
+                spool,
+                self.listener,
+                self.workers,
+                self.lock.require,
+            )
         finally:
             spool.close()
 
@@ -110,8 +144,14 @@ class _Open:
         begun = time.monotonic()
         work.note("step", step.name)
         self.listener(Started(step.name))
-        with _sentences(f"The step {step.name} of the run {work.run.id}"):
+        name = f"The step {step.name}"
+
+        def do() -> None:
+            work.hold()
             step.run(work)
+
+        with _sentences(f"{name} of the run {work.run.id}"):
+            patiently(do, name, self.patience, lambda sentence: work.say(sentence, "warning"))
         self.journal.mark(work.run.id, step.name)
         self.listener(Finished(step.name, time.monotonic() - begun))
 
@@ -172,21 +212,24 @@ def apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None = None,
     compress: str | None = None,
     assume_room: bool = False,
+    gate: Gate | None = None,
+    manner: Manner = MANNER,
 ) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
 
     `policy` may be None to go on with the run's own. `workers` do the partitions; whoever made them closes them.
     `cluster` is the ClickHouse cluster on which tables are made; None is one server, or the interrupted run's own.
     `compress` is `zstd` or `gzip` for a backup that is compressed in the end. With `assume_room` it does not matter
-    whether the backup seems to fit on the disk.
+    whether the backup seems to fit on the disk. `gate` is what a new run has to show first; None asks for nothing.
 
     Raises:
+        StoresBusy: another run works with them.
         Blocked: the plan has blockers; nothing was written.
         UsageError: no policy for a new run, or another than the interrupted run's.
         MigrationError: a step stopped.
         WorkerLost: a worker was killed; the command may be run again.
     """
-    with _opened(endpoints, state, listener, "The migration", workers) as opened:
+    with _opened(endpoints, state, listener, _APPLY, workers, manner=manner) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.APPLIED:
             lines = ledger.read(opened.journal.noted(run.id, "ledger"))
@@ -194,7 +237,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
             return Done(False, f"The run {run.id} is applied already; nothing was changed.{words}", run, lines, count)
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
-        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room)
+        run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room, gate=gate)
         if compress is not None:
             opened.journal.note(run.id, backup_pack.NOTED, compress)
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
@@ -203,16 +246,26 @@ def apply(  # noqa: PLR0913 - they are the command's own
         opened.take(run, STEPS, _ON_OR_BACK)
         opened.journal.set_state(run.id, State.APPLIED)
         count, words = _moved(opened.journal, run, state)
+        words += gates.remark(opened.journal.noted(run.id, gates.NOTED))
         text = f"The run {run.id} is applied. Its backup and journal are in {state / 'runs' / run.id}.{words}"
         return Done(True, text, run, ledger.read(opened.journal.noted(run.id, "ledger")), count)
 
 
 def status(endpoints: Endpoints, state: Path) -> str:
-    """Return how far it is: not begun, in progress (which step; how to go on), applied, rolled back, finished."""
+    """Return how far it is: not begun, in progress (which step; how to go on), applied, rolled back, finished.
+
+    A second line says who works with the stores, if anybody does.
+    """
     endpoints = endpoints.read_only()
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The status"):
         run, step = system.glance(clients, state)
+        holder = held(clients.elasticsearch)
+        remark = "" if run is None else gates.remark(system.noted(state, run, gates.NOTED))
+    return "\n".join(line for line in (_how_far(run, step, state) + remark, holder) if line)
+
+
+def _how_far(run: Run | None, step: str, state: Path) -> str:
     if run is None:
         return f"Not begun: {state} knows of no run on these stores. `tvmigrate plan` says what would be done."
     return {
@@ -226,13 +279,14 @@ def status(endpoints: Endpoints, state: Path) -> str:
     }[run.state]
 
 
-def rollback(
+def rollback(  # noqa: PLR0913 - they are the command's own
     endpoints: Endpoints,
     state: Path,
     listener: Listener,
     workers: Workers = ALONE,
     *,
     accept_damaged: bool = False,
+    manner: Manner = MANNER,
 ) -> Done:
     """Bring the old data back, from whatever step the last run had reached; a second time does nothing.
 
@@ -240,12 +294,13 @@ def rollback(
     it reads that of Redis alone, while ClickHouse and Elasticsearch hold the kept copies.
 
     Raises:
+        StoresBusy: another run works with the stores.
         RolledBackNoMore: the run was finished.
         BackupRefused: the backup is not what was written; nothing was changed.
         MigrationError: a step stopped; the command may be run again.
         WorkerLost: a worker was killed; likewise.
     """
-    with _opened(endpoints, state, listener, "The rollback", workers) as opened:
+    with _opened(endpoints, state, listener, _ROLLBACK, workers, manner=manner) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is None:
             return Done(False, f"There is nothing to roll back: {state} knows of no run on these stores.")
@@ -267,13 +322,20 @@ def rollback(
         return Done(True, f"The run {run.id} is rolled back: the old data are as its backup has them{but}.", run)
 
 
-def finish(endpoints: Endpoints, state: Path, listener: Listener) -> Done:
+def finish(
+    endpoints: Endpoints,
+    state: Path,
+    listener: Listener,
+    *,
+    manner: Manner = MANNER,
+) -> Done:
     """Drop the kept copies of an applied run; after that there is no rollback.
 
     Raises:
+        StoresBusy: another run works with the stores.
         MigrationError: there is no applied run.
     """
-    with _opened(endpoints, state, listener, "The end of the migration") as opened:
+    with _opened(endpoints, state, listener, _FINISH, manner=manner) as opened:
         run = system.current(opened.clients, opened.journal)
         if run is not None and run.state is State.FINISHED:
             return Done(False, f"The run {run.id} is finished already; nothing was changed.", run)
@@ -295,6 +357,7 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     cluster: str | None,
     *,
     assume_room: bool,
+    gate: Gate | None,
 ) -> Run:
     """Return the interrupted run to go on with, or a new one."""
     if run is not None and run.state in {State.ROLLING_BACK, State.FINISHING}:
@@ -322,23 +385,41 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
     opened.listener(Said(there.told))
     if not assume_room:
         blockers += there.blockers
+    which = system.identify(opened.clients)
+    lacking, shown = ([], None) if gate is None else gate.look(which, policy)
+    blockers += lacking
     if blockers:
         raise Blocked(blockers)
     urls = {name: masked(url) for name, url in opened.endpoints.environ().items()}
-    begun = opened.journal.begin(system.identify(opened.clients), policy, existing, urls)
+    begun = opened.journal.begin(which, policy, existing, urls)
     if cluster is not None:
         opened.journal.note(begun.id, clickhouse_cluster.NOTED, cluster)
+    if shown is not None:
+        opened.journal.note(begun.id, gates.NOTED, shown)
     return begun
 
 
 @contextmanager
-def _opened(
-    endpoints: Endpoints, state: Path, listener: Listener, what: str, workers: Workers = ALONE
+def _opened(  # noqa: PLR0913 - what the commands are given
+    endpoints: Endpoints,
+    state: Path,
+    listener: Listener,
+    command: str,
+    workers: Workers = ALONE,
+    *,
+    manner: Manner,
 ) -> Iterator[_Open]:
     check_reachable(endpoints)
-    with private(), locked(state), Clients(endpoints) as clients, _sentences(what), Journal(state) as journal:
+    with (
+        private(),
+        locked(state),
+        Clients(endpoints) as clients,
+        _sentences(_CALLED[command]),
+        StoreLock(endpoints.elasticsearch, command, listener, take_over=manner.take_over) as lock,
+        Journal(state) as journal,
+    ):
         tighten(state)
-        yield _Open(endpoints, state, listener, clients, journal, workers)
+        yield _Open(endpoints, state, listener, clients, journal, workers, lock, manner.patience)
 
 
 @contextmanager
@@ -347,11 +428,11 @@ def _sentences(what: str) -> Iterator[None]:
     try:
         yield
     except _ENGINE_ERRORS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = words(error)
         full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in reason
         advice = "Make room on the disk, then" if full else "See to that, then"
         raise MigrationError(
-            f"{what} stopped: {reason.rstrip('.')[:500]}. {advice} run the command again: it goes on where it stopped; "
+            f"{what} stopped: {reason}. {advice} run the command again: it goes on where it stopped; "
             "`tvmigrate rollback` goes back."
         ) from error
 

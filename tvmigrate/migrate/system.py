@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tvmigrate.contract import new, old
 from tvmigrate.engines.clients import Clients
@@ -45,6 +46,12 @@ def glance(clients: Clients, state: Path) -> tuple[Run | None, str]:
         if run is None or _lost(clients, journal, run):
             return None, ""
         return run, journal.noted(run.id, "step") or ""
+
+
+def noted(state: Path, run: Run, name: str) -> Any:
+    """Return what the journal in `state` has noted of a run, None if nothing."""
+    with Journal(state) as journal:
+        return journal.noted(run.id, name)
 
 
 def applied_at(clients: Clients, state: Path) -> datetime | None:

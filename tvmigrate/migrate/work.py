@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,22 +17,40 @@ from tvmigrate.workers import Workers
 if TYPE_CHECKING:
     from tvmigrate.engines.clients import Clients  # a worker of Redis's parts needs no other driver
 
+P = TypeVar("P")
+R = TypeVar("R")
 T = TypeVar("T")
 KEEP, REPLACE = "keep", "replace"
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A run at work. `folder` holds its backup, its spool and what a rollback saved; `workers` do its partitions."""
+    """A run at work. `folder` holds its backup, its spool and what a rollback saved; `pool` does its partitions.
+
+    `hold` returns if the stores are this run's alone, and raises LockLost if not: whoever takes a client or gives a
+    partition to a worker has made sure of it.
+    """
 
     endpoints: Endpoints
-    clients: Clients
+    stores: Clients
     run: Run
     folder: Path
     journal: Journal
     spool: Spool
     listener: Listener
-    workers: Workers
+    pool: Workers
+    hold: Callable[[], None]
+
+    @property
+    def clients(self) -> Clients:
+        """The clients of the stores."""
+        self.hold()
+        return self.stores
+
+    @property
+    def workers(self) -> HeldWorkers:
+        """What does the partitions of a step."""
+        return HeldWorkers(self.pool, self.hold)
 
     @property
     def policy(self) -> Policy:
@@ -71,8 +89,26 @@ class Work:
         self.listener(Said(text, level))
 
     def advanced(self, task: str, done: int, total: int | None = None) -> None:
-        """Report how far a step is."""
+        """Report how far a step is, and make sure that it may go on."""
+        self.hold()
         self.listener(Advanced(task, done, total))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWorkers:
+    """Workers that are given a partition only while the stores are the run's alone."""
+
+    workers: Workers
+    hold: Callable[[], None]
+
+    def each(self, function: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+        """Do each part: see `Workers.each`."""
+        return self.workers.each(function, self._held(parts))
+
+    def _held(self, parts: Iterable[P]) -> Iterator[P]:
+        for part in parts:
+            self.hold()
+            yield part
 
 
 @dataclass(slots=True)

@@ -126,6 +126,8 @@ _MADE = _object(
     python=_TEXT,
     dataset_sha256={**_DIGEST, "description": "over the lines that sha256sum prints of the dataset's files, by name"},
     contract_sha256={**_DIGEST, "description": "the same of the package that holds the rules"},
+    system={**_TEXT_OR_NULL, "description": "tells the stores that the dataset was captured from"},
+    captured_at={**_TEXT_OR_NULL, "description": "when it was captured"},
 )
 
 

@@ -23,9 +23,11 @@ from tvmigrate.engines.clients import Clients, unreachable
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import EngineError
 from tvmigrate.engines.live import EngineSource, open_engines
+from tvmigrate.engines.practice import rehearsing
 from tvmigrate.errors import TvmigrateError, UsageError
 from tvmigrate.events import Finished, Listener, Said, Started, ignore
 from tvmigrate.executors import open_workers, variables
+from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Examination, Registry, Sheet, examine
@@ -221,7 +223,7 @@ class Rehearsal:
             seconds={name: round(seconds, 3) for name, seconds in self._seconds.items()},
             quarantine=self._quarantine,
             not_judged=[*self._not_judged, *self._not_asked()],
-            made=provenance(self._digest, self._began),
+            made=provenance(self._digest, self._began, self._dataset),
         )
 
     # -------------------------------------------------------------------------------------------------- inside
@@ -229,10 +231,10 @@ class Rehearsal:
     def _not_asked(self) -> Iterator[NotJudged]:
         every = {check.id: check.phase for check in [MIGRATION_EXIT, *self._registry.checks(), ROLLBACK_EXIT]}
         if (only := self.job.only) is not None:
-            yield NotJudged(tuple(check for check in every if check not in only), "Other checks were asked for.")
+            yield NotJudged(tuple(check for check in every if check not in only), OTHER_CHECKS)
         if self._rolled_back is None:
             back = (check for check, phase in every.items() if phase is Phase.ROLLBACK)
-            yield NotJudged(tuple(back), "The rollback was not run.")
+            yield NotJudged(tuple(back), NO_ROLLBACK)
 
     def _migrate(self, suffix: str, book: Book) -> list[CheckResult]:
         run = self._run(Phase.MIGRATION, suffix)
@@ -258,8 +260,8 @@ class Rehearsal:
         environ |= variables(self.job.workers, self.job.executor)
         if self._opened is None:
             raise NotReady("The rehearsal is over: its engines are stopped.")
-        with self._timed(task):
-            run = command.run(text, task, self._work, environ, self._listener)
+        with self._timed(task), rehearsing(self.endpoints, self._work) as named:
+            run = command.run(text, task, self._work, environ | named, self._listener)
         self._windows[phase] = (run.began_ns, run.ended_ns)
         return run
 

@@ -95,5 +95,7 @@ def test_a_masked_capture_migrates_as_the_old_system_does(standard, empty_engine
     empty(clients)
     load(hidden, empty_engines)
     after = migrate.plan(empty_engines, Policy(show="the_voice"), "keep", tmp_path / "after", ignore)
+    for found in (before, after):
+        found.remarks[:] = [said for said in found.remarks if not said.startswith("The backup will take")]  # stand-ins
     assert after == before
     assert max(line.old or 0 for line in after.ledger) == 3156

@@ -161,7 +161,7 @@ def test_no_data_at_all_is_no_dataset(tmp_path: Path) -> None:
     )
 
 
-TOML_FORM = "expected name, and optionally show, note and captured_at"
+TOML_FORM = "expected name, and optionally show, note, captured_at and system"
 TOMLS = {
     "not toml": ("name = ", f"is not TOML: Invalid value (at end of document); {TOML_FORM}"),
     "no name": ("", f"holds no name; {TOML_FORM}, each text"),

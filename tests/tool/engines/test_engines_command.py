@@ -16,8 +16,9 @@ import pytest
 
 from tvmigrate.engines.clients import Clients, check_reachable
 from tvmigrate.engines.embedded import NAMES
-from tvmigrate.engines.embedded.state import STATE_FILE, ProcessRecord, State
+from tvmigrate.engines.embedded.state import STATE_FILE, State
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.process_record import ProcessRecord
 
 from .processes import left_in, processes_in, python
 

@@ -144,6 +144,13 @@ def test_a_backup_that_is_not_what_was_written_is_refused_by_name(
     assert told.exception.exit_code == 1
 
 
+@pytest.mark.parametrize("end", [".partial", ".zst.partial", ".gz.partial", ".unpacked.partial", ".unpacked"])
+def test_what_a_killed_command_left_half_made_is_no_stranger(tmp_path: Path, end: str) -> None:
+    folder = written(tmp_path / "20260101_000000_aaaa", "20260101_000000_aaaa")
+    (folder / f"{ROWS}{end}").write_text("hal")
+    assert backup_check.check(folder).run == folder.name
+
+
 def test_verify_tells_each_file_of_a_whole_backup(tmp_path: Path) -> None:
     folder = written(tmp_path / "copied")
     told = CliRunner().invoke(backup, ["verify", str(folder / "backup")], standalone_mode=False)

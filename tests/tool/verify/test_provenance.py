@@ -10,7 +10,9 @@ import pytest
 
 from tvmigrate import contract
 from tvmigrate.dataset.errors import DatasetError
-from tvmigrate.verify.provenance import contract_digest, dataset_digest, provenance
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.made import contract_digest
+from tvmigrate.verify.provenance import dataset_digest, provenance
 
 
 @pytest.fixture
@@ -56,6 +58,9 @@ def test_the_contracts_digest_is_of_its_code_and_sql():
     assert contract_digest() == hashlib.sha256(lines.encode()).hexdigest()
 
 
-def test_a_run_says_when_it_began_in_utc_and_by_what_version():
-    made = provenance("ab", datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
+def test_a_run_says_when_it_began_in_utc_by_what_version_and_of_whose_data(tmp_path):
+    (tmp_path / "redis.ndjson").write_text("")
+    (tmp_path / "dataset.toml").write_text('name = "a"\nsystem = "these"\ncaptured_at = "2026-01-01T00:00:00.000Z"')
+    made = provenance("ab", datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC), Dataset.open(tmp_path))
     assert (made.began, made.tvmigrate, made.dataset_sha256) == ("2026-01-02T03:04:05Z", version("tvmigrate"), "ab")
+    assert (made.system, made.captured_at) == ("these", "2026-01-01T00:00:00.000Z")

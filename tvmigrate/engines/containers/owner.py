@@ -11,7 +11,7 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from tvmigrate.engines.embedded.state import ProcessRecord
+from tvmigrate.engines.process_record import ProcessRecord
 from tvmigrate.events import Listener, Said
 
 OWNER = "tvmigrate.owner"  # process id and when it began

@@ -65,3 +65,11 @@ def stop() -> list[str]:
                 removed += [f"{store} ({purpose})" for store in sorted(kept.by_store())]
                 kept.remove()
     return removed
+
+
+def ports_of_ours() -> set[int]:
+    """Return the ports of this machine that lead to running containers of this user; raises DockerUnavailable."""
+    with opened() as client:
+        ours = client.containers.list(filters={"label": f"{owner.PLACE}={owner.place()}"}, ignore_removed=True)
+        published = [binding for one in ours for bindings in one.ports.values() for binding in bindings or ()]
+    return {int(binding["HostPort"]) for binding in published}

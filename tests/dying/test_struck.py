@@ -1,0 +1,123 @@
+"""A store that fails in the middle of a step: the step is done again, or the run stops and goes on later."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from tests import profiles
+from tests.conftest import Tell
+from tests.dying.answers import BULK_REJECTED
+from tests.dying.between import Cut, Strike
+from tests.dying.conftest import Struck
+from tests.dying.table import Case, cases, in_turn, lasting, turn
+from tests.tool.migrate.stores import FIXTURES
+from tvmigrate.contract import old
+from tvmigrate.dataset.errors import LoadError
+from tvmigrate.dataset.load import load
+from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.failing import Store
+from tvmigrate.errors import ExitCode
+from tvmigrate.migrate import elasticsearch_bulk
+from tvmigrate.migrate.errors import MigrationError
+from tvmigrate.pace import Pace
+
+RUN = ("engines", "failures of engines")
+NAMES = {"redis": Store.REDIS, "clickhouse": Store.CLICKHOUSE, "elasticsearch": Store.ELASTICSEARCH}
+ALL, WITHOUT_END = list(cases()), list(lasting())
+SHORT, SHORT_LASTING = 2, 1  # of them a short run
+
+
+def shared(known: list[Case], short: int) -> list[Case]:
+    """Return all, or those of the commit's turn."""
+    if profiles.is_nightly():
+        return known
+    apart = len(known) // short
+    return known[turn() % apart :: apart][:short]
+
+
+def strike(struck: Struck, case: Case, step: str, times: int = 1) -> Strike:
+    """Return a strike at some request of a step: of each case another, of the same always the same."""
+    count = struck.counts[step]
+    assert count, f"{step} asks {case.store} nothing"
+    number = int.from_bytes(hashlib.sha256(f"{case} {step}".encode()).digest()[:4], "big")
+    return Strike(case.trouble, after=number % count, times=times)
+
+
+@pytest.mark.parametrize("case", shared(ALL, SHORT), ids=str)
+def test_a_failure_that_passes_is_met_by_doing_the_step_again_and_every_record_is_there_once(
+    struck: Struck, share: Tell, case: Case
+) -> None:
+    alike = sum((one.store, one.failure) == (case.store, case.failure) for one in ALL)
+    share(RUN, f"{case.store}: {case.failure}", ran=1, of=alike)
+    there, back = strike(struck, case, case.apply), strike(struck, case, case.rollback)
+    assert struck.apply(**{case.apply: there}).changed
+    struck.calm()
+    assert there.struck == 1
+    struck.require_migrated()
+    assert struck.rollback(**{case.rollback: back}).changed
+    assert back.struck == 1
+    struck.calm()
+    struck.require_old()
+
+
+@pytest.mark.parametrize("case", shared(WITHOUT_END, SHORT_LASTING), ids=str)
+def test_a_failure_that_lasts_stops_the_run_with_a_sentence_and_the_run_goes_on_later(
+    struck: Struck, share: Tell, monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    share(RUN, f"{case.store}: lasting", ran=1, of=sum(c.store == case.store for c in WITHOUT_END))
+    monkeypatch.setattr(elasticsearch_bulk, "Pace", partial(Pace, patience=1.0))
+    for step, command, goes_on in (
+        (case.apply, struck.apply, "In progress: the run "),
+        (case.rollback, struck.rollback, "Rolling back: the run "),
+    ):
+        with pytest.raises(MigrationError) as stopped:
+            command(0.6, **{step: strike(struck, case, step, times=10**9)})
+        assert stopped.value.exit_code is ExitCode.COULD_NOT_CHECK
+        text = str(stopped.value)
+        assert NAMES[case.store] in text, text
+        assert "run the command again: it goes on where it stopped" in text, text
+        struck.calm()
+        status = struck.stores.status()
+        assert status.startswith(goes_on)
+        assert f"is at the step {step}." in status
+        assert command().changed
+        struck.require_migrated() if command == struck.apply else struck.require_old()
+
+
+@in_turn(4)
+def test_documents_that_a_full_queue_rejects_are_sent_again_and_are_there_once(struck: Struck, share: Tell) -> None:
+    share(RUN, "elasticsearch: bulk rejections", ran=1, of=1)
+    rejections = Strike(BULK_REJECTED, mark=b"/_bulk", times=5)
+    struck.apply(**{"build.elasticsearch": rejections})
+    assert rejections.struck == 5
+    struck.require_migrated()
+
+
+def test_a_load_whose_insert_is_not_answered_is_none_and_leaves_nothing(struck: Struck, share: Tell) -> None:
+    share(RUN, "clickhouse: a load unanswered", ran=1, of=1)
+    clients = struck.stores.clients
+    clients.clickhouse.command(f"DROP DATABASE {old.DATABASE} SYNC")
+    dataset = Dataset.open(FIXTURES / "clean")
+    lost = Strike(Cut.UNANSWERED, mark=b"INSERT", times=9)
+    struck.between["clickhouse"].strike = lost
+    with pytest.raises(LoadError) as failed:
+        load(replace(dataset, redis=None, indices={}), struck.endpoints)
+    assert lost.struck == 1
+    assert "clickhouse failed while a dataset was loaded into it: rows were sent, and whether they were taken" in str(
+        failed.value
+    )
+    tables = f"SELECT name FROM system.tables WHERE database = '{old.DATABASE}'"
+    assert clients.clickhouse.query(tables).result_rows == []
+
+
+def test_an_insert_whose_answer_is_lost_makes_no_second_row(struck: Struck, share: Tell) -> None:
+    """Assert that the driver sends no insert again by itself: whether the first was done, it cannot know."""
+    share(RUN, "clickhouse: an insert of rows unanswered", ran=1, of=1)
+    lost = Strike(Cut.UNANSWERED, mark=b"INSERT INTO `tv_analytics`.`migration_quarantine", times=3)
+    struck.apply(**{"build.quarantine": lost})
+    assert lost.struck == 3
+    struck.require_migrated()
