@@ -15,15 +15,16 @@ from typing import Any
 
 import orjson
 
-from tvmigrate.contract.policy import Policy
-from tvmigrate.verify.exits import MIGRATION_EXIT
-from tvmigrate.verify.findings import Phase
-from tvmigrate.verify.kept import Kept
-from tvmigrate.verify.rehearsal import Job, Rehearsal
-
 
 def main(dataset: str, show: str) -> None:
     """Serve until stdin ends."""
+    # Imported here: each worker of the look imports the program that it belongs to, as of a command it is a light one.
+    from tvmigrate.contract.policy import Policy  # noqa: PLC0415
+    from tvmigrate.verify.exits import MIGRATION_EXIT  # noqa: PLC0415
+    from tvmigrate.verify.findings import Phase  # noqa: PLC0415
+    from tvmigrate.verify.kept import Kept  # noqa: PLC0415
+    from tvmigrate.verify.rehearsal import Job, Rehearsal  # noqa: PLC0415
+
     job = Job(Path(dataset), Policy(show=show), engines="live", only=frozenset({MIGRATION_EXIT.id}))
     with Rehearsal(job) as rehearsal:
         results = rehearsal.migrated()

@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Mounted] = {
         "tvmigrate.checklist.cli:checklist", "Look at the nine items of the checklist after a migration."
     ),
     "backup": Mounted("tvmigrate.migrate.backup_cli:backup", "Check a backup, or fill empty stores from it."),
+    "verify": Mounted("tvmigrate.verify_live.cli:verify", "Judge a migration on live stores, afterwards."),
     "lint": Mounted("tvmigrate.lint.cli:lint", "Find hazards in a migration's text, before anything runs."),
     "engines": Mounted("tvmigrate.engines.cli:engines", "Run the three stores on this machine."),
 }
@@ -83,9 +84,24 @@ class _Asked:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    envvar="TVMIGRATE_LOG_FORMAT",
+    show_default=True,
+    help="How progress is told on stderr: bars or lines, or one JSON object an event.",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65535),
+    envvar="TVMIGRATE_METRICS_PORT",
+    metavar="PORT",
+    help="Serve progress as Prometheus metrics on this port of 127.0.0.1 while the command runs.",
+)
 @click.version_option(package_name="tvmigrate")
 @click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+def cli(ctx: click.Context, debug: bool, log_format: str, metrics_port: int | None) -> None:
     """Verify, run and roll back a migration of data in Redis, ClickHouse and Elasticsearch.
 
     Exit codes: 0 pass, 1 differences, 2 wrong usage, 3 could not check, 4 nothing to check.

@@ -63,7 +63,7 @@ def lasting() -> Iterator[Case]:
             yield Case(store, failure, *next(steps[store]))
 
 
-SINGLE_TURNS = 5
+SINGLE_TURNS = 10
 
 
 def in_turn(number: int) -> pytest.MarkDecorator:

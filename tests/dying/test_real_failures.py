@@ -163,7 +163,7 @@ def test_a_redis_that_takes_no_writes_for_a_while_is_waited_for(
     assert any("Redis refuses: " in said and " is done again in " in said for said in struck.stores.said)
 
 
-@in_turn(0)
+@in_turn(5)
 def test_a_clickhouse_table_of_too_many_parts_is_filled_when_it_has_fewer(struck: Struck, share: Tell) -> None:
     share(RUN, "clickhouse: max_parts_in_total", ran=1, of=1)
     client = struck.stores.clients.clickhouse
@@ -182,7 +182,7 @@ def test_a_clickhouse_table_of_too_many_parts_is_filled_when_it_has_fewer(struck
     struck.require_migrated()
 
 
-@in_turn(1)
+@in_turn(6)
 def test_elasticsearchs_circuit_breaker_is_waited_for(struck: Struck, share: Tell, later: Any) -> None:
     share(RUN, "elasticsearch: circuit breaker", ran=1, of=1)
     settings = struck.stores.clients.elasticsearch.cluster
@@ -198,7 +198,7 @@ def test_elasticsearchs_circuit_breaker_is_waited_for(struck: Struck, share: Tel
     struck.require_migrated()
 
 
-@in_turn(2)
+@in_turn(3)
 def test_an_index_that_a_full_disk_closed_stops_the_run_at_once_and_it_goes_on_later(
     struck: Struck, share: Tell
 ) -> None:
@@ -254,7 +254,7 @@ def test_what_the_engines_really_answer_is_told_from_what_does_not_pass(struck: 
     assert not passes(missing.value)
 
 
-@in_turn(3)
+@in_turn(1)
 def test_a_store_that_fails_in_a_worker_is_told_and_waited_for_as_one_that_fails_here(
     struck: Struck, share: Tell
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -28,7 +30,7 @@ from tvmigrate.pace import Pace
 RUN = ("engines", "failures of engines")
 NAMES = {"redis": Store.REDIS, "clickhouse": Store.CLICKHOUSE, "elasticsearch": Store.ELASTICSEARCH}
 ALL, WITHOUT_END = list(cases()), list(lasting())
-SHORT, SHORT_LASTING = 2, 1  # of them a short run
+SHORT, SHORT_LASTING = 1, 1  # of them a short run
 
 
 def shared(known: list[Case], short: int) -> list[Case]:
@@ -88,7 +90,7 @@ def test_a_failure_that_lasts_stops_the_run_with_a_sentence_and_the_run_goes_on_
         struck.require_migrated() if command == struck.apply else struck.require_old()
 
 
-@in_turn(4)
+@in_turn(8)
 def test_documents_that_a_full_queue_rejects_are_sent_again_and_are_there_once(struck: Struck, share: Tell) -> None:
     share(RUN, "elasticsearch: bulk rejections", ran=1, of=1)
     rejections = Strike(BULK_REJECTED, mark=b"/_bulk", times=5)
@@ -97,6 +99,7 @@ def test_documents_that_a_full_queue_rejects_are_sent_again_and_are_there_once(s
     struck.require_migrated()
 
 
+@in_turn(7)
 def test_a_load_whose_insert_is_not_answered_is_none_and_leaves_nothing(struck: Struck, share: Tell) -> None:
     share(RUN, "clickhouse: a load unanswered", ran=1, of=1)
     clients = struck.stores.clients
@@ -114,6 +117,28 @@ def test_a_load_whose_insert_is_not_answered_is_none_and_leaves_nothing(struck: 
     assert clients.clickhouse.query(tables).result_rows == []
 
 
+@in_turn(4)
+def test_a_statement_that_an_earlier_try_left_at_work_is_waited_for(struck: Struck, share: Tell) -> None:
+    """Assert that a step is not done again beside what ClickHouse still does of the first time."""
+    share(RUN, "clickhouse: a statement at work", ran=1, of=1)
+    client, left = struck.stores.clients.clickhouse, []
+
+    def leave() -> None:
+        name = f"{old.DATABASE}.left_{struck.stores.folder().name}"
+        client.command(f"CREATE TABLE {name} (x UInt8) ENGINE = MergeTree ORDER BY x")
+        left.append(threading.Thread(target=client.command, args=(f"INSERT INTO {name} SELECT sleep(2)",)))
+        left[0].start()
+        time.sleep(0.5)
+
+    struck.apply(**{"build.clickhouse": Strike(None, before=leave)})
+    left[0].join()
+    (said,) = [text for text in struck.stores.said if text.startswith("Waiting for a statement")]
+    assert f"INSERT INTO {old.DATABASE}.left_" in said
+    client.command(f"DROP TABLE {old.DATABASE}.left_{struck.stores.folder().name} SYNC")
+    struck.require_migrated()
+
+
+@in_turn(9)
 def test_an_insert_whose_answer_is_lost_makes_no_second_row(struck: Struck, share: Tell) -> None:
     """Assert that the driver sends no insert again by itself: whether the first was done, it cannot know."""
     share(RUN, "clickhouse: an insert of rows unanswered", ran=1, of=1)

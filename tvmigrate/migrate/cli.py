@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from rich.console import Console
 
 from tvmigrate.contract import policy as variables
 from tvmigrate.contract.policy import Policy
@@ -16,7 +17,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.practice import practice
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import ExitCode, UsageError
-from tvmigrate.events import Event, Finished, Said
+from tvmigrate.events import Finished
 from tvmigrate.executors import open_workers, workers_options
 from tvmigrate.migrate import gate as gates
 from tvmigrate.migrate import ledger, run
@@ -25,6 +26,7 @@ from tvmigrate.migrate.backup_pack import GZIP, ZSTD
 from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.work import KEEP, REPLACE
 from tvmigrate.printable import one_line, printable
+from tvmigrate.progress import Watch, watch
 from tvmigrate.stopping import at_safe_points
 
 STATE = "TVMIGRATE_STATE"
@@ -99,7 +101,8 @@ def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) 
 
     Exit code 0 if nothing stands in the way, 1 if something does.
     """
-    found = run.plan(Endpoints.from_environ(), _required(chosen), existing, state, _tell, cluster=cluster)
+    with _watch() as tell:
+        found = run.plan(Endpoints.from_environ(), _required(chosen), existing, state, tell, cluster=cluster)
     click.echo(ledger.table(found.ledger))
     for name, count in found.counts.items():
         _echo(f"{count:,} {name}")
@@ -186,7 +189,7 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
         _ask("Migrate the three stores now? Old writers must be stopped.", yes)
     else:
         _ask_typed(endpoints, yes)
-    with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
+    with _watch() as shown, at_safe_points(shown) as tell, open_workers(workers, executor, endpoints) as at_work:
         done = run.apply(
             endpoints, policy, existing, state, tell,
             workers=at_work, cluster=cluster, compress=compress, assume_room=assume_room, gate=gate,
@@ -231,7 +234,7 @@ def rollback(  # noqa: PLR0913, PLR0917 - one a option
     endpoints = Endpoints.from_environ()
     _ask("Bring the old data back, and remove the new?", yes)
     manner = run.Manner(patience, take_over)
-    with at_safe_points(_tell) as tell, open_workers(workers, executor, endpoints) as at_work:
+    with _watch() as shown, at_safe_points(shown) as tell, open_workers(workers, executor, endpoints) as at_work:
         done = run.rollback(endpoints, state, tell, at_work, accept_damaged=accept_damaged, manner=manner)
     click.echo(done.text)
     return ExitCode.PASS
@@ -246,7 +249,7 @@ def finish(state: Path, patience: float, take_over: bool, yes: bool) -> int:
     """Drop what is kept for a rollback; there is none after that."""
     endpoints = Endpoints.from_environ()
     _ask("Drop the kept copies of the old data? There is no rollback after that.", yes)
-    with at_safe_points(_tell) as tell:
+    with _watch() as shown, at_safe_points(shown) as tell:
         done = run.finish(endpoints, state, tell, manner=run.Manner(patience, take_over))
     click.echo(done.text)
     return ExitCode.PASS
@@ -302,11 +305,9 @@ def _echo(text: str) -> None:
     click.echo(one_line(text))  # names in it are data
 
 
-def _tell(event: Event) -> None:
-    match event:
-        case Finished(task=task, seconds=seconds):
-            click.echo(f"{task}: done after {seconds:.2f} s", err=True)
-        case Said(text=text, level=level):
-            click.echo(one_line(text if level == "info" else f"{level.capitalize()}: {text}"), err=True)
-        case _:
-            pass
+def _done_after(event: Finished, done: int, unit: str) -> str:
+    return f"{event.task}: done after {event.seconds:.2f} s"
+
+
+def _watch() -> Watch:
+    return watch(Console(stderr=True, highlight=False), _done_after)

@@ -112,6 +112,11 @@ class Journal:
         now = datetime.now(UTC).isoformat()
         self._db.execute("INSERT OR REPLACE INTO step VALUES (?, ?, ?)", (run, step, now))
 
+    def done_at_ns(self, run: str, step: str) -> int | None:
+        """Return when `step` was finished, in nanoseconds since the epoch; None if it was not."""
+        found = self._db.execute("SELECT done_at FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
+        return None if found is None else int(datetime.fromisoformat(found[0]).timestamp() * 10**6) * 1000
+
     def forget(self, run: str, *prefixes: str) -> None:
         """Take back the steps and notes whose names begin with one of `prefixes`: they must be done again."""
         self._db.execute("BEGIN")

@@ -119,6 +119,8 @@ class _Assessor:
         self._inverse: dict[str, list[str]] = {}
         for entity, program_id in terms.policy.entity_map.items():
             self._inverse.setdefault(program_id, []).append(entity)
+        show = terms.policy.show
+        self._before = None if show is None else f"{show}/".encode()
 
     def done(self) -> Assessed:
         found = self._found
@@ -195,11 +197,10 @@ class _Assessor:
 
         Of two entities with one program id, one is in the map, or has the show before it already.
         """
-        policy = self._policy
-        show = policy.show
-        stripped = None if show is None else program_id.removeprefix(f"{show}/")
-        if not policy.entity_map and (stripped is None or not entity.startswith(f"{show}/".encode())):
+        if not self._inverse and (self._before is None or not entity.startswith(self._before)):
             return
+        show = self._policy.show
+        stripped = None if show is None else program_id.removeprefix(f"{show}/")
         others = {program_id, *self._inverse.get(program_id, ())}
         if stripped is not None:
             others.add(stripped)

@@ -30,6 +30,7 @@ from elasticsearch import Elasticsearch
 from tvmigrate.engines.clients import open_elasticsearch
 from tvmigrate.engines.process_record import ProcessRecord
 from tvmigrate.events import Listener, Said
+from tvmigrate.migrate.again import patiently
 from tvmigrate.migrate.errors import LockLost, MigrationError, StoresBusy
 
 INDEX = "tvmigrate_lock"
@@ -40,6 +41,7 @@ _ID = "holder"
 SIGNS = "signs of life"  # the name of the thread that gives them
 _ANSWER_SECONDS = 10
 _TRIES = 5
+_GOING_SECONDS = 10.0  # of pauses while the lock is being removed
 _FAILURES = (elasticsearch.ApiError, elastic_transport.TransportError)
 
 
@@ -122,21 +124,20 @@ class StoreLock:
         self._ended.set()
         self._thread.join()
         try:
-            self._let_go()
+            patiently(self._let_go, "Its removal from Elasticsearch", _GOING_SECONDS, self._warn)
+        except LockLost:
+            return
         except _FAILURES as failure:
-            self._listener(
-                Said(
-                    f"The lock {INDEX} could not be taken out of Elasticsearch ({_words(failure)}). The next command "
-                    f"on this machine takes it over at once, one elsewhere {LEASE_SECONDS} s from now.",
-                    "warning",
-                )
+            self._warn(
+                f"The lock {INDEX} could not be taken out of Elasticsearch ({_words(failure)}). The next command on "
+                f"this machine takes it over at once, one elsewhere {LEASE_SECONDS} s from now."
             )
         finally:
             self._client.close()
 
     def tell(self, run: str) -> None:
-        """Say which run the lock is held for."""
-        with self._using:
+        """Say which run the lock is held for: at once, or with the next sign of life."""
+        with self._using, suppress(*_FAILURES):
             if self.holder is not None and self.holder.run != run:
                 self.holder = replace(self.holder, run=run)
                 self._renew()
@@ -152,6 +153,9 @@ class StoreLock:
             with self._using:
                 while not self._renew():
                     pass
+
+    def _warn(self, sentence: str) -> None:
+        self._listener(Said(sentence, "warning"))
 
     def _take(self) -> None:
         found: Holder | None = None
@@ -222,19 +226,12 @@ class StoreLock:
 
     def _let_go(self) -> None:
         """Remove the lock if it is ours. That goes by its index, which nobody else can make before it is gone."""
-        for _ in range(_TRIES):
-            found, _ = _read(self._client)
-            if self._lost or found is None or self.holder is None or found.token != self.holder.token:
-                return
-            if _clock() >= self._sure_until:
-                self._renew()  # so that nobody takes it over between the look and the removal
-            try:
-                self._client.indices.delete(index=INDEX)
-            except elasticsearch.NotFoundError:
-                return
-            except elastic_transport.TransportError:
-                continue  # whether it is gone, the next look says
+        found, _ = _read(self._client)  # also when it is tried again: whether it is gone nobody may have told
+        if self._lost or found is None or self.holder is None or found.token != self.holder.token:
             return
+        if _clock() >= self._sure_until:
+            self._renew()  # so that nobody takes it over between the look and the removal
+        self._client.options(ignore_status=404).indices.delete(index=INDEX)
 
 
 def held(client: Elasticsearch) -> str:

@@ -191,19 +191,21 @@ def unmapped(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]]
     Raises:
         RulesDisagree: SQL says that a row does not map, and Python maps it; their property test excludes that.
     """
-    with Spool(kept=_kept_refused(context, rule)) as spool:
+    with Spool(kept=kept_refused(context, rule)) as spool:
         yield from spool.rows("SELECT key, reason FROM kept.refused")
 
 
 def _unmapped_records(context: Context, rule: sql.TableRule) -> Iterator[Expected]:
     """Yield each old row that does not map, whole; raises as `unmapped`."""
     form = row_form(_old_columns(context, rule.source))
-    with Spool(kept=_kept_refused(context, rule)) as spool:
+    with Spool(kept=kept_refused(context, rule)) as spool:
         for key, reason, record in spool.rows("SELECT key, reason, record FROM kept.refused"):
             yield Expected(key, reason, form, record)
 
 
-def _kept_refused(context: Context, rule: sql.TableRule) -> Path:
+def kept_refused(context: Context, rule: sql.TableRule) -> Path:
+    """Return the spool with key, reason and record of each old row that does not map, in `refused`."""
+
     def fill(spool: Spool) -> None:
         if reference_has(context, rule.source):
             spool.add("INSERT INTO refused VALUES (?, ?, ?)", _refused(context, rule))

@@ -49,16 +49,19 @@ class Book:
         if len(kept) < self._limit:
             kept.append(finding)
 
-    def inconsistent(self, store: Store, rule: Rule, kind: str, old: str, note: str) -> None:
+    def inconsistent(  # noqa: PLR0913, PLR0917 - what is noted, and how often
+        self, store: Store, rule: Rule, kind: str, old: str, note: str, times: int = 1
+    ) -> None:
         """Note a contradiction that the old data had before (contract §3): counted by `kind`, never a failure.
 
-        `kind` is a short id such as `total-is-not-the-sum`, `old` the record, `note` a sentence about it.
+        `kind` is a short id such as `total-is-not-the-sum`, `old` the record, `note` a sentence about it; `times` says
+        for how many records it stands, of which this is one.
         """
         entry = self._inconsistencies.setdefault(
             f"{store}/{rule}/{kind}",
             {"store": str(store), "rule": str(rule), "kind": kind, "count": 0, "examples": []},
         )
-        entry["count"] += 1
+        entry["count"] += times
         if len(entry["examples"]) < 5:
             entry["examples"].append({"old": old, "note": note})
 

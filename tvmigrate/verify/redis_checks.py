@@ -9,7 +9,7 @@ from itertools import groupby
 from tvmigrate.contract import new
 from tvmigrate.contract.outcome import LEDGER_RULES, Fate, Rule, Store
 from tvmigrate.engines.redis_client import pages
-from tvmigrate.verify import redis_plain
+from tvmigrate.verify import redis_plain_live
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding
@@ -112,7 +112,7 @@ class _Examination:
                 parts.append(part)
                 yield url, keys, fields_expire
 
-        for unlike in self._context.workers.each(redis_plain.unlike_hashes, given()):
+        for unlike in self._context.workers.each(redis_plain_live.unlike_hashes, given()):
             part = parts.popleft()
             there.add(new.REDIS_DB, self._expected.plain_names(part))
             if unlike:
@@ -149,7 +149,7 @@ class _Examination:
                 sizes.append([(key, len(items)) for key, items, _ in some])
                 yield url, some
 
-        for unlike in self._context.workers.each(redis_plain.unlike_lists, given()):
+        for unlike in self._context.workers.each(redis_plain_live.unlike_lists, given()):
             right = [one for one, wrong in zip(sizes.popleft(), unlike, strict=True) if not wrong]
             there.add(new.REDIS_DB, [key for key, _ in right])
             self._expected.saw((new.REDIS_DB, key) for key, _ in right)

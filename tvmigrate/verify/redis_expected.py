@@ -78,6 +78,10 @@ class Expected:
         self.spool.run("INSERT OR IGNORE INTO seen VALUES (?, ?)", (db, key))
         return expected_key(found)
 
+    def knows(self, db: int, key: bytes) -> bool:
+        """Return whether anything is expected of a key that is not plain."""
+        return self.spool.one("SELECT 1 FROM kept.keys WHERE db = ? AND key = ?", (db, key)) is not None
+
     def saw(self, keys: Iterable[tuple[int, bytes]]) -> None:
         """Note that keys (database, name) were seen."""
         self.spool.add("INSERT OR IGNORE INTO seen VALUES (?, ?)", keys)

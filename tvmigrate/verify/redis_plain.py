@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,20 +21,9 @@ from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.errors import bad_line
 from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.dataset.read import redis_key
-from tvmigrate.engines.redis_opener import open_redis
-from tvmigrate.engines.redis_wire import ask, of_hash, pack
 
-TTL_TOLERANCE_MS = 1000  # contract §3, Rollback: to a second
 _PART_BYTES = 1 << 20
-_BATCH = 1000
-_CLOCK = 100  # keys between two looks at the server's clock
 _EAOS_NEW = new.EAOS_PREFIX.encode()
-_NAMES = tuple(name.encode() for name in new.EAOS_FIELDS)
-_TIME = pack(b"TIME")
-_PTTL = b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n"
-_HGETALL = b"*2\r\n$7\r\nHGETALL\r\n$%d\r\n%b\r\n"
-_LRANGE = b"*4\r\n$6\r\nLRANGE\r\n$%d\r\n%b\r\n$1\r\n0\r\n$%d\r\n%d\r\n"
-_HPEXPIRETIME = (b"FIELDS", b"%d" % len(_NAMES), *_NAMES)
 
 
 class NotPlain(Exception):  # noqa: N818 - a fact about a dataset, and never past `redis_outcomes`
@@ -155,7 +145,12 @@ def may_share(key: bytes, policy: Policy) -> bool:
         return key.startswith(_EAOS_NEW)
     if key.startswith(_EAOS_NEW):
         return b"/" in key
-    return key.startswith(old.EAOS_PREFIX + f"{policy.show}/".encode())
+    return key.startswith(_own(policy.show))
+
+
+@lru_cache
+def _own(show: str) -> bytes:
+    return old.EAOS_PREFIX + f"{show}/".encode()
 
 
 def _other(found: Outcomes, part: Lines, number: int, line: bytes) -> None:
@@ -205,79 +200,3 @@ def plain_names(pickled: bytes) -> list[bytes]:
     """Return the new keys of `Outcomes.names`."""
     names: list[bytes] = pickle.loads(pickled)  # noqa: S301 - of our own making
     return names
-
-
-# ------------------------------------------------------------------------------------------------------------ live keys
-
-
-def unlike_hashes(given: tuple[str, bytes, bool]) -> list[int]:
-    """Return which of the plain keys are not there just as expected; `fields_expire` if any hash has such fields."""
-    url, pickled, fields_expire = given
-    expected = pickle.loads(pickled)  # noqa: S301 - of our own making
-    unlike: list[int] = []
-    with open_redis(url) as client:
-        for start in range(0, len(expected), _BATCH):
-            some = expected[start : start + _BATCH]
-            commands: list[bytes] = []
-            for n, (key, _, _, _, _) in enumerate(some):
-                if n % _CLOCK == 0:
-                    commands.append(_TIME)
-                size = len(key)
-                commands.append(_PTTL % (size, key))
-                commands.append(_HGETALL % (size, key))
-                if fields_expire:
-                    commands.append(pack(b"HPEXPIRETIME", key, *_HPEXPIRETIME))
-            answers = iter(ask(client, b"".join(commands), len(commands)))
-            clock = 0
-            for n, (_, _, texts, _, deadline) in enumerate(some):
-                if n % _CLOCK == 0:
-                    clock = _ms(next(answers))
-                left, fields = next(answers), next(answers)
-                right = _same_deadline(deadline, clock, left) and _is_hash(fields, texts)
-                if fields_expire and not _none_expires(next(answers)):
-                    right = False
-                if not right:
-                    unlike.append(start + n)
-    return unlike
-
-
-def unlike_lists(given: tuple[str, Sequence[tuple[bytes, Sequence[str], int | None]]]) -> list[bool]:
-    """Return of each list (key, items, deadline) whether it is not there just as expected."""
-    url, lists = given
-    commands: list[bytes] = []
-    for key, items, _ in lists:
-        last = b"%d" % len(items)  # one more than there should be
-        commands += (_TIME, _PTTL % (len(key), key), _LRANGE % (len(key), key, len(last), len(items)))
-    with open_redis(url) as client:
-        answers = iter(ask(client, b"".join(commands), len(commands)))
-    unlike = []
-    for _, items, deadline in lists:
-        clock, left, found = _ms(next(answers)), next(answers), next(answers)
-        right = _same_deadline(deadline, clock, left) and found == [item.encode() for item in items]
-        unlike.append(not right)
-    return unlike
-
-
-def _same_deadline(deadline: int | None, clock: int, left: Any) -> bool:
-    if deadline is None:
-        return bool(left == -1)
-    return isinstance(left, int) and left >= 0 and abs(clock + left - deadline) <= TTL_TOLERANCE_MS
-
-
-def _is_hash(fields: Any, texts: tuple[bytes, ...]) -> bool:
-    if isinstance(fields, Exception):
-        return False  # it is of another type
-    return of_hash(fields) == dict(zip(_NAMES, texts, strict=True))
-
-
-def _none_expires(answer: Any) -> bool:
-    if isinstance(answer, Exception):  # before Redis 7.4 fields did not expire
-        return "unknown command" in str(answer)
-    return not answer or all(at <= 0 for at in answer)
-
-
-def _ms(clock: Any) -> int:
-    if isinstance(clock, Exception):
-        raise clock
-    seconds, microseconds = clock
-    return int(seconds) * 1000 + int(microseconds) // 1000

@@ -70,7 +70,7 @@ def test_every_option_says_what_it_does(name, option):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_name_no_option_that_is_not_there(page):
     """Assert that what a page says to paste exists, wherever it follows `tvmigrate`."""
-    known = {option for _, option in OPTIONS} | {"--debug", "--version", "--help"}
+    known = {option for _, option in OPTIONS} | {"--debug", "--version", "--help", "--log-format", "--metrics-port"}
     text = page.read_text(encoding="utf-8")
     for line in re.findall(rf"tvmigrate (?:{'|'.join(cli.COMMANDS)})\b[^`\n|]*", text):
         assert set(re.findall(r"--[a-z][a-z-]+", line)) <= known, line

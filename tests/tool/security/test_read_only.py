@@ -56,6 +56,17 @@ def test_what_only_looks_runs_as_a_user_with_read_rights_and_changes_no_store(
         client.set("x", "y")
 
 
+def test_verify_runs_as_a_user_with_read_rights_and_changes_no_store(
+    stores: Stores, reader: Endpoints, tmp_path: Path
+) -> None:
+    stores.apply()
+    before = stores.picture()
+    code, out, err = tvmigrate(replace(stores, endpoints=reader), "verify", "--report", str(tmp_path / "report"))
+    assert code == 0, out + err
+    assert "verdict: pass" in out
+    assert different(before, stores.picture()) == {}
+
+
 def test_what_only_looks_is_refused_a_write_by_the_client_itself(stores: Stores, only_read: Clients) -> None:
     before, index = stores.picture(), only_read.elasticsearch
     all_of_it = {"match_all": dict[str, Any]()}

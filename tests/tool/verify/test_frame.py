@@ -460,3 +460,11 @@ def test_the_verdict_says_what_was_asked_and_how_long_it_took(
     ]  # fmt: skip
     assert all(0 <= seconds == round(seconds, 3) for seconds in verdict.seconds.values())
     assert all(line.old is None or line.old >= 0 for line in verdict.ledger)
+
+
+def test_a_contradiction_that_stands_for_many_is_one_example_and_counts_as_many() -> None:
+    book = Book()
+    for name, times in (("a", 1), ("b", 7)):
+        book.inconsistent(Store.CROSS, Rule.CROSS_IDS, "only-in-clickhouse", name, f"{name} is alone.", times)
+    (entry,) = book.inconsistencies
+    assert (entry["count"], [example["old"] for example in entry["examples"]]) == (8, ["a", "b"])

@@ -75,7 +75,9 @@ def test_an_error_of_a_part_done_here_is_raised_after_the_results_before_it():
         next(results)
 
 
-@pytest.mark.parametrize("module", ["tvmigrate.migrate.redis_parts", "tvmigrate.verify.redis_plain"])
+@pytest.mark.parametrize(
+    "module", ["tvmigrate.migrate.redis_parts", "tvmigrate.verify.redis_plain", "tvmigrate.verify.redis_plain_live"]
+)
 def test_a_worker_of_redis_parts_imports_no_other_driver(module):
     """Assert that it does not: each takes as long to import as thousands of keys to judge."""
     asked = f"import {module}, sys; print(sorted({{'elasticsearch', 'clickhouse_connect', 'chdb'}} & set(sys.modules)))"

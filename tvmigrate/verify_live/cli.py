@@ -1,0 +1,163 @@
+"""`tvmigrate verify`: judge a migration on live stores, afterwards."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from tvmigrate import settings
+from tvmigrate.contract.policy import Policy
+from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.entity_map import read_entity_map
+from tvmigrate.errors import UsageError
+from tvmigrate.options import policy_options
+from tvmigrate.verify.context import OldEndState
+from tvmigrate.verify_live.run import Asked
+from tvmigrate.verify_live.run import verify as run_verify
+from tvmigrate.verify_live.sample import Sample
+from tvmigrate.verify_live.source import of_dataset, of_run
+from tvmigrate.verify_live.tell import lines, write
+
+
+@click.command()
+@click.option(
+    "--state",
+    envvar=settings.STATE,
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".tvmigrate"),
+    show_default=True,
+    metavar="DIR",
+    help="Compare with the backup of the run whose journal is in this directory.",
+)
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Compare with what was captured before the migration, instead.",
+)
+@policy_options
+@click.option("--since", metavar="INSTANT", help="When the migration was over, with --dataset: what is later is V2's.")
+@click.option(
+    "--old",
+    type=click.Choice(["removed", "kept"]),
+    default="removed",
+    show_default=True,
+    help="What the migration was to leave of mapped old data.",
+)
+@click.option("--only", multiple=True, metavar="PART", help="Look at this part alone; may be given again.")
+@click.option("--no-writers", is_flag=True, help="Nobody has written since the migration: every difference is one.")
+@click.option(
+    "--sample",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    metavar="P",
+    help="Look at this share of the records, 0 to 1, and say how sure that makes.  [default: all]",
+)
+@click.option("--max-rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Records a second at most.")
+@click.option(
+    "--max-time",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Stop after so long; goes on later.",
+)
+@click.option(
+    "--max-findings",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Stop where so many records differ.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Looks in which a record has to differ in the same way.",
+)
+@click.option(
+    "--recheck",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between two looks at what differs.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What is known so far, to go on with.  [default: verify.sqlite in --state]",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=settings.DEFAULT_REPORT,
+    show_default=True,
+    metavar="DIR",
+    help="Where live.json and live-listed.ndjson go.",
+)
+@click.pass_context
+def verify(  # noqa: PLR0913, PLR0917 - one a option
+    ctx: click.Context,
+    state: Path,
+    dataset: Path | None,
+    show: str | None,
+    keep_entities: bool,
+    entity_map: Path | None,
+    timezone: str,
+    missing_counts: str,
+    since: str | None,
+    old: str,
+    only: tuple[str, ...],
+    no_writers: bool,
+    sample: float,
+    max_rate: float | None,
+    max_time: float | None,
+    max_findings: int,
+    rounds: int,
+    recheck: float,
+    checkpoint: Path | None,
+    report: Path,
+) -> None:
+    """Judge a migration on the live stores, afterwards, while the new application writes to them.
+
+    The stores are those that REDIS_URL, CLICKHOUSE_URL and ELASTICSEARCH_URL name. Nothing is written to them.
+    """
+    # Imported here, so that what only lists commands and options needs none of it.
+    from rich.console import Console  # noqa: PLC0415
+
+    from tvmigrate.report.progress import watch  # noqa: PLC0415
+
+    asked = Asked(
+        Sample(sample), max_rate, max_time, max_findings, rounds, recheck, no_writers, OldEndState(old), frozenset(only)
+    )
+    given = show is not None or keep_entities or entity_map is not None
+    if dataset is None:
+        if given or since is not None:
+            raise UsageError(
+                "The journal knows the policy and when the run was over: --show, --keep-entities, --entity-map and "
+                "--since are for --dataset."
+            )
+        find = partial(of_run, state=state)
+    else:
+        policy = Policy(
+            show=show,
+            keep_entities=keep_entities,
+            entity_map={} if entity_map is None else read_entity_map(entity_map),
+            timezone=timezone,
+            zero_missing_counts=missing_counts == "zero",
+        )
+        source = of_dataset(dataset, policy, since)
+        find = partial(lambda source, _: source, source)
+    kept = checkpoint or state / "verify.sqlite"
+    with watch(Console(stderr=True, highlight=False)) as listener:
+        outcome = run_verify(Endpoints.from_environ(), find, asked, kept, listener)
+    for line in lines(outcome):
+        click.echo(line)
+    for path in write(outcome, kept, report):
+        click.echo(f"report: {path}")
+    ctx.exit(int(outcome.exit_code))
