@@ -33,6 +33,7 @@ class Stand:
     def __init__(self, engines: EmbeddedEngines, folder: Path, *, once: bool = False) -> None:
         """Take running engines and a folder; `once`: nothing is warmed up or repeated at other sizes."""
         self.once = once
+        self.applied: Run | None = None
         self.endpoints: Endpoints = engines.endpoints
         self.processes: Mapping[str, int] = engines.processes
         self.folder = folder

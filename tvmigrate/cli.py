@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Mounted] = {
     "apply": Mounted("tvmigrate.migrate.cli:apply", "Migrate, or go on where an interrupted run stopped."),
     "status": Mounted("tvmigrate.migrate.cli:status", "Say how far the migration is."),
     "rollback": Mounted("tvmigrate.migrate.cli:rollback", "Bring the old data back."),
+    "reapply": Mounted("tvmigrate.migrate.cli:reapply", "Migrate again after a rollback, with what V2 wrote."),
     "finish": Mounted("tvmigrate.migrate.cli:finish", "Drop what was kept for a rollback."),
     "checklist": Mounted(
         "tvmigrate.checklist.cli:checklist", "Look at the nine items of the checklist after a migration."

@@ -15,10 +15,16 @@ _DONE = re.compile(r"(?P<step>[a-z]+(?:\.[a-z_.]+)?): done after (?P<seconds>[0-
 
 
 def apply(stand: Stand, recipe: Recipe, store: str, records: int) -> Turn:
-    """Migrate fresh data of `recipe`; the turn is that of the step that builds `store`, the others are beside it."""
-    stand.fill(recipe)
-    state = stand.folder_of("state")
-    run = stand.tvmigrate("apply", "--show", SHOW, "--yes", "--state", str(state), records=records)
+    """Migrate fresh data of `recipe`; the turn is that of the step that builds `store`, the others are beside it.
+
+    Where it is only to be seen that all works, one run is that of every store: `growth` migrates all three.
+    """
+    run = stand.applied
+    if run is None:
+        stand.fill(recipe)
+        state = stand.folder_of("state")
+        run = stand.tvmigrate("apply", "--show", SHOW, "--yes", "--state", str(state), records=records)
+        stand.applied = run if stand.once else None
     done = dict(_steps(run))
     name = f"build.{store}"
     if name not in done:

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from tests.conftest import Tell
 from tests.corpus import corpus
+from tests.corpus.test_files import RUN
 from tests.integrity.one_set import rehearsal_on
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.verify.findings import State
 
 
-def test_every_bad_record_is_mapped_or_quarantined_as_the_contract_says(endpoints: Endpoints, tmp_path: Path) -> None:
+def test_every_bad_record_is_mapped_or_quarantined_as_the_contract_says(
+    endpoints: Endpoints, tmp_path: Path, share: Tell
+) -> None:
     """Assert it of our migration and of the verification at once: one run over all records, there and back."""
     expected = corpus.write(tmp_path / "dataset")
+    records = sum(expected.fates.values())
+    share(RUN, "records", records, records)
     with rehearsal_on(endpoints, tmp_path / "dataset") as rehearsal:
         migrated = rehearsal.migrated()
         assert [one.findings for one in migrated if one.id == "migration.exit" and one.findings] == []

@@ -42,8 +42,9 @@ bytes are written) and **just after** it (the engine answered, the call returned
 
 Nothing is written between a write and the next, so just before one is as just after the other; these come last. The
 machinery is in `tests/crash/`, and none of it in the tool. `python -m tests.crash` tries all of it on
-fixtures/standard, goes on where it was stopped, and makes this page; it takes some 3 hours of one core (`--minutes N`
-stops earlier). `.ci/run` tries a share on fixtures/clean, which has every kind of write but one, another with each
+fixtures/standard, goes on where it was stopped with the same code, and makes this page: it ends after as many trials
+as the table counts, of 10 to 20 s each on two cores (`--minutes N` stops earlier, and any beginning is a fair
+sample). `.ci/run` tries one of each kind on fixtures/clean, which has every kind of write but one, another with each
 commit (`pytest tests/crash`). A commit of SQLite is one write here: that a kill within it loses nothing is SQLite's
 own promise.
 """

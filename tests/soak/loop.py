@@ -25,7 +25,6 @@ from tvmigrate.verify.rehearsal import Rehearsal
 ROOT = Path(tvmigrate.__file__).parent.parent
 APPLY, ROLLBACK = ("apply", "--yes", "--show", "the_voice"), ("rollback", "--yes")
 GRACE_S = 60
-MOST_INTERRUPTIONS = 3
 
 
 @dataclass
@@ -36,6 +35,7 @@ class Soak:
     dataset: Path
     folder: Path
     chance: random.Random
+    most: int = 3  # interruptions of one command
     done: Counter[str] = field(default_factory=Counter)
     largest_mb: int = 0  # of any command that was run
 
@@ -61,7 +61,7 @@ class Soak:
         self.done[f"looks after {phase}"] += 1
 
     def _until_done(self, words: tuple[str, ...], state: Path) -> None:
-        for _ in range(self.chance.randint(0, MOST_INTERRUPTIONS)):
+        for _ in range(self.chance.randint(0, self.most)):
             if self._interrupted(words, state) == 0:
                 return
         with self._started(words, state) as process:

@@ -67,9 +67,9 @@ def test_interrupted_again_and_again_nothing_is_lost(machine: Migration, share) 
         lambda: machine.apply_interrupted(12, 5, hard=False),
         machine.apply,
         lambda: machine.write_through_v2([("comment", 3), ("score", 3), ("trend", 3)]),
-        lambda: machine.roll_back_interrupted(1, 10, hard=True),
+        lambda: machine.roll_back_interrupted(5, 10, hard=True),
         machine.apply,
-        lambda: machine.roll_back_interrupted(2, 0, hard=False),
+        lambda: machine.roll_back_interrupted(6, 0, hard=False),
         machine.roll_back,
         lambda: machine.verify(backwards=True),
     ):

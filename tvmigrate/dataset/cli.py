@@ -10,9 +10,10 @@ from tvmigrate.dataset.load import load as load_dataset
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import check_reachable
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.secrets import without_environs
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Advanced, Event, Finished, Started
-from tvmigrate.printable import printable
+from tvmigrate.printable import one_line, printable
 
 
 @click.command()
@@ -31,10 +32,10 @@ def load(directory: Path, replace: bool) -> None:
         report = load_dataset(dataset, endpoints, say, replace=replace)
     except TvmigrateError as error:
         notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
-        click.echo(printable(f"Error: {error}{notes}"), err=True)
+        click.echo(printable(without_environs(f"Error: {error}{notes}")), err=True)
         raise click.exceptions.Exit(int(error.exit_code)) from error
     click.echo(
-        f"{dataset.name}: {report.redis_keys} keys, {sum(report.rows.values())} rows,"
+        f"{one_line(dataset.name)}: {report.redis_keys} keys, {sum(report.rows.values())} rows,"
         f" {sum(report.documents.values())} documents in {report.seconds:.1f} s"
     )
 

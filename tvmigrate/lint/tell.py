@@ -12,6 +12,7 @@ from urllib.parse import quote
 from tvmigrate import __version__
 from tvmigrate.lint.hazard import Finding, Hazard, Severity
 from tvmigrate.lint.run import Report
+from tvmigrate.printable import one_line
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -33,9 +34,10 @@ def summary(report: Report) -> str:
 
 def _paragraph(finding: Finding, lines: Sequence[str]) -> str:
     place = finding.place
-    head = f"{place.path}:{place.line}:{place.column}: {finding.severity.value} {finding.code} {finding.name}"
+    where = f"{one_line(str(place.path))}:{place.line}:{place.column}"
+    head = f"{where}: {finding.severity.value} {finding.code} {finding.name}"
     danger = textwrap.fill(finding.danger, 118, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-    shown = f"      {lines[place.line - 1].strip()}\n" if 0 < place.line <= len(lines) else ""
+    shown = f"      {one_line(lines[place.line - 1].strip())}\n" if 0 < place.line <= len(lines) else ""
     instead = textwrap.indent(finding.instead, "      ")
     return f"{head}\n{shown}{danger}\n  Instead:\n{instead}"
 

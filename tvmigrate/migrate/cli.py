@@ -217,6 +217,11 @@ def status(state: Path) -> int:
     is_flag=True,
     help="Go back though files of the backup are damaged that are not needed for it.",
 )
+@click.option(
+    "--carry-back",
+    is_flag=True,
+    help="Write what V2 wrote since the switch into the old layout, where a rule has an inverse.",
+)
 @workers_options
 @_patience
 @_take_over
@@ -224,6 +229,7 @@ def status(state: Path) -> int:
 def rollback(  # noqa: PLR0913, PLR0917 - one a option
     state: Path,
     accept_damaged: bool,
+    carry_back: bool,
     workers: int | None,
     executor: str | None,
     patience: float,
@@ -235,9 +241,35 @@ def rollback(  # noqa: PLR0913, PLR0917 - one a option
     _ask("Bring the old data back, and remove the new?", yes)
     manner = run.Manner(patience, take_over)
     with _watch() as shown, at_safe_points(shown) as tell, open_workers(workers, executor, endpoints) as at_work:
-        done = run.rollback(endpoints, state, tell, at_work, accept_damaged=accept_damaged, manner=manner)
+        done = run.rollback(
+            endpoints, state, tell, at_work, accept_damaged=accept_damaged, carry_back=carry_back, manner=manner
+        )
     click.echo(done.text)
     return ExitCode.PASS
+
+
+@click.command()
+@_state
+@workers_options
+@_patience
+@_take_over
+@_yes
+def reapply(  # noqa: PLR0913, PLR0917 - one a option
+    state: Path, workers: int | None, executor: str | None, patience: float, take_over: bool, yes: bool
+) -> int:
+    """Migrate again after a rollback, with its policy, and bring forward what V2 had written before that.
+
+    Exit code 1 if old data moved after they had been compared: they are kept aside and listed.
+    """
+    endpoints = Endpoints.from_environ()
+    _ask("Migrate the three stores again now? Old writers must be stopped.", yes)
+    manner = run.Manner(patience, take_over)
+    with _watch() as shown, at_safe_points(shown) as tell, open_workers(workers, executor, endpoints) as at_work:
+        done = run.apply(endpoints, None, None, state, tell, workers=at_work, manner=manner, forward=True)
+    if done.ledger:
+        click.echo(ledger.table(done.ledger))
+    click.echo(done.text)
+    return ExitCode.DIFFERENT if done.moved else ExitCode.PASS
 
 
 @click.command()

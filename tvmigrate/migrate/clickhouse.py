@@ -130,6 +130,13 @@ def switch(work: Work) -> None:
             client.command(site(work).rename(built, table.name))
 
 
+def switched(work: Work) -> bool:
+    """Return whether any new table has its name already."""
+    now = uuids(work.clients.clickhouse)
+    built = ((table.name, work.noted(f"clickhouse.built.{table.name}")) for table in _ALL_NEW)
+    return any(uuid is not None and now.get(name) == uuid for name, uuid in built)
+
+
 def remove(work: Work) -> None:
     """Keep the old tables aside under `{table}_old_{run}`, then read them again: nobody knows that name.
 
@@ -152,7 +159,6 @@ def remove(work: Work) -> None:
 def restore(work: Work) -> None:
     """Give the old tables their names back, whatever step the run had reached; new tables keep staging names."""
     wait_until_quiet(work)
-    _save_changed(work)
     for table in old.TABLES:
         if work.noted(f"clickhouse.uuid.{table.name}") is not None:
             _give_name(work, holder(work, table), table.name)
@@ -195,21 +201,3 @@ def _give_name(work: Work, holder_name: str, name: str) -> None:
         client.command(site(work).exchange(holder_name, name))
     else:
         client.command(site(work).rename(holder_name, name))
-
-
-def _save_changed(work: Work) -> None:
-    """Write new tables that changed since the switch to `after_switch`, whole, before they go."""
-    client = work.clients.clickhouse
-    now = uuids(client)
-    for table in new.TABLES:
-        before = noted_digest(work, f"clickhouse.new.{table.name}")
-        if before is None or now.get(table.name) != work.noted(f"clickhouse.built.{table.name}"):
-            continue
-        if digest(client, f"SELECT * FROM {place(table.name)}") == before:
-            continue
-        *_, part = dump(work, table.name, work.after_switch)
-        work.say(
-            f"{table.name} changed since the switch; its {part.records} rows were saved in {work.after_switch} before "
-            "the table goes.",
-            "warning",
-        )

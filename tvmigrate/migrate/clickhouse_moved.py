@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tvmigrate.contract.layout import Table
-from tvmigrate.dataset.model import ROWS_INPUT_SETTINGS, ROWS_OUTPUT_SETTINGS
-from tvmigrate.dataset.write import RowsWriter
 from tvmigrate.migrate.clickhouse_rows import record_key_sql
+from tvmigrate.migrate.clickhouse_settle import ROW, insert_file, more, scratch, write_rows
 from tvmigrate.migrate.clickhouse_tables import GROUP_SETTINGS, place
 from tvmigrate.migrate.moved import ADDED, CHANGED, DELETED, Moved
 from tvmigrate.migrate.work import Work
-
-_CHUNK = 1 << 20
-_HASH = "cityHash64(tuple(*))"
-_ROW = "rows.* EXCEPT (__hash)"
 
 
 def moved(work: Work, table: Table, name: str, keep: Path | None = None) -> Iterator[Moved]:
@@ -24,42 +19,22 @@ def moved(work: Work, table: Table, name: str, keep: Path | None = None) -> Iter
     With `keep` the rows themselves are written there: `{table}.added.ndjson` and `{table}.deleted.ndjson`, each with
     its number of copies; of a row that was changed both.
     """
-    scratch = f"{table.name}__backup__staging_{work.run.id}"
-    client = work.clients.clickhouse
-    gone, settings = f"DROP TABLE IF EXISTS {place(scratch)} SYNC", {"max_table_size_to_drop": 0}
-    client.command(gone, settings=settings)
-    client.command(f"CREATE TABLE {place(scratch)} AS {place(name)} ENGINE = MergeTree ORDER BY tuple()")
-    try:
-        path = work.backup / "clickhouse" / f"{table.name}.ndjson"
-        if path.stat().st_size:
-            # A column that came since is filled in, and so alike; one that went is left out.
-            reading = {**ROWS_INPUT_SETTINGS, "input_format_skip_unknown_fields": 1}
-            client.raw_insert(place(scratch), insert_block=_chunks(path), settings=reading, fmt="JSONEachRow")
+    path = work.backup / "clickhouse" / f"{table.name}.ndjson"
+    now = f"SELECT * FROM {place(name)}"
+    with scratch(work, f"{table.name}__backup__staging_{work.run.id}", name) as saved:
+        insert_file(work, saved, path)
+        before = f"SELECT * FROM {place(saved)}"
         if keep is not None:
-            _write(work, _only(name, scratch, _ROW), keep / f"{table.name}.added.ndjson")
-            _write(work, _only(scratch, name, _ROW), keep / f"{table.name}.deleted.ndjson")
-        yield from _named(work, table, name, scratch)
-    finally:
-        client.command(gone, settings=settings)
+            write_rows(work, more(now, before, ROW), keep / f"{table.name}.added.ndjson")
+            write_rows(work, more(before, now, ROW), keep / f"{table.name}.deleted.ndjson")
+        yield from _named(work, table, now, before)
 
 
-def _only(one: str, other: str, columns: str) -> str:
-    """Return the SELECT of the rows that `one` has more often than `other`, with how much more often."""
-    hashes = (
-        f"SELECT h, sum(side) AS copies FROM (SELECT {_HASH} AS h, 1 AS side FROM {place(one)} UNION ALL SELECT"
-        f" {_HASH} AS h, -1 AS side FROM {place(other)}) GROUP BY h HAVING copies > 0"
-    )
-    return (
-        f"SELECT copies, {columns} FROM (SELECT *, {_HASH} AS __hash FROM {place(one)} LIMIT 1 BY __hash) AS rows"
-        f" INNER JOIN ({hashes}) AS found ON rows.__hash = found.h"
-    )
-
-
-def _named(work: Work, table: Table, name: str, scratch: str) -> Iterator[Moved]:
+def _named(work: Work, table: Table, now: str, before: str) -> Iterator[Moved]:
     key = f"{record_key_sql(table.name)} AS record"
     query = (
         f"SELECT record, sum(added), sum(gone) FROM (SELECT record, copies AS added, 0 AS gone FROM"
-        f" ({_only(name, scratch, key)}) UNION ALL SELECT record, 0, copies FROM ({_only(scratch, name, key)}))"
+        f" ({more(now, before, key)}) UNION ALL SELECT record, 0, copies FROM ({more(before, now, key)}))"
         " GROUP BY record ORDER BY record"
     )
     none = True
@@ -70,21 +45,3 @@ def _named(work: Work, table: Table, name: str, scratch: str) -> Iterator[Moved]
             yield Moved(table.name, record, what)
     if none:
         yield Moved(table.name, f"the columns of {table.name}", CHANGED)
-
-
-def _write(work: Work, query: str, path: Path) -> None:
-    settings = {**ROWS_OUTPUT_SETTINGS, **GROUP_SETTINGS}
-    with (
-        RowsWriter(path) as writer,
-        work.clients.clickhouse.raw_stream(query, fmt="JSONEachRow", settings=settings) as stream,
-    ):
-        while chunk := stream.read(_CHUNK):
-            writer.write(chunk)
-    if not writer.records:
-        path.unlink()
-
-
-def _chunks(path: Path) -> Generator[bytes, None, None]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk

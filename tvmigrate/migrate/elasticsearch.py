@@ -21,7 +21,6 @@ from tvmigrate.migrate.elasticsearch_index import (
     create_new,
     indices_behind,
     open_new,
-    save_changed,
     sequence,
 )
 from tvmigrate.migrate.elasticsearch_map import Tally, assess, parts, write_part
@@ -189,7 +188,6 @@ def restore(work: Work) -> None:
     if not work.noted("elasticsearch.frozen"):
         return
     kept = new.kept_index(INDEX, work.run.id)
-    save_changed(work)
     if indices_behind(client, new.ALIAS) == [new.INDEX.name]:
         work.note("elasticsearch.alias_dropped", True)
         client.indices.delete_alias(index=new.INDEX.name, name=new.ALIAS)

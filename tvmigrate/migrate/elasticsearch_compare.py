@@ -107,7 +107,7 @@ def _explain(work: Work, found: Sum, due: int) -> None:
     spool = work.spool
     with spool.together():
         spool.db.execute("DELETE FROM document")
-        spool.db.executemany("INSERT OR REPLACE INTO document VALUES (?, ?)", _wanted(work))
+        spool.db.executemany("INSERT OR REPLACE INTO document VALUES (?, ?)", wanted(work))
     with documents.text_client(work.endpoints.elasticsearch) as reader:
         for page in documents.pages_of(reader, _NAME):
             for raw_id, source in page:
@@ -123,7 +123,8 @@ def _explain(work: Work, found: Sum, due: int) -> None:
     )
 
 
-def _wanted(work: Work) -> Iterator[tuple[str, bytes]]:
+def wanted(work: Work) -> Iterator[tuple[str, bytes]]:
+    """Yield the ids and digests of the new documents that the backup maps to."""
     path = work.backup / "elasticsearch" / f"{old.INDEX.name}.ndjson"
     for part in parts(path, work.endpoints.elasticsearch, _NAME, work.policy, len):
         made: list[tuple[str, bytes]] = []

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tvmigrate.migrate import backup, backup_pack, clickhouse, elasticsearch, ledger, quarantine, redis, source
+from tvmigrate.migrate import (
+    backup,
+    backup_pack,
+    clickhouse,
+    clickhouse_changes,
+    elasticsearch,
+    elasticsearch_changes,
+    ledger,
+    quarantine,
+    redis,
+    redis_changes,
+    source,
+)
 from tvmigrate.migrate.work import Work
 
 
@@ -40,13 +52,23 @@ STEPS: tuple[Step, ...] = (
     Step("remove.redis", redis.remove),
     Step("ledger", ledger.write),
     Step("backup.pack", backup_pack.pack),
+    # What V2 had written before a rollback: nothing unless `reapply` says so.
+    Step("forward.redis", redis_changes.bring),
+    Step("forward.clickhouse", clickhouse_changes.bring),
+    Step("forward.elasticsearch", elasticsearch_changes.bring),
 )
 # Old data come back first; only then does anything new go.
 REVERSE: tuple[Step, ...] = (
     Step("backup.unpack", lambda work: backup_pack.unpack(work.folder, "redis.ndjson")),
+    Step("archive.redis", redis_changes.archive),
+    Step("archive.clickhouse", clickhouse_changes.archive),
+    Step("archive.elasticsearch", elasticsearch_changes.archive),
     Step("restore.redis", redis.restore),
     Step("restore.clickhouse", clickhouse.restore),
     Step("restore.elasticsearch", elasticsearch.restore),
+    Step("carry.redis", redis_changes.carry),
+    Step("carry.clickhouse", clickhouse_changes.carry),
+    Step("carry.elasticsearch", elasticsearch_changes.carry),
     Step("clean.redis", redis.clean),
     Step("clean.clickhouse", clickhouse.clean),
     Step("clean.elasticsearch", elasticsearch.clean),

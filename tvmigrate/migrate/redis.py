@@ -217,7 +217,9 @@ def restore(work: Work) -> None:
         return
     require_whole(work, "redis.ndjson")
     temporary = _temporary(work)
-    redis_after.save(work, temporary)
+    if work.noted("redis.restoring"):  # an earlier try was stopped, and somebody may have written since
+        redis_after.save(work, temporary)
+    work.note("redis.restoring", True)
     for _ in work.workers.each(
         redis_parts.bring_back, ((part, temporary) for part in redis_parts.parts(work, "removing"))
     ):

@@ -19,7 +19,7 @@ def save(work: Work, temporary: bytes) -> None:
     """Write changed keys, new ones and old ones, as dataset lines to `after_switch`; a second rollback adds a file."""
     clock = now_ms(work.clients.redis)
     folder = work.after_switch
-    number = len(list(folder.glob("redis*.ndjson"))) if folder.exists() else 0
+    number = len([*folder.glob("redis.ndjson"), *folder.glob("redis-*.ndjson")])
     with RedisWriter(folder / (f"redis-{number}.ndjson" if number else "redis.ndjson")) as writer:
         for there in _changed(work, temporary):
             ttl = None if there.expires_ms is None else max(there.expires_ms - clock, 1)

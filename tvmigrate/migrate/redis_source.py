@@ -39,7 +39,10 @@ def count_unrelated(clients: Clients, spool: Spool) -> None:
     for number in sorted(int(name.removeprefix("db")) for name in clients.redis.info("keyspace")):
         client = clients.redis_db(number)
         for page in _once(client, spool):
-            others = [key for key, kind in page if isinstance(classify(number, key, kind), UnrelatedKey)]
+            found = [(key, classify(number, key, kind)) for key, kind in page]
+            others = [key for key, kind in found if isinstance(kind, UnrelatedKey)]
+            there = [(key,) for key, kind in found if isinstance(kind, NewKey) and not spool.has("written", key)]
+            spool.db.executemany("INSERT OR IGNORE INTO bystander VALUES (?)", there)
             for expires in expiries(client, others):
                 spool.fate(Rule.REDIS_UNRELATED, Store.REDIS, Fate.UNTOUCHED, 1, expires)
 

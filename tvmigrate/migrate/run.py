@@ -22,7 +22,7 @@ from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Finished, Listener, Said, Started
-from tvmigrate.migrate import backup, backup_pack, clickhouse_cluster, ledger, look, moved, room, source, system
+from tvmigrate.migrate import after, backup, backup_pack, clickhouse_cluster, ledger, look, moved, room, source, system
 from tvmigrate.migrate import gate as gates
 from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently, words
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
@@ -214,6 +214,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
     assume_room: bool = False,
     gate: Gate | None = None,
     manner: Manner = MANNER,
+    forward: bool = False,
 ) -> Done:
     """Migrate; go on where an interrupted run stopped; do nothing after a success.
 
@@ -221,6 +222,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
     `cluster` is the ClickHouse cluster on which tables are made; None is one server, or the interrupted run's own.
     `compress` is `zstd` or `gzip` for a backup that is compressed in the end. With `assume_room` it does not matter
     whether the backup seems to fit on the disk. `gate` is what a new run has to show first; None asks for nothing.
+    With `forward`, after a rollback, what V2 had written before that is brought forward too.
 
     Raises:
         StoresBusy: another run works with them.
@@ -237,7 +239,20 @@ def apply(  # noqa: PLR0913 - they are the command's own
             return Done(False, f"The run {run.id} is applied already; nothing was changed.{words}", run, lines, count)
         if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
+        before = run
+        if forward and (before is None or before.state not in {State.ROLLED_BACK, State.APPLYING}):
+            raise MigrationError(
+                f"{state} knows of no run on these stores that was rolled back; `tvmigrate reapply` is for what V2 had "
+                "written before a rollback. Migrate with `tvmigrate apply`."
+            )
+        if forward and policy is None and before is not None:
+            policy = before.policy
         run = _to_apply(opened, run, policy, existing, cluster, assume_room=assume_room, gate=gate)
+        if before is not None and before.id != run.id and after.waiting(opened.journal, before.id):
+            if forward:
+                opened.journal.note(run.id, after.FROM, before.id)
+            else:
+                listener(Said(_waiting(before, state), "warning"))
         if compress is not None:
             opened.journal.note(run.id, backup_pack.NOTED, compress)
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
@@ -287,11 +302,13 @@ def rollback(  # noqa: PLR0913 - they are the command's own
     *,
     accept_damaged: bool = False,
     manner: Manner = MANNER,
+    carry_back: bool = False,
 ) -> Done:
     """Bring the old data back, from whatever step the last run had reached; a second time does nothing.
 
     With `accept_damaged` a backup of which something is damaged that this rollback need not read is no reason to stop:
-    it reads that of Redis alone, while ClickHouse and Elasticsearch hold the kept copies.
+    it reads that of Redis alone, while ClickHouse and Elasticsearch hold the kept copies. With `carry_back` what V2
+    wrote since the switch is in the old layout then, where a rule has an inverse.
 
     Raises:
         StoresBusy: another run works with the stores.
@@ -314,12 +331,24 @@ def rollback(  # noqa: PLR0913 - they are the command's own
             )
         if not accept_damaged and not opened.journal.done(run.id, "restore.redis"):
             opened.require_trusted(run, _UNTRUSTED)
+        if carry_back and not opened.journal.noted(run.id, after.CARRY):
+            if opened.journal.done(run.id, "carry.redis"):
+                raise MigrationError(
+                    f"The rollback of the run {run.id} was begun without --carry-back and has come too far for it. End "
+                    "it with `tvmigrate rollback`; `tvmigrate reapply` brings forward what V2 had written."
+                )
+            opened.journal.note(run.id, after.CARRY, True)
         opened.journal.set_state(run.id, State.ROLLING_BACK)
         opened.take(run, REVERSE, _ON_BACK)
         opened.journal.set_state(run.id, State.ROLLED_BACK)
         count = sum(moved.counts(opened.journal, run.id).values())
         but = f", but for {count} that moved after they had been compared: these are as they were left" if count else ""
-        return Done(True, f"The run {run.id} is rolled back: the old data are as its backup has them{but}.", run)
+        text = f"The run {run.id} is rolled back: the old data are as its backup has them{but}."
+        if opened.journal.noted(run.id, after.CARRY):
+            text = f"The run {run.id} is rolled back: the old data are as its backup has them and V2 carried them on."
+        if after.waiting(opened.journal, run.id):
+            text += f" {_waiting(run, state)}"
+        return Done(True, text, run)
 
 
 def finish(
@@ -453,6 +482,13 @@ def _moved(journal: Journal, run: Run, state: Path) -> tuple[int, str]:
         f" Old data moved after they had been compared, {listed}: they are kept aside and listed in "
         f"{state / 'runs' / run.id / moved.FOLDER}, and are not in the new layout as they are now. Stop what writes to "
         "them; to take them along, run `tvmigrate rollback`, then `tvmigrate apply`."
+    )
+
+
+def _waiting(run: Run, state: Path) -> str:
+    return (
+        f"What V2 wrote after the switch is archived in {state / 'runs' / run.id / 'after_switch'}; `tvmigrate "
+        "reapply` migrates again and brings it forward."
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tvmigrate.contract import old
-from tvmigrate.migrate import clickhouse_old, elasticsearch, redis
+from tvmigrate.migrate import clickhouse, clickhouse_old, elasticsearch, redis
 from tvmigrate.migrate.errors import SourceChanged
 from tvmigrate.migrate.work import Work
 
 STEP = "compare.source"
-SWITCH = ("switch.", "remove.", "ledger", "backup.pack")  # steps from the switch on
+FIRST = "switch.clickhouse"
+SWITCH = ("switch.", "remove.", "ledger", "backup.pack", "forward.")  # steps from the switch on
 
 
 def compare(work: Work) -> None:
@@ -33,6 +34,7 @@ def _clickhouse(work: Work) -> None:
 
 
 def begin_again(work: Work) -> None:
-    """Let a run that was interrupted before the switch look once more: time has passed."""
-    if not str(work.noted("step") or "").startswith(SWITCH):
+    """Let a run that was interrupted before anything was switched look once more: time has passed."""
+    step = str(work.noted("step") or "")
+    if not step.startswith(SWITCH) or (step == FIRST and not clickhouse.switched(work)):
         work.forget(STEP)

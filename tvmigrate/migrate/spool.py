@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS events (key BLOB PRIMARY KEY, old BLOB, expires_ms IN
 -- New keys that may have been written by an attempt before the pieces that are there now.
 CREATE TABLE IF NOT EXISTS written (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS existing (key BLOB PRIMARY KEY, payload BLOB, expires_ms INTEGER) WITHOUT ROWID;
+-- Keys of the new layout that were there before the run.
+CREATE TABLE IF NOT EXISTS bystander (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 NEVER = 2**62  # an expiry, in ms since the epoch, of what does not expire: NULLs are never equal in a key

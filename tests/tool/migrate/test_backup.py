@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.tool.migrate.stores import POLICY, Stores, different, item
+from tests import profiles
+from tests.tool.migrate.stores import FIXTURES, POLICY, Stores, different, item
 from tvmigrate.contract import old
 from tvmigrate.contract.layout import Table
 from tvmigrate.dataset.errors import DatasetError
@@ -244,7 +245,7 @@ def test_an_interrupted_run_does_not_go_on_with_a_damaged_backup(stores: Stores)
     assert different(before, stores.picture()) == {}
 
 
-@pytest.mark.parametrize("how", ["zstd", "gzip"])
+@pytest.mark.parametrize("how", ["zstd", "gzip"] if profiles.is_nightly() else ["zstd"])
 def test_a_compressed_backup_is_verified_restored_and_rolled_back_from(
     stores: Stores, how: str, tmp_path: Path
 ) -> None:
@@ -347,9 +348,7 @@ def test_a_backup_that_does_not_fit_is_a_blocker_with_its_size(stores: Stores, m
     assert stores.plan().blockers == [sentence]
     of(10**12)
     assert stores.plan().remarks[-1].endswith("; 1.0 TB are free there.")
-    stores.apply()
-    sizes = {path.name: path.stat().st_size for path in (stores.folder() / "backup").rglob("*.ndjson")}
+    folder = FIXTURES / "clean"
+    size = sum(path.stat().st_size for path in folder.rglob("*.ndjson"))
     there = room.look(stores.endpoints, stores.clients, stores.state)
-    stores.rollback()
-    there = room.look(stores.endpoints, stores.clients, stores.state)
-    assert sum(sizes.values()) / 4 < there.backup < 20 * sum(sizes.values()) + (4 << 20)
+    assert size / 4 < there.backup < 20 * size + (4 << 20)

@@ -142,3 +142,26 @@ def test_a_blocker_with_hostile_names_stays_one_line(stores: Stores) -> None:
         assert code == 1
         assert [line for line in (out + err).splitlines() if line.startswith("  - forged")] == []
         assert all(one_line(name) in out + err for name in names)
+
+
+def test_a_script_that_is_read_does_not_speak_for_lint(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "evil\x1b[2J.sh"
+    script.write_text("redis-cli FLUSHALL # \x1b[2K\u202e0 error\n", "utf-8")
+    assert run(["lint", str(script)]) == 1
+    said = capfd.readouterr()
+    assert "\\x1b[2K\\u202e0 error" in said.out
+    assert unprintable(said.out + said.err) == set()
+
+
+def test_a_dataset_does_not_speak_for_load(
+    stores: Stores, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, url in stores.endpoints.environ().items():
+        monkeypatch.setenv(name, url)
+    folder = tmp_path / "dataset"
+    shutil.copytree(CLEAN, folder)
+    (folder / "dataset.toml").write_text('name = "\\u001b[2Jclean"\n', "utf-8")
+    assert run(["load", str(folder), "--replace"]) == 0
+    said = capfd.readouterr()
+    assert said.out.startswith("\\x1b[2Jclean: ")
+    assert unprintable(said.out + said.err) == set()

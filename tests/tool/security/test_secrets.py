@@ -36,6 +36,7 @@ from tvmigrate.verify.command import run as run_command
 # Each told apart from the others and from any other word, with signs that a URL wants written otherwise.
 SECRETS = {"redis": "rd-Geh3im/ä@x", "clickhouse": "ch-Geh3im?#%y", "elasticsearch": "es-Geh3im/:&+z"}
 OPTIONS = ("--show", "the_voice")
+LIVE = ("--without-rehearsal", "a test")
 
 
 @dataclass
@@ -139,8 +140,8 @@ def test_secrets_are_nowhere_after_runs_that_succeed_fail_and_are_killed(
     empty(stores.endpoints)
     load(Dataset.open(ROOT / "fixtures" / "clean"), secured)
     good = secured.environ()
-    assert run(watched, good, "apply", "--yes", *OPTIONS, "--workers", "2", kill_at=b"build.redis: done") == -9
-    assert run(watched, good, "--debug", "apply", "--yes", "--workers", "2") == 0
+    assert run(watched, good, "apply", "--yes", *OPTIONS, *LIVE, "--workers", "2", kill_at=b"build.redis: done") == -9
+    assert run(watched, good, "--debug", "apply", "--yes", *LIVE, "--workers", "2") == 0
     # Passwords in files, beside URLs that hold none.
     bare, files = dict(good), {}
     for store, secret in SECRETS.items():
