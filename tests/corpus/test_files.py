@@ -24,7 +24,7 @@ from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 
 RUN = ("bad-input", "bad files and records")
-PARTS = 1 if profiles.is_nightly() else 2  # a short run takes one in so many, others with each commit
+PARTS = 1 if profiles.is_nightly() else 4  # a short run takes one in so many, others with each commit
 CASES = [expanded(line) for line in (Path(__file__).parent / "files.ndjson").read_text("utf-8").splitlines()]
 
 
