@@ -14,6 +14,8 @@ import pytest
 
 from tests.tool.conftest import empty
 from tests.tool.migrate.stores import Stores
+from tvmigrate.capture import run as capturing
+from tvmigrate.capture import work as captured
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Listener, ignore
@@ -30,6 +32,11 @@ class Migrated:
 
     stores: Stores
     folder: Path
+
+    @property
+    def captured(self) -> Path:
+        """The dataset that was captured before the migration."""
+        return self.folder / "captured"
 
     def verify(self, listener: Listener = ignore, checkpoint: Path | None = None, **asked: Any) -> Outcome:
         """Look with one look a second, unless otherwise asked."""
@@ -58,8 +65,10 @@ def migrated(engines: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> It
         stores.fill("clean")
         item = {"entity": LIST_OF_TODAY, "value": 1, "timestamp": datetime.now(UTC).isoformat()}
         clients.redis.rpush("metrics:today", json.dumps(item))
+        migrated = Migrated(stores, folder)
+        capturing.capture(engines, migrated.captured, captured.Asked(), "the_voice")
         stores.apply()
-        yield Migrated(stores, folder)
+        yield migrated
 
 
 @pytest.fixture

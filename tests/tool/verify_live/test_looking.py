@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -195,6 +196,26 @@ def test_a_directory_without_a_journal_is_refused(migrated, tmp_path):
         f"{tmp_path} has no journal of a migration. Name the directory that `tvmigrate apply` kept with --state DIR, "
         "or give what was captured before the migration with --dataset DIR."
     )
+
+
+def test_what_was_captured_before_the_migration_is_a_reference_too(migrated, checkpoint, put_back):
+    redis, hashed = migrated.stores.clients.redis, f"{new.EAOS_PREFIX}the_voice/contestant_1"
+    captured = of_dataset(migrated.captured, Policy(show="the_voice"), datetime.now(UTC).isoformat())
+
+    def look():
+        return run.verify(migrated.stores.endpoints, lambda clients: captured, run.Asked(recheck=0.2), checkpoint)
+
+    outcome = look()
+    assert outcome.state == "pass"
+    backup = migrated.verify()
+    assert {one.about.id: one.looked for one in outcome.parts if "unrelated" not in one.about.id} == {
+        one.about.id: one.looked for one in backup.parts if "unrelated" not in one.about.id
+    }
+    assert part(outcome, "live.redis.unrelated").looked > part(backup, "live.redis.unrelated").looked == 0
+    before = redis.hget(hashed, new.POSITIVE)
+    redis.hincrby(hashed, new.POSITIVE, 1)
+    put_back(lambda: redis.hset(hashed, new.POSITIVE, before))
+    assert differing(look()) == {"live.redis.eaos": [hashed]}
 
 
 def test_a_dataset_that_was_not_captured_is_refused(migrated):
