@@ -177,6 +177,11 @@ def test_an_event_of_the_show_itself_comes_back_without_an_entity() -> None:
     assert (back.old, back.lost) == ((b"m", b'{"value":1,"timestamp":"2025-01-01T00:00:00Z"}'), "")
 
 
+def test_another_spelling_of_an_event_is_said() -> None:
+    item = b'{"type":"metric","metric":"m","program_id":"s/x","timestamp":"2025-01-01T00:00:00Z","value":1, "data":{}}'
+    assert inverse.event(b"events:s/x:2025-01-01", item, POLICIES[0]).lost == "the spelling of the event"
+
+
 @st.composite
 def comments(draw: st.DrawFn) -> tuple[dict[str, Any], Policy]:
     program, policy = draw(programs())
