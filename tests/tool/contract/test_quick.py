@@ -457,7 +457,8 @@ def machine_in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("machine_in_tokyo")
 @WRITERS
 def test_the_time_zone_of_the_machine_says_nothing(written: Written) -> None:
-    for moment in ('"2019-03-04T05:06:07"', '"2019-03-04T05:06:07Z"', '"2019-03-04T05:06:07+03:00"', "1551675967"):
+    text = "2019-03-04T05:06:07"
+    for moment in (f'"{text}"', f'"{text}Z"', f'"{text}+03:00"', "1551675967", "1551675967.25"):
         assert eaos_as_the_rule(b"x", written(COUNTED, moment), SHOW) is not None
         assert eaos_as_the_rule(b"x", written(COUNTED, moment, lang='"vi"'), SHOW) is not None
         assert event_as_the_rule(members({**ITEM, "timestamp": moment}).encode(), SHOW) is not None
