@@ -27,6 +27,9 @@ def clients(engines: Endpoints) -> Iterator[Clients]:
         yield opened
 
 
+OF_CLICKHOUSE = {"default", "system", "information_schema", "INFORMATION_SCHEMA"}
+
+
 @pytest.fixture
 def empty_engines(engines: Endpoints, clients: Clients) -> Endpoints:
     """The same engines without a key, table or index."""
@@ -35,9 +38,11 @@ def empty_engines(engines: Endpoints, clients: Clients) -> Endpoints:
 
 
 def empty(clients: Clients) -> None:
-    """Remove every key, table and index."""
+    """Remove every key, table and index, those that other tests have left too."""
     clients.redis.flushall()
-    clients.clickhouse.command("DROP DATABASE IF EXISTS tv_analytics SYNC")
+    for (database,) in clients.clickhouse.query("SELECT name FROM system.databases").result_rows:
+        if database not in OF_CLICKHOUSE:
+            clients.clickhouse.command(f"DROP DATABASE `{database}` SYNC")
     names = list(clients.elasticsearch.indices.get(index="*", expand_wildcards=["open", "closed"]))
     if names:
         clients.elasticsearch.indices.put_settings(index=names, settings={"index.blocks.write": None})
