@@ -59,8 +59,15 @@ class Authority:
 
 async def _serve(port: int, context: ssl.SSLContext) -> asyncio.Server:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        opened = [writer]
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", port)
+            opened.append(back)
+            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        except asyncio.CancelledError:
+            for one in opened:
+                one.transport.abort()
+            raise
 
     return await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
 
@@ -80,3 +87,4 @@ async def _end(server: asyncio.Server) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0.01)  # the loop closes what was aborted
