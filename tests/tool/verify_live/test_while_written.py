@@ -38,6 +38,8 @@ def test_a_writer_causes_no_finding_and_a_fault_beside_it_is_found_by_name(migra
     seconds, rate = (long, LONG_RATE) if is_long else (0.0, SHORT_RATE)
     looks = 0
     with Writer(migrated.stores.endpoints, rate, programs, comments) as writer:
+        # What is read only is not refreshed by a look, and the index may not have refreshed itself since.
+        migrated.stores.clients.elasticsearch.indices.refresh(index=new.ALIAS)
         while not looks or writer.seconds < seconds:
             outcome = migrated.verify()
             assert differing(outcome) == {}
@@ -47,7 +49,7 @@ def test_a_writer_causes_no_finding_and_a_fault_beside_it_is_found_by_name(migra
         assert part(outcome, "live.elasticsearch.comments").seen[State.MOVED_ON] == len(comments)
         assert part(outcome, "live.redis.metric").seen[State.SAME] == part(outcome, "live.redis.metric").looked
         assert part(outcome, "live.redis.extra").seen[State.MOVED_ON] >= 4
-        assert part(outcome, "live.elasticsearch.comments.extra").seen[State.MOVED_ON] > 0
+        assert part(outcome, "live.elasticsearch.comments.extra").seen[State.MOVED_ON] > 10
         assert part(outcome, "live.redis.trend").seen == {State.SAME: 1, State.UNCHECKED: 2}
         planted = plant(migrated.stores.clients, other_programs[0], other_comments[0], other_comments[1], put_back)
         found = migrated.verify()

@@ -17,13 +17,15 @@ from tvmigrate.engines.endpoints import Endpoints
 
 _NEW = ("the_voice/new_1", "the_voice/new_2")
 _MANY = 10
+_FIRST_TURNS = 3  # after them it writes what it has written before, too
 
 
 @dataclass
 class Writer:
     """Writes in a thread of its own while the `with` lasts; `programs` and `comments` are migrated ones it writes to.
 
-    `written` counts keys, rows and documents; whatever goes wrong is raised at the end.
+    `written` counts keys, rows and documents, `turns` how often it wrote to all of its programs; three are done when
+    the `with` begins. Whatever goes wrong is raised at the end.
     """
 
     endpoints: Endpoints
@@ -31,6 +33,7 @@ class Writer:
     programs: list[str]
     comments: list[str]
     written: int = 0
+    turns: int = 0
     seconds: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
     _error: list[BaseException] = field(default_factory=list)
@@ -39,7 +42,7 @@ class Writer:
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._run, name="writer")
         self._thread.start()
-        while self.written < self.rate / 10 and self._thread.is_alive():
+        while (self.turns < _FIRST_TURNS or self.written < self.rate / 10) and self._thread.is_alive():
             time.sleep(0.01)
         return self
 
@@ -59,18 +62,19 @@ class Writer:
             self._error.append(error)
 
     async def _write(self) -> None:
-        began, turn = time.monotonic(), 0
+        began = time.monotonic()
         async with (
             RedisClientV2(self.endpoints.redis) as redis,
             ElasticsearchClientV2(self.endpoints.elasticsearch) as elasticsearch,
         ):
             with ClickHouseClientV2(self.endpoints.clickhouse) as clickhouse:
                 while not self._stop.is_set():
-                    turn += 1
+                    turn = self.turns + 1
                     await self._redis(redis, turn)
                     await elasticsearch.bulk_index(self._some(turn, overwrite=True))
                     self._clickhouse(clickhouse, turn)
                     self.written += 3 * len(self._touched) + 2 + 2 * _MANY + 5 + 3
+                    self.turns = turn
                     self.seconds = time.monotonic() - began
                     await asyncio.sleep(max(0.0, self.written / self.rate - self.seconds))
 
