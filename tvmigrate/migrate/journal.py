@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 import string
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tvmigrate.contract.policy import Policy
+from tvmigrate.sqlite_file import SqliteFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (
@@ -56,20 +55,18 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d_%H%M%S}_{random}"
 
 
-class Journal:
+class Journal(SqliteFile):
     """The SQLite file `journal.sqlite` of a state directory."""
 
     def __init__(self, state: Path) -> None:
         """Open or make the journal in the directory `state`, which must be there; raises sqlite3.Error."""
-        self._db = sqlite3.connect(state / "journal.sqlite", isolation_level=None)
         # FULL: a step that the journal calls done must be so after a power cut (https://sqlite.org/pragma.html).
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
+        super().__init__(state / "journal.sqlite", _SCHEMA, "synchronous = FULL")
 
     def begin(self, system: str, policy: Policy, existing: str | None, endpoints: dict[str, str]) -> Run:
         """Record a new run in state `applying` and return it."""
         run = Run(new_run_id(), system, State.APPLYING, time.time_ns(), policy, existing, endpoints)
-        self._db.execute(
+        self.db.execute(
             "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 run.id,
@@ -85,7 +82,7 @@ class Journal:
 
     def latest(self, system: str) -> Run | None:
         """Return the newest run of the stores `system`."""
-        row = self._db.execute(
+        row = self.db.execute(
             "SELECT * FROM run WHERE system = ? AND state != ? ORDER BY CAST(started_ns AS INTEGER) DESC LIMIT 1",
             (system, State.LOST),
         ).fetchone()
@@ -95,58 +92,45 @@ class Journal:
 
     def set_state(self, run: str, state: State) -> None:
         """Record the state of a run."""
-        self._db.execute("UPDATE run SET state = ? WHERE id = ?", (state, run))
+        self.db.execute("UPDATE run SET state = ? WHERE id = ?", (state, run))
 
     def done(self, run: str, step: str) -> bool:
         """Return whether `step` was finished."""
-        found = self._db.execute("SELECT 1 FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
+        found = self.db.execute("SELECT 1 FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
         return found is not None
 
     def done_at(self, run: str, step: str) -> datetime | None:
         """Return when `step` was finished, None if it was not."""
-        row = self._db.execute("SELECT done_at FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
+        row = self.db.execute("SELECT done_at FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
         return None if row is None else datetime.fromisoformat(row[0])
 
     def mark(self, run: str, step: str) -> None:
         """Record that `step` is finished."""
         now = datetime.now(UTC).isoformat()
-        self._db.execute("INSERT OR REPLACE INTO step VALUES (?, ?, ?)", (run, step, now))
+        self.db.execute("INSERT OR REPLACE INTO step VALUES (?, ?, ?)", (run, step, now))
 
     def done_at_ns(self, run: str, step: str) -> int | None:
         """Return when `step` was finished, in nanoseconds since the epoch; None if it was not."""
-        found = self._db.execute("SELECT done_at FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
-        return None if found is None else int(datetime.fromisoformat(found[0]).timestamp() * 10**6) * 1000
+        moment = self.done_at(run, step)
+        return None if moment is None else int(moment.timestamp() * 10**6) * 1000
 
     def forget(self, run: str, *prefixes: str) -> None:
         """Take back the steps and notes whose names begin with one of `prefixes`: they must be done again."""
-        self._db.execute("BEGIN")
-        for prefix in prefixes:
-            for table in ("step", "note"):
-                self._db.execute(
-                    f"DELETE FROM {table} WHERE run = ? AND substr(name, 1, ?) = ?", (run, len(prefix), prefix)
-                )
-        self._db.execute("COMMIT")
+        with self.together() as db:
+            for prefix in prefixes:
+                for table in ("step", "note"):
+                    db.execute(
+                        f"DELETE FROM {table} WHERE run = ? AND substr(name, 1, ?) = ?", (run, len(prefix), prefix)
+                    )
 
     def note(self, run: str, name: str, value: Any) -> None:
         """Keep a JSON value under `name`: a digest, an id, how far a step is."""
-        self._db.execute("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", (run, name, json.dumps(value)))
+        self.db.execute("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", (run, name, json.dumps(value)))
 
     def noted(self, run: str, name: str) -> Any:
         """Return the value kept under `name`; None if there is none."""
-        row = self._db.execute("SELECT value FROM note WHERE run = ? AND name = ?", (run, name)).fetchone()
+        row = self.db.execute("SELECT value FROM note WHERE run = ? AND name = ?", (run, name)).fetchone()
         return None if row is None else json.loads(row[0])
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _policy_json(policy: Policy) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tvmigrate.contract import exact_json
 from tvmigrate.contract.outcome import Fate, LedgerLine, Quarantined, Rule, Store
+from tvmigrate.sqlite_file import SqliteFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS quarantine (
@@ -53,28 +52,14 @@ class QuarantineRow:
     record: str
 
 
-class Spool:
+class Spool(SqliteFile):
     """The SQLite file of a run, or a temporary one for a plan (`path` None), deleted by SQLite itself."""
 
     def __init__(self, path: Path | None) -> None:
         """Open or make it; raises sqlite3.Error."""
-        self.db = sqlite3.connect(path or "", isolation_level=None)
-        self.db.execute(f"PRAGMA synchronous = {'OFF' if path is None else 'FULL'}")
-        self.db.execute("PRAGMA cache_size = -20000")  # 20 MB at most, whatever the data's size
-        self.db.executescript(_SCHEMA)
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Make what happens within one transaction: all of it, or nothing."""
-        self.db.execute("BEGIN")
-        try:
-            yield
-            self.db.execute("COMMIT")
-        except BaseException:
-            # On a full disk SQLite has rolled back itself (https://www.sqlite.org/lang_transaction.html#rollback).
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
+        safety = "OFF" if path is None else "FULL"
+        cache = "cache_size = -20000"  # 20 MB at most, whatever the data's size
+        super().__init__(path, _SCHEMA, f"synchronous = {safety}", cache)
 
     def clear(self, store: Store, keep: Rule | None = None) -> None:
         """Forget what is known of the records of `store`, but of those of `keep`, before they are looked at again.
@@ -180,10 +165,6 @@ class Spool:
                 LedgerLine(Store(store), Rule(rule), old, **{fate.value: count for fate, count in counts.items()})
             )
         return lines
-
-    def close(self) -> None:
-        """Close the file."""
-        self.db.close()
 
 
 def _utf8(text: str) -> str:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import pickle
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from tvmigrate.sqlite_file import NotedFile
 from tvmigrate.verify.findings import Finding
 from tvmigrate.verify_live.model import Due, Seen, State
 
 _SCHEMA = """
-    CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS part (name TEXT PRIMARY KEY, position INT, done INT, total INT) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS tally (part TEXT, state TEXT, n INT, PRIMARY KEY (part, state)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS listed (
@@ -45,17 +41,14 @@ class Pending:
         return (time.time_ns() - self.first_ns) / 1e9
 
 
-class Checkpoint:
+class Checkpoint(NotedFile):
     """A SQLite file; each batch is kept whole or not at all. Whoever may read it sees what differs."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the file `path`; raises OSError, sqlite3.Error."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+        super().__init__(path, _SCHEMA, "journal_mode = WAL", "synchronous = NORMAL")
 
     def begin(self, about: Mapping[str, Any]) -> list[str]:
         """Go on with what is kept of a looking that was asked for as `about` says and is not over, else begin anew.
@@ -69,67 +62,58 @@ class Checkpoint:
                 return differs
         if before is None or self.noted("over"):
             for table in ("note", "part", "tally", "listed", "pending"):
-                self._db.execute(f"DELETE FROM {table}")
+                self.db.execute(f"DELETE FROM {table}")
             self.note("about", dict(about))
         return []
 
-    def note(self, name: str, value: Any) -> None:
-        """Keep a JSON value."""
-        self._db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, json.dumps(value)))
-
-    def noted(self, name: str) -> Any:
-        """Return a value that was kept, None if there is none."""
-        found = self._db.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
-        return None if found is None else json.loads(found[0])
-
     def position(self, part: str) -> tuple[int, bool]:
         """Return how many records of a part were looked at, and whether it is done."""
-        found = self._db.execute("SELECT position, done FROM part WHERE name = ?", (part,)).fetchone()
+        found = self.db.execute("SELECT position, done FROM part WHERE name = ?", (part,)).fetchone()
         return (0, False) if found is None else (found[0], bool(found[1]))
 
     def total(self, part: str) -> int | None:
         """Return how many records a part has, None if that is not known."""
-        found = self._db.execute("SELECT total FROM part WHERE name = ?", (part,)).fetchone()
+        found = self.db.execute("SELECT total FROM part WHERE name = ?", (part,)).fetchone()
         return None if found is None else found[0]
 
     def forget(self, part: str) -> None:
         """Forget all that is kept of a part."""
         for table, column in (("part", "name"), ("tally", "part"), ("listed", "part"), ("pending", "part")):
-            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (part,))
+            self.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (part,))
 
     def begun(self, part: str, total: int | None) -> None:
         """Note that a part is begun, and how many records it has."""
-        self._db.execute("INSERT OR IGNORE INTO part VALUES (?, 0, 0, ?)", (part, total))
+        self.db.execute("INSERT OR IGNORE INTO part VALUES (?, 0, 0, ?)", (part, total))
 
     def done(self, part: str) -> None:
         """Note that all of a part was looked at."""
-        self._db.execute("UPDATE part SET done = 1 WHERE name = ?", (part,))
+        self.db.execute("UPDATE part SET done = 1 WHERE name = ?", (part,))
 
     def looked(self, part: str, due: Sequence[Due], seen: Sequence[Seen], position: int) -> None:
         """Keep what a first look at some records came to, and how far it is."""
         now = time.time_ns()
-        with self._together():
+        with self.together():
             for one, what in zip(due, seen, strict=True):
                 if what.state is State.DIFFERENT:
                     values = (part, one.name, pickle.dumps(one), now, 1, 1, pickle.dumps(what.findings))
-                    self._db.execute("INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+                    self.db.execute("INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?, ?)", values)
                 else:
                     self._settle(part, one.name, what)
-            self._db.execute("UPDATE part SET position = ? WHERE name = ?", (position, part))
+            self.db.execute("UPDATE part SET position = ? WHERE name = ?", (position, part))
 
     def looked_again(self, pending: Pending, seen: Seen) -> None:
         """Keep what another look at a record came to."""
         key = (pending.part, pending.due.name)
-        with self._together():
+        with self.together():
             if seen.state is State.DIFFERENT:
                 # Only what differs in the same way is the same difference.
                 rounds = pending.rounds + 1 if seen.findings == pending.findings else 1
-                self._db.execute(
+                self.db.execute(
                     "UPDATE pending SET rounds = ?, looks = looks + 1, findings = ? WHERE part = ? AND name = ?",
                     (rounds, pickle.dumps(seen.findings), *key),
                 )
             else:
-                self._db.execute("DELETE FROM pending WHERE part = ? AND name = ?", key)
+                self.db.execute("DELETE FROM pending WHERE part = ? AND name = ?", key)
                 self._settle(*key, seen)
 
     def give_up(self, pending: Pending, why: str) -> None:
@@ -138,14 +122,14 @@ class Checkpoint:
 
     def _settle(self, part: str, name: str, seen: Seen) -> None:
         count = "INSERT INTO tally VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1"
-        self._db.execute(count, (part, seen.state))
+        self.db.execute(count, (part, seen.state))
         if seen.state in {State.MOVED_ON, State.UNCHECKED}:
             values = (part, name, str(seen.state), seen.why)
-            self._db.execute("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", values)
+            self.db.execute("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", values)
 
     def pending(self, part: str | None = None, below: int | None = None) -> Iterator[Pending]:
         """Yield what differs so far, of one part or all; only what did for fewer than `below` rounds, if given."""
-        found = self._db.execute(
+        found = self.db.execute(
             "SELECT part, due, first_ns, rounds, looks, findings FROM pending"
             " WHERE (?1 IS NULL OR part = ?1) AND (?2 IS NULL OR rounds < ?2) ORDER BY part, first_ns, name",
             (part, below),
@@ -155,39 +139,17 @@ class Checkpoint:
 
     def pending_count(self) -> int:
         """Return how many records differ so far."""
-        return int(self._db.execute("SELECT count(*) FROM pending").fetchone()[0])
+        return int(self.db.execute("SELECT count(*) FROM pending").fetchone()[0])
 
     def tally(self, part: str) -> dict[State, int]:
         """Return how many records of a part were seen in which state; those that differ are not among them."""
-        found = self._db.execute("SELECT state, n FROM tally WHERE part = ?", (part,))
+        found = self.db.execute("SELECT state, n FROM tally WHERE part = ?", (part,))
         return {State(state): n for state, n in found}
 
     def listed(self, state: State, part: str | None = None, limit: int = -1) -> Iterator[tuple[str, str, str]]:
         """Yield (part, name, why) of the records in a state that is listed."""
-        yield from self._db.execute(
+        yield from self.db.execute(
             "SELECT part, name, why FROM listed WHERE state = ?1 AND (?2 IS NULL OR part = ?2)"
             " ORDER BY part, name LIMIT ?3",
             (str(state), part, limit),
         )
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        self._db.execute("BEGIN")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
