@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import stat
 from collections.abc import Callable
@@ -345,7 +346,10 @@ def test_a_backup_that_does_not_fit_is_a_blocker_with_its_size(stores: Stores, m
         "; 1.0 kB are free there. Make room, name a directory on another disk with --state DIR, or say --assume-room "
         "if that is wrong."
     )
-    assert stores.plan().blockers == [sentence]
+    # What Redis says that its data take is another number at another moment.
+    sizes = r"about \d+(\.\d)? [kMG]?B"
+    assert len(re.findall(sizes, sentence)) == 2
+    assert [re.sub(sizes, "…", said) for said in stores.plan().blockers] == [re.sub(sizes, "…", sentence)]
     of(10**12)
     assert stores.plan().remarks[-1].endswith("; 1.0 TB are free there.")
     folder = FIXTURES / "clean"
