@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from tvmigrate.contract.policy import Policy
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
+from tvmigrate.state_option import STATE
 
 if TYPE_CHECKING:
     from tvmigrate.report.redact import Redactor
     from tvmigrate.verify.rehearsal import Job
 
-STATE = "TVMIGRATE_STATE"  # the variable of the directory that `tvmigrate apply` keeps its journal in
 TIMEOUT = "TVMIGRATE_TIMEOUT"  # the variable of `--timeout`
 DEFAULT_TIMEOUT = 300.0  # seconds
 DEFAULT_REPORT = Path("report")

@@ -22,7 +22,7 @@ from tvmigrate.report.console import stdout_console
 from tvmigrate.report.files import require_writable
 from tvmigrate.report.progress import watch as progress
 from tvmigrate.report.redact import Redactor, hosts_of
-from tvmigrate.settings import STATE
+from tvmigrate.state_option import state_option
 
 _PATH = click.Path(path_type=Path)
 
@@ -68,15 +68,7 @@ _PATH = click.Path(path_type=Path)
     metavar="SECONDS",
     help="How long a store, the API or a service may take for an answer.",
 )
-@click.option(
-    "--state",
-    envvar=STATE,
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".tvmigrate"),
-    show_default=True,
-    metavar="DIR",
-    help="Directory of the migration's journal.",
-)
+@state_option("Directory of the migration's journal.")
 @report_option("checklist.json, checklist.html, checklist-junit.xml and checklist.md go")
 def checklist(report: Path, watching: bool, every: float, watch_for: float, **said: Any) -> int:
     """Look at the nine items of the guide's checklist after a migration, each with its evidence.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ import redis
 
 PAGE = 1000
 _ALL = range(16384)
+_PATIENCE_SECONDS, _PAUSE_SECONDS = 30.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,30 @@ class Masters(Protocol):
         """Ask anew who the masters are."""
 
 
-def slots(cluster: Masters) -> Slots:
-    """Ask every master what it has; only it knows what leaves and what arrives."""
+def slots(cluster: Masters, patience: float = _PATIENCE_SECONDS) -> Slots:
+    """Ask every master what it has; only it knows what leaves and what arrives.
+
+    They are asked one after the other, so a slot that is handed over between two answers is nobody's: they are asked
+    again, and again until every slot has a master.
+
+    Raises:
+        redis.ClusterDownError: for `patience` seconds a slot was nobody's; which keys it has cannot be known.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        found = _told(cluster)
+        nobodys = [slot for slot in _ALL if slot not in found.owner and slot not in found.going]
+        if not nobodys:
+            return found
+        if time.monotonic() > deadline:
+            raise redis.exceptions.ClusterDownError(
+                f"no master says that it has slot {nobodys[0]}; {len(nobodys)} such slots in all"
+            )
+        time.sleep(_PAUSE_SECONDS)
+        cluster.look_again()
+
+
+def _told(cluster: Masters) -> Slots:
     owner: dict[int, str] = {}
     going: dict[int, tuple[str, str]] = {}
     marks: dict[str, str] = {}

@@ -27,9 +27,9 @@ from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.work import KEEP, REPLACE
 from tvmigrate.printable import one_line, printable
 from tvmigrate.progress import Watch, watch
+from tvmigrate.state_option import state_option
 from tvmigrate.stopping import at_safe_points
 
-STATE = "TVMIGRATE_STATE"
 PATIENCE = "TVMIGRATE_PATIENCE"
 _ZERO, _QUARANTINE = "zero", "quarantine"
 
@@ -56,15 +56,7 @@ _missing = click.option(
 _existing = click.option(
     "--existing", type=click.Choice([KEEP, REPLACE]), help="What to do where another Redis key has a new key's name."
 )
-_state = click.option(
-    "--state",
-    envvar=STATE,
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".tvmigrate"),
-    show_default=True,
-    help="Directory of the journal and the backups.",
-)
+_state = state_option()
 _cluster = click.option(
     "--clickhouse-cluster",
     "cluster",
@@ -195,10 +187,7 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
             workers=at_work, cluster=cluster, compress=compress, assume_room=assume_room, gate=gate,
             manner=run.Manner(patience, take_over),
         )  # fmt: skip
-    if done.ledger:
-        click.echo(ledger.table(done.ledger))
-    click.echo(done.text)
-    return ExitCode.DIFFERENT if done.moved else ExitCode.PASS
+    return _ended(done)
 
 
 @click.command()
@@ -266,10 +255,7 @@ def reapply(  # noqa: PLR0913, PLR0917 - one a option
     manner = run.Manner(patience, take_over)
     with _watch() as shown, at_safe_points(shown) as tell, open_workers(workers, executor, endpoints) as at_work:
         done = run.apply(endpoints, None, None, state, tell, workers=at_work, manner=manner, forward=True)
-    if done.ledger:
-        click.echo(ledger.table(done.ledger))
-    click.echo(done.text)
-    return ExitCode.DIFFERENT if done.moved else ExitCode.PASS
+    return _ended(done)
 
 
 @click.command()
@@ -285,6 +271,14 @@ def finish(state: Path, patience: float, take_over: bool, yes: bool) -> int:
         done = run.finish(endpoints, state, tell, manner=run.Manner(patience, take_over))
     click.echo(done.text)
     return ExitCode.PASS
+
+
+def _ended(done: run.Done) -> int:
+    """Say how a migration ended; return its exit code."""
+    if done.ledger:
+        click.echo(ledger.table(done.ledger))
+    click.echo(done.text)
+    return ExitCode.DIFFERENT if done.moved else ExitCode.PASS
 
 
 def _policy(chosen: dict[str, Any]) -> Policy | None:

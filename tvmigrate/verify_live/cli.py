@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from tvmigrate import settings
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
-from tvmigrate.options import policy_options
+from tvmigrate.options import policy_options, report_option
+from tvmigrate.state_option import state_option
 from tvmigrate.verify.context import OldEndState
 from tvmigrate.verify_live.run import Asked
 from tvmigrate.verify_live.run import verify as run_verify
@@ -22,15 +22,7 @@ from tvmigrate.verify_live.tell import lines, write
 
 
 @click.command()
-@click.option(
-    "--state",
-    envvar=settings.STATE,
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".tvmigrate"),
-    show_default=True,
-    metavar="DIR",
-    help="Compare with the backup of the run whose journal is in this directory.",
-)
+@state_option("Compare with the backup of the run whose journal is in this directory.")
 @click.option(
     "--dataset",
     type=click.Path(path_type=Path, file_okay=False),
@@ -92,14 +84,7 @@ from tvmigrate.verify_live.tell import lines, write
     metavar="FILE",
     help="What is known so far, to go on with.  [default: verify.sqlite in --state]",
 )
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=settings.DEFAULT_REPORT,
-    show_default=True,
-    metavar="DIR",
-    help="Where live.json and live-listed.ndjson go.",
-)
+@report_option("live.json and live-listed.ndjson go")
 @click.pass_context
 def verify(  # noqa: PLR0913, PLR0917 - one a option
     ctx: click.Context,
