@@ -6,6 +6,7 @@ All of it, on fixtures/standard: `python -m tests.crash`.
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from tests import nightly
 from tests.conftest import Tell
 from tests.crash import page, plan
-from tests.crash.matrix import Ground
+from tests.crash.matrix import APPLY, ROLLBACK, Ground
 from tests.crash.outcomes import FILE, Outcomes
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.migrate.plan import STEPS
 
 RUN = ("crash", "trials")
 SHARE = {"apply": 1, "rollback": 1, "signals": 1, "workers": 1}
@@ -43,6 +45,13 @@ def test_a_command_that_was_killed_or_stopped_goes_on_or_back(ground: Ground, ki
             error.add_note(f"It is the trial {trial.name!r} of {kind}.")
             ground.renew()
             raise
+
+
+@pytest.mark.parametrize("command", [APPLY, ROLLBACK])
+def test_no_record_is_waited_for_by_itself_until_it_is_on_the_disk(ground: Ground, command: str) -> None:
+    """Assert that what is committed to SQLite's files is so for many records together: a commit is some ms of waiting."""
+    commits = Counter(point.what for point in ground.count(command) if point.kind == "journal")
+    assert max(commits.values()) <= len(STEPS), commits.most_common(5)
 
 
 def test_the_page_says_what_the_outcomes_are() -> None:

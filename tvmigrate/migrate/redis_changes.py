@@ -73,10 +73,10 @@ def _unknown(work: Work) -> Iterator[bytes]:
         spool.db.execute("INSERT OR IGNORE INTO seen SELECT key FROM bystander")
         for piece in pieces(spool):
             spool.db.executemany(one, [(name,) for name in names(piece.commands, temporary(work))])
-    found: list[bytes] = []
     for kind, prefix in _NEW:
         for page in scan(work.clients.redis, kind, prefix + b"*"):
-            found = [key for key in page if spool.db.execute(one, (key,)).rowcount]
+            with spool.together():  # or each key would be waited for until it is on the disk
+                found = [key for key in page if spool.db.execute(one, (key,)).rowcount]
             yield from found
 
 
