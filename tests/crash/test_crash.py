@@ -49,7 +49,7 @@ def test_a_command_that_was_killed_or_stopped_goes_on_or_back(ground: Ground, ki
 
 @pytest.mark.parametrize("command", [APPLY, ROLLBACK])
 def test_no_record_is_waited_for_by_itself_until_it_is_on_the_disk(ground: Ground, command: str) -> None:
-    """Assert that what is committed to SQLite's files is so for many records together: a commit is some ms of waiting."""
+    """Assert that SQLite commits many records together: a commit is some ms of waiting."""
     commits = Counter(point.what for point in ground.count(command) if point.kind == "journal")
     assert max(commits.values()) <= len(STEPS), commits.most_common(5)
 
