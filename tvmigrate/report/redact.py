@@ -77,7 +77,10 @@ def hosts_of(urls: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A finding as a report tells it; `expected` and `actual` are None where there is no such side."""
+    """A finding as a report tells it; `expected` and `actual` are None where there is no such side.
+
+    `age` says for how long it has been so, empty where it was looked at once.
+    """
 
     note: str
     where: str
@@ -85,6 +88,7 @@ class Told:
     direction: str
     expected: str | None
     actual: str | None
+    age: str = ""
 
 
 class Hidden(str):
@@ -128,9 +132,11 @@ class Redactor:
             note = f"{what} {_WORDS[finding.direction]}."
         return Told(
             _cut(self.text(note)), _cut(self.text(" → ".join(dict.fromkeys(names)))),
-            printable(finding.field or ""), str(finding.direction),
-            *(None if side is None else _cut(self.text(_text_of(side))) for side in sides),
+            printable(finding.field or ""), str(finding.direction), self._told(sides[0]), self._told(sides[1]),
         )  # fmt: skip
+
+    def _told(self, side: Any) -> str | None:
+        return None if side is None else _cut(self.text(_text_of(side)))
 
     def kind(self, check_id: str, group: Group) -> str:
         """Return the kind of a cause, without the values that follow its colon where those are not shown."""

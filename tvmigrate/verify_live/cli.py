@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
 from tvmigrate.options import policy_options, report_option
+from tvmigrate.printable import printable
+from tvmigrate.settings import program
 from tvmigrate.state_option import state_option
 from tvmigrate.verify.context import OldEndState
-from tvmigrate.verify_live.run import Asked
+from tvmigrate.verify_live.asked import Asked
+from tvmigrate.verify_live.files import write
 from tvmigrate.verify_live.run import verify as run_verify
 from tvmigrate.verify_live.sample import Sample
 from tvmigrate.verify_live.source import of_dataset, of_run
-from tvmigrate.verify_live.tell import lines, write
+from tvmigrate.verify_live.tell import lines
 
 
 @click.command()
@@ -84,7 +88,8 @@ from tvmigrate.verify_live.tell import lines, write
     metavar="FILE",
     help="What is known so far, to go on with.  [default: verify.sqlite in --state]",
 )
-@report_option("live.json and live-listed.ndjson go")
+@report_option("live.json, live.html, live.md, live-junit.xml and live-listed.ndjson go")
+@click.option("--show-values", is_flag=True, help="Show comment texts and user names in live.html and live.md.")
 @click.pass_context
 def verify(  # noqa: PLR0913, PLR0917 - one a option
     ctx: click.Context,
@@ -107,6 +112,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     recheck: float,
     checkpoint: Path | None,
     report: Path,
+    show_values: bool,
 ) -> None:
     """Judge a migration on the live stores, afterwards, while the new application writes to them.
 
@@ -115,7 +121,9 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     # Imported here, so that what only lists commands and options needs none of it.
     from rich.console import Console  # noqa: PLC0415
 
+    from tvmigrate.report.files import require_writable  # noqa: PLC0415
     from tvmigrate.report.progress import watch  # noqa: PLC0415
+    from tvmigrate.report.redact import Redactor, hosts_of  # noqa: PLC0415
 
     asked = Asked(
         Sample(sample), max_rate, max_time, max_findings, rounds, recheck, no_writers, OldEndState(old), frozenset(only)
@@ -139,10 +147,32 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
         source = of_dataset(dataset, policy, since)
         find = partial(lambda source, _: source, source)
     kept = checkpoint or state / "verify.sqlite"
+    endpoints = Endpoints.from_environ()
+    require_writable(report)
     with watch(Console(stderr=True, highlight=False)) as listener:
-        outcome = run_verify(Endpoints.from_environ(), find, asked, kept, listener)
-    for line in lines(outcome):
-        click.echo(line)
-    for path in write(outcome, kept, report):
+        outcome = run_verify(endpoints, find, asked, kept, listener)
+    repeat = partial(_repeat, _words(ctx), kept)
+    redactor = Redactor(show_values, hosts_of(endpoints.environ().values()))
+    paths = write(outcome, kept, report, repeat, redactor)
+    for line in lines(outcome, repeat):
+        click.echo(printable(line))
+    for path in paths:
         click.echo(f"report: {path}")
     ctx.exit(int(outcome.exit_code))
+
+
+def _words(ctx: click.Context) -> list[str]:
+    """Return the words that ask for the same again, but for which parts, for how long, and where it is kept."""
+    words = [*program(), "verify"]
+    for option in ctx.command.params:
+        name, value = str(option.name), ctx.params[str(option.name)]
+        is_given = ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+        if is_given and name not in {"only", "max_time", "checkpoint"} and value is not False:
+            words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+    return words
+
+
+def _repeat(words: list[str], kept: Path, part: str) -> str:
+    """Return the command that looks at one part alone, beside the checkpoint `kept`: that looking may be to go on."""
+    beside = kept.with_name(f"{kept.stem}-{part}{kept.suffix}")
+    return shlex.join([*words, "--only", part, "--checkpoint", str(beside)])

@@ -19,8 +19,9 @@ from tvmigrate.capture import work as captured
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Listener, ignore
+from tvmigrate.verify_live.asked import Asked
 from tvmigrate.verify_live.outcome import Outcome, Told
-from tvmigrate.verify_live.run import Asked, verify
+from tvmigrate.verify_live.run import verify
 from tvmigrate.verify_live.source import of_run
 
 LIST_OF_TODAY = "contestant_1"
