@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tvmigrate.contract.old_layout_document import document_of
 from tvmigrate.contract.policy import Policy
 from tvmigrate.errors import UsageError
 from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS, contract_digest
@@ -115,6 +116,7 @@ def _choices(policy: Policy) -> dict[str, Any]:
         "show": policy.show,
         "keep_entities": policy.keep_entities,
         "entity_map": dict(policy.entity_map),
+        "old_layout": document_of(policy.layout),
         "timezone": policy.timezone,
         "missing_counts": "zero" if policy.zero_missing_counts else "quarantine",
     }

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from tvmigrate.contract import new, old, values
+from tvmigrate.contract import new, values
 from tvmigrate.contract.outcome import Mapped, Rule, Store, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.verify.context import Context
@@ -132,7 +132,7 @@ class Extra:
 
 def parts(context: Context, times: Times, sample: Sample) -> list[Part]:
     """Return Elasticsearch's parts in the order in which they are looked at."""
-    if old.INDEX.name not in context.reference.dataset.indices:
+    if context.policy.layout.index not in context.reference.dataset.indices:
         return []
     return [Documents(context, times, sample), Extra(context, times, sample)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tvmigrate.contract import values
+from tvmigrate.contract.old_layout_document import document_of
 from tvmigrate.contract.outcome import Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.read import Dataset
@@ -44,7 +45,7 @@ class Source:
             "reference": self.name,
             "migrated until": values.rfc3339(self.ended_ns),
             "policy": [policy.show, policy.keep_entities, sorted(policy.entity_map.items()), policy.timezone,
-                       policy.zero_missing_counts],
+                       policy.zero_missing_counts, document_of(policy.layout)],
         }  # fmt: skip
 
 
