@@ -120,7 +120,8 @@ class Asked:
         from tvmigrate.report.redact import Redactor, hosts_of  # noqa: PLC0415
 
         urls = [environ.get(name, "") for name in (REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL)]
-        return Redactor(self.show_values, hosts_of(urls))
+        private = frozenset() if self.old_layout is None else read_old_layout(self.old_layout).private
+        return Redactor(self.show_values, hosts_of(urls), private)
 
     def settled(self) -> tuple[Asked, str | None]:
         """Return the same of one kind of engines, where `auto` was asked for, and the sentence about the choice.

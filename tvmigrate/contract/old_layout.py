@@ -248,6 +248,15 @@ class OldLayout:
         """Every field of a document that has a meaning."""
         return frozenset({self.document_id, *(name for names in self.spellings.values() for name in names)})
 
+    @property
+    def private(self) -> frozenset[str]:
+        """Their names of texts, of user names and of what means nothing to the contract: no report shows its values."""
+        names = {self.comments.their(meaning) for meaning in ("text", "username")}
+        names |= {*self.spellings["text"], *self.spellings["username"]}
+        for ignored in (*(table.ignored for table in self.tables), self.eaos_ignored, self.document_ignored):
+            names |= set(ignored or ())
+        return frozenset(names)
+
     def unnamed(self, store: Store, names: Iterable[str]) -> list[str]:
         """Return those of the extra fields of a store's records that a layout file had to name, and does not."""
         ignored = {Store.REDIS: self.eaos_ignored, Store.ELASTICSEARCH: self.document_ignored}.get(store)
