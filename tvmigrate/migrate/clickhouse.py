@@ -43,6 +43,7 @@ def backup(work: Work) -> None:
         NotEqual: a file does not have the rows that the table has.
     """
     client = work.clients.clickhouse
+    _make_database(work)
     known = uuids(client)
     olds = uuids(client, work.layout.database)
     for table in work.layout.tables:
@@ -69,7 +70,6 @@ def build(work: Work) -> None:
     client = work.clients.clickhouse
     for table in work.layout.tables:
         require_same(work, table, "since its backup")
-    _make_database(work)
     for new_table in new.TABLES:
         create(work, new_table)
     for rule in table_rules(work.policy):
