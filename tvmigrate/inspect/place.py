@@ -41,6 +41,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "value": ("reading",),
 }
 _EAOS = ("score", "metadata", "positive", "negative", "neutral", "total", "updated_at", "timestamp")
+_FAR_MORE = 10  # times as many keys as all others together: these are the ones
 _WINDOW = re.compile(r"(5|15|60)(\D*)")
 
 
@@ -103,13 +104,14 @@ def _names(
 
 
 def _place_keys(groups: list[Keys], placed: Placed) -> None:
-    strings = [one for one in groups if one.kind == "string" and {"positive", "score"} <= set(_eaos(one).values())]
+    strings = [one for one in groups if one.kind == "string" and {"positive", "negative"} <= set(_eaos(one).values())]
     sets = [one for one in groups if one.kind == "zset" and _suffix(one) is not None]
     lists = [one for one in groups if one.kind == "list" and {"value", "timestamp"} <= set(_item(one).values())]
     chosen = {}
     for part, candidates in (("redis.eaos", strings), ("redis.trend", sets), ("redis.metrics", lists)):
-        ours = [one for one in candidates if one.db == old.REDIS_DB and one.prefix]
-        if len(ours) == 1:
+        ours = sorted((one for one in candidates if one.db == old.REDIS_DB and one.prefix), key=lambda one: -one.count)
+        others = sum(one.count for one in ours[1:])
+        if ours and ours[0].count >= _FAR_MORE * others:
             chosen[part] = ours[0]
         else:
             told = ", ".join(_told(one) for one in ours) or "no keys that seem to be it"

@@ -155,7 +155,7 @@ def test_a_name_that_the_file_does_not_say_is_refused_before_anything_is_touched
             f"under clickhouse.comments.columns, or name it under ignore there: {rest}"
         ),
         f"{SAYS_NOTHING} field lang in the mapping of the Elasticsearch index viewer-posts. {documents}",
-        f"{SAYS_NOTHING} field lang in 1 records of viewer-posts (elasticsearch). {documents}",
+        f"{SAYS_NOTHING} field lang in 3 records of viewer-posts (elasticsearch). {documents}",
         (
             f"{SAYS_NOTHING} field editor in 1 records of mood (redis). Say what it means under redis.eaos.fields, or "
             f"name it under redis.eaos.ignore: {rest}"
