@@ -6,8 +6,8 @@ import tomllib
 from pathlib import Path
 
 from tvmigrate.contract.old_layout import OldLayout
-from tvmigrate.contract.old_layout_document import parse
 from tvmigrate.errors import UsageError
+from tvmigrate.old_layout_document import parse
 
 
 def read_old_layout(path: Path) -> OldLayout:

@@ -15,7 +15,6 @@ from tvmigrate.capture.errors import CaptureFailed, CaptureRefused
 from tvmigrate.capture.notes import Notes
 from tvmigrate.capture.work import Asked, Work
 from tvmigrate.contract.old_layout import CONTRACT
-from tvmigrate.contract.old_layout_document import document_of
 from tvmigrate.contract.values import rfc3339
 from tvmigrate.dataset.load import DRIVER_ERRORS
 from tvmigrate.dataset.read import TOML, Dataset
@@ -25,6 +24,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.secrets import masked as without_password
 from tvmigrate.events import Listener, ignore
 from tvmigrate.migrate.system import identify
+from tvmigrate.old_layout_document import document_of
 
 UNFINISHED = ".capture"
 _NOTES = "notes.sqlite"

@@ -9,10 +9,10 @@ from typing import Any
 
 from tvmigrate.contract import exact_json, old, values
 from tvmigrate.contract.layout import Table
-from tvmigrate.contract.old_layout_document import COMMENT_ID
 from tvmigrate.contract.outcome import Unmappable
 from tvmigrate.inspect.look import Columns, Keys, Seen
 from tvmigrate.migrate.clickhouse_tables import same_type
+from tvmigrate.old_layout_document import COMMENT_ID
 
 # Words that say a meaning by themselves, beside the meaning's own name: `postedAt` is read as `posted_at`.
 _WORDS: Mapping[str, tuple[str, ...]] = {

@@ -15,10 +15,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tvmigrate.contract.old_layout_document import document_of
 from tvmigrate.contract.policy import Policy
 from tvmigrate.errors import UsageError
 from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS, contract_digest
+from tvmigrate.old_layout_document import document_of
 
 NOTED = "gate"  # in the journal
 USUAL_REHEARSAL = Path("report") / "verdict.json"

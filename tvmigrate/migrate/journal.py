@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tvmigrate.contract import old_layout_document
+from tvmigrate import old_layout_document
 from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.policy import Policy
 from tvmigrate.sqlite_file import SqliteFile

@@ -17,7 +17,6 @@ from typing import Any, Self
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tvmigrate.contract.old_layout import CONTRACT
-from tvmigrate.contract.old_layout_document import document_of
 from tvmigrate.contract.outcome import LedgerLine, QuarantineLine, Store
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
@@ -30,6 +29,7 @@ from tvmigrate.errors import TvmigrateError, UsageError
 from tvmigrate.events import Finished, Listener, Said, Started, ignore
 from tvmigrate.executors import open_workers, variables
 from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS
+from tvmigrate.old_layout_document import document_of
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Examination, Registry, Sheet, examine

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tvmigrate.contract import values
-from tvmigrate.contract.old_layout_document import document_of
 from tvmigrate.contract.outcome import Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.read import Dataset
@@ -17,6 +16,7 @@ from tvmigrate.errors import UsageError
 from tvmigrate.migrate.journal import Journal
 from tvmigrate.migrate.journal import State as RunState
 from tvmigrate.migrate.system import JOURNAL, identify
+from tvmigrate.old_layout_document import document_of
 
 _SWITCHED = "switch.redis"  # the last of the three
 _UTC = Policy(keep_entities=True)

@@ -1,202 +1,128 @@
-"""A layout file says all of what a site calls its old data, or is refused in a whole sentence that names the place."""
+"""A site's names stand where the contract's stood, and only its names: the contract's own layout changes nothing."""
 
 from __future__ import annotations
 
 import pickle
-import tomllib
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tvmigrate.contract import old
 from tvmigrate.contract.keys import HASH, LIST, STRING, ZSET, NewKey, OldKey, UnrelatedKey, WrongTypeKey, classify
-from tvmigrate.contract.old_layout import CONTRACT
-from tvmigrate.contract.old_layout_document import document_of, parse
-from tvmigrate.contract.outcome import Quarantined, Rule
-from tvmigrate.contract.policy import Policy
-from tvmigrate.contract.rules import clickhouse_comment, elasticsearch_document, redis_eaos
-from tvmigrate.errors import UsageError
-from tvmigrate.old_layout import read_old_layout
-
-OTHER = Path(__file__).parents[3] / "fixtures" / "other" / "layout.toml"
-COMMENTS = {name: name for name in old.COMMENTS.column_names}
-
-
-def whole(**changes: Any) -> dict[str, Any]:
-    return {"clickhouse": {"comments": {"columns": COMMENTS} | changes}}
-
-
-def test_an_empty_document_is_the_contracts_layout_and_refuses_what_it_does_not_name() -> None:
-    layout = parse({}, "x")
-    assert document_of(layout) == document_of(parse(document_of(layout) or {}, "x"))
-    assert layout.from_file
-    assert layout.eaos_ignored == ()
-    assert layout.comments.read() == CONTRACT.comments.read() == "`tv_analytics`.`comments`"
-
-
-def test_a_layout_comes_back_from_its_document_and_from_another_process() -> None:
-    layout = read_old_layout(OTHER)
-    assert parse(document_of(layout) or {}, "x") == layout
-    assert pickle.loads(pickle.dumps(layout)) == layout  # noqa: S301 - of our own making
-    assert document_of(CONTRACT) is None
-
-
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
-        pytest.param(
-            {"redis": {"eoas": {}}},
-            "x: redis.eoas is unknown; expected are redis.eaos, redis.trend, redis.metrics.",
-            id="unknown key",
-        ),
-        pytest.param({"redis": 3}, "x: redis is 3; expected is a table with eaos, trend, metrics.", id="no table"),
-        pytest.param(
-            whole(columns=COMMENTS | {"body": "text"}),
-            "x: clickhouse.comments.columns.text and clickhouse.comments.columns.body both mean 'text'; only one can.",
-            id="two columns of one meaning",
-        ),
-        pytest.param(
-            whole(columns={name: name for name in COMMENTS if name != "username"}),
-            "x: nothing under clickhouse.comments.columns means 'username', which is needed. Say which of theirs does, "
-            "or name it under clickhouse.comments.absent.",
-            id="a column that may be absent",
-        ),
-        pytest.param(
-            whole(columns={name: name for name in COMMENTS if name != "text"}),
-            "x: nothing under clickhouse.comments.columns means 'text', which is needed. Say which of theirs does.",
-            id="a column that is needed",
-        ),
-        pytest.param(
-            whole(absent=["text"]),
-            "x: clickhouse.comments.absent names 'text', without which no record can be mapped; username, engagement, "
-            "topics, eaos_score may be absent.",
-            id="absent, and needed",
-        ),
-        pytest.param(
-            {"clickhouse": {"eaos_metrics": {"absent": ["comment_count"]}}},
-            "x: clickhouse.eaos_metrics.absent names 'comment_count', without which no record can be mapped; none here "
-            "may be absent.",
-            id="nothing may be absent",
-        ),
-        pytest.param(
-            whole(absent=["topics"]),
-            "x: clickhouse.comments.columns.topics is 'topics', and clickhouse.comments.absent says that there is "
-            "none.",
-            id="absent, and there",
-        ),
-        pytest.param(
-            whole(absent=["colour"]),
-            "x: clickhouse.comments.absent names 'colour', which is no meaning; expected is one of comment_id, entity, "
-            "text, username, created_at, sentiment, sentiment_score, engagement, topics, eaos_score.",
-            id="absent, and unknown",
-        ),
-        pytest.param(
-            {"redis": {"metrics": {"fields": {"who": "wer"}}}},
-            "x: redis.metrics.fields.who is 'wer', which is no meaning; expected is one of entity, value, timestamp.",
-            id="no meaning",
-        ),
-        pytest.param(
-            {"redis": {"metrics": {"fields": ["who"]}}},
-            "x: redis.metrics.fields is ['who']; expected is a table, their name = meaning.",
-            id="no table of meanings",
-        ),
-        pytest.param(
-            {"redis": {"metrics": {"fields": {'w"ho': "entity"}}}},
-            "x: redis.metrics.fields has the name 'w\"ho', which no field can have here.",
-            id="a name that none can be",
-        ),
-        pytest.param(
-            {"elasticsearch": {"ignore": ["text"]}},
-            "x: 'text' has a meaning in elasticsearch, and elasticsearch.ignore says it has none.",
-            id="a meaning, and ignored",
-        ),
-        pytest.param(
-            {"elasticsearch": {"ignore": ["a", "a"]}},
-            "x: elasticsearch.ignore names 'a' twice; once is enough.",
-            id="ignored twice",
-        ),
-        pytest.param(
-            {"elasticsearch": {"ignore": "lang"}},
-            "x: elasticsearch.ignore is 'lang'; expected is a list of names.",
-            id="no list",
-        ),
-        pytest.param(
-            {"redis": {"trend": {"prefix": ""}}},
-            "x: redis.trend.prefix is ''; expected is a text, not empty.",
-            id="an empty prefix",
-        ),
-        pytest.param(
-            {"redis": {"trend": {"prefix": "a*"}}},
-            "x: redis.trend.prefix is 'a*'; a prefix with * cannot be searched for in Redis.",
-            id="a pattern",
-        ),
-        pytest.param(
-            {"redis": {"trend": {"prefix": "eaos:x"}}},
-            "x: redis.eaos.prefix 'eaos:' and redis.trend.prefix 'eaos:x' begin alike, so that a key may be of both. "
-            "Give each the part that tells them apart.",
-            id="two prefixes alike",
-        ),
-        pytest.param(
-            {"redis": {"metrics": {"prefix": "events:"}}},
-            "x: redis.metrics.prefix 'events:' and the new layout's 'events:' begin alike, so that nobody could tell "
-            "old keys from new ones. Rename the old keys first.",
-            id="a new prefix",
-        ),
-        pytest.param(
-            {"clickhouse": {"comments": {"table": "raw_comments"}}},
-            "x: clickhouse.comments.table is 'raw_comments', which is the name of a new table in tv_analytics. Rename "
-            "the old table first.",
-            id="a new table",
-        ),
-        pytest.param(
-            {"clickhouse": {"database": "a", "comments": {"table": "b"}, "eaos_metrics": {"table": "b"}}},
-            "x: clickhouse.comments.table and clickhouse.eaos_metrics.table are both 'b'; they are two tables.",
-            id="one table",
-        ),
-        pytest.param(
-            {"clickhouse": {"database": "a.b"}},
-            "x: clickhouse.database is 'a.b'; expected is a name of letters, digits and _ that ClickHouse or "
-            "Elasticsearch takes, and that leaves room for the ending of a kept copy.",
-            id="no name",
-        ),
-        pytest.param(
-            {"elasticsearch": {"index": "tv_comments_v2"}},
-            "x: elasticsearch.index is 'tv_comments_v2', which is the name of the new index. Clone the old index to "
-            "another name first.",
-            id="the new index",
-        ),
-    ],
+from tvmigrate.contract.old_layout import (
+    ABSENT,
+    ABSENT_COLUMNS,
+    CONTRACT,
+    At,
+    EaosFields,
+    ItemFields,
+    OldLayout,
+    OldTable,
+    fields_of,
+    of_contract,
 )
-def test_a_mistake_is_said_with_its_place(document: dict[str, Any], message: str) -> None:
-    with pytest.raises(UsageError) as raised:
-        parse(document, "x")
-    assert str(raised.value) == message
+from tvmigrate.contract.outcome import Mapped, Quarantined, Rule, Store
+from tvmigrate.contract.policy import Policy
+from tvmigrate.contract.rules import clickhouse_comment, elasticsearch_document, redis_eaos, redis_metric, redis_trend
+
+COMMENTS = {name: name for name in old.COMMENTS.column_names}
+POSTS = OldTable(
+    old.COMMENTS,
+    "live",
+    "posts",
+    {name: f"x_{name}" for name in COMMENTS if name not in ABSENT_COLUMNS} | {"username": "text"},
+    ("entity", "lang"),
+)
+HISTORY = replace(of_contract(old.EAOS_METRICS, "live"), name="history")
+THEIRS = OldLayout(
+    comments=POSTS,
+    eaos_metrics=HISTORY,
+    eaos_prefix=b"mood:",
+    trend_prefix=b"hot:",
+    trend_suffix=b"min",
+    metrics_prefix=b"series:",
+    eaos=EaosFields("moodScore", "meta", "pos", "neg", "neu", "all", "updatedAt", "seenAt"),
+    item=ItemFields("who", "reading", "at"),
+    eaos_ignored=("editor",),
+    index="posts",
+    spellings={name: (f"x_{name}",) for name in old.SPELLINGS} | {"text": ("body", "message"), "topics": ()},
+    document_id="key",
+    document_ignored=("device",),
+    from_file=True,
+)
+POLICY = Policy(keep_entities=True, layout=THEIRS)
 
 
-def test_two_fields_cannot_both_be_a_comments_id() -> None:
-    document = tomllib.loads(OTHER.read_text("utf-8"))
-    document["elasticsearch"]["fields"]["key"] = "comment_id"
-    with pytest.raises(UsageError) as raised:
-        parse(document, "x")
-    assert str(raised.value) == (
-        "x: elasticsearch.fields.postId and elasticsearch.fields.key both mean 'comment_id'; only one can."
+def test_the_contracts_own_tables_are_read_as_they_are() -> None:
+    assert [(table.name, table.database, table.read(), table.place) for table in CONTRACT.tables] == [
+        ("comments", "tv_analytics", "`tv_analytics`.`comments`", "`tv_analytics`.`comments`"),
+        ("eaos_metrics", "tv_analytics", "`tv_analytics`.`eaos_metrics`", "`tv_analytics`.`eaos_metrics`"),
+    ]
+    assert CONTRACT.comments.read("somewhere") == "somewhere"
+    assert CONTRACT.comments.theirs == COMMENTS
+    assert CONTRACT.comments.alias("entity") == "entity"
+    assert (CONTRACT.eaos_ignored, CONTRACT.document_ignored, CONTRACT.from_file) == (None, None, False)
+    assert OldLayout() == CONTRACT
+    assert not CONTRACT.own_values
+    assert CONTRACT.spellings == old.SPELLINGS
+    assert (CONTRACT.eaos, CONTRACT.item) == (
+        EaosFields("score", "metadata", "positive", "negative", "neutral", "total", "updated_at", "timestamp"),
+        ItemFields("entity", "value", "timestamp"),
     )
 
 
-def test_a_file_that_cannot_be_read_or_is_no_toml_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as raised:
-        read_old_layout(tmp_path / "none.toml")
-    assert str(raised.value) == (
-        f"The layout file {tmp_path / 'none.toml'} cannot be read: No such file or directory. `tvmigrate inspect "
-        "--output FILE` writes one."
+def test_a_table_of_other_names_is_read_under_the_meanings() -> None:
+    meant = (
+        "t.`x_comment_id` AS `comment_id`, t.`x_entity` AS `entity`, t.`x_text` AS `text`, t.`text` AS `username`, "
+        "t.`x_created_at` AS `created_at`, t.`x_sentiment` AS `sentiment`, t.`x_sentiment_score` AS `sentiment_score`, "
+        "toFloat32(0) AS `engagement`, '' AS `topics`, CAST(NULL, 'Nullable(Float32)') AS `eaos_score`, "
+        "t.`entity` AS `__theirs_entity`, t.`lang` AS `lang`"
     )
-    (tmp_path / "twice.toml").write_text("[redis]\n[redis]\n")
-    with pytest.raises(UsageError) as raised:
-        read_old_layout(tmp_path / "twice.toml")
-    assert str(raised.value) == (
-        f"The layout file {tmp_path / 'twice.toml'} is not TOML: Cannot declare ('redis',) twice (at line 2, column 7)."
-    )
+    assert POSTS.read() == f"(SELECT {meant} FROM `live`.`posts` AS t)"
+    assert POSTS.read("f(x)", {"lang": "z"}) == f"(SELECT {meant}, t.`lang` AS `z` FROM f(x) AS t)"
+    assert replace(POSTS, theirs=COMMENTS).read() == "`live`.`posts`"
+    without = {name: name for name in COMMENTS if name != "username"}
+    assert "'' AS `username`" in replace(POSTS, theirs=without, ignored=()).read()
+    also = replace(POSTS, theirs=COMMENTS, ignored=()).read(also={"text": "z"})
+    assert also.endswith("t.`eaos_score` AS `eaos_score`, t.`text` AS `z` FROM `live`.`posts` AS t)")
+
+
+def test_a_table_knows_what_its_columns_are() -> None:
+    assert (POSTS.at, str(POSTS.at), POSTS.at.place) == (At("live", "posts"), "live.posts", "`live`.`posts`")
+    assert (POSTS.rule, POSTS.instant, POSTS.is_comments) == (Rule.CLICKHOUSE_COMMENTS, "created_at", True)
+    assert (HISTORY.rule, HISTORY.instant, HISTORY.is_comments) == (Rule.CLICKHOUSE_EAOS_METRICS, "recorded_at", False)
+    assert (POSTS.columns, POSTS.column_names) == (old.COMMENTS.columns, old.COMMENTS.column_names)
+    assert POSTS.order_by == ("x_entity", "x_created_at")
+    assert [POSTS.their(name) for name in ("text", "topics")] == ["x_text", "topics"]
+    assert [POSTS.read_as(name) for name in ("text", "x_text", "entity", "lang")] == [
+        "username", "text", "__theirs_entity", "lang",
+    ]  # fmt: skip
+    assert POSTS.meaningless(["lang", "x_text", "text", "entity"]) == ["lang", "entity"]
+
+
+def test_a_layout_knows_its_sources_and_what_it_had_to_name() -> None:
+    assert THEIRS.database == "live"
+    assert THEIRS.tables == (POSTS, HISTORY)
+    assert THEIRS.sources == {
+        Rule.REDIS_EAOS: "mood",
+        Rule.REDIS_TREND: "hot",
+        Rule.REDIS_METRIC: "series",
+        Rule.CLICKHOUSE_COMMENTS: "posts",
+        Rule.CLICKHOUSE_EAOS_METRICS: "history",
+        Rule.ELASTICSEARCH_COMMENTS: "posts",
+    }
+    assert THEIRS.unnamed(Store.REDIS, ["editor", "meta.editor", "meta.x", "x"]) == ["meta.x", "x"]
+    assert THEIRS.unnamed(Store.ELASTICSEARCH, ["device", "lang"]) == ["lang"]
+    assert THEIRS.unnamed(Store.CLICKHOUSE, ["lang"]) == []
+    assert CONTRACT.unnamed(Store.REDIS, ["x"]) == CONTRACT.unnamed(Store.ELASTICSEARCH, ["x"]) == []
+    assert THEIRS.private == {"x_text", "text", "body", "message", "x_username", "entity", "lang", "editor", "device"}
+    assert THEIRS.own_values
+    assert OldLayout(item=ItemFields("who")).own_values
+    assert {"key", "body", "message", "x_timestamp"} <= THEIRS.document_fields
+    assert THEIRS.document_fields - {"key"} == {name for names in THEIRS.spellings.values() for name in names}
+    assert fields_of(ItemFields("who", ABSENT)) == {"entity": "who", "timestamp": "timestamp"}
+    assert pickle.loads(pickle.dumps(THEIRS)) == THEIRS  # noqa: S301 - of our own making
 
 
 @pytest.mark.parametrize(
@@ -216,21 +142,61 @@ def test_a_file_that_cannot_be_read_or_is_no_toml_is_named(tmp_path: Path) -> No
 def test_a_key_of_the_contracts_own_names_is_unrelated_to_a_site_with_others(
     key: bytes, kind: str, expected: object
 ) -> None:
-    assert classify(0, key, kind, read_old_layout(OTHER)) == expected
+    assert classify(0, key, kind, THEIRS) == expected
+
+
+def test_records_are_mapped_by_their_own_names() -> None:
+    value = b'{"moodScore": 0.5, "meta": {"pos": 1, "neg": 2, "neu": 3, "updatedAt": 1763000000, "editor": 1}, "x": 2}'
+    eaos = redis_eaos(b"x", value, POLICY, 0)
+    assert isinstance(eaos, Mapped)
+    assert dict(eaos.value.fields) == {
+        "score": "0.5", "positive": "1", "negative": "2", "neutral": "3", "total": "6",
+        "updated_at": "2025-11-13T02:13:20Z",
+    }  # fmt: skip
+    assert dict(eaos.archived) == {"x": 2, "meta.editor": 1}
+    assert redis_trend(b"5min", THEIRS) == Mapped("trends:top:5min")
+    event = redis_metric(b"m", 0, b'{"who": "x", "reading": 1, "at": 0, "value": 3}', POLICY)
+    assert isinstance(event, Mapped)
+    assert event.value.body.endswith('"value":1,"data":{"value":3}}')
+    source = {f"x_{name}": "1" for name in old.SPELLINGS} | {"body": "b", "x_sentiment": "positive", "key": "d", "z": 1}
+    document = elasticsearch_document("d", source | {"x_timestamp": 0, "x_sentiment_score": 1}, POLICY)
+    assert isinstance(document, Mapped)
+    assert (document.value.source["text"], document.value.source["topics"], document.filled) == ("b", [], ("topics",))
+    assert dict(document.archived) == {"x_topics": "1", "x_text": "1", "z": 1}
 
 
 def test_what_cannot_be_mapped_is_told_in_the_sites_own_words() -> None:
-    policy = Policy(keep_entities=True, layout=read_old_layout(OTHER))
-    row: dict[str, Any] = dict.fromkeys(COMMENTS, "x") | {"text": b"\xff", "eaos_score": None}
+    row: dict[str, Any] = dict.fromkeys(COMMENTS, "x") | {"eaos_score": None}
     told = [
-        redis_eaos(b"x", b'{"score": 1}', policy, 0),
-        redis_eaos(b"x", b'{"moodScore": 1}', policy, 0),
-        clickhouse_comment(row, policy),
-        elasticsearch_document("x", {"body": "x"}, policy),
+        redis_eaos(b"x", b'{"score": 1}', POLICY, 0),
+        redis_eaos(b"x", b'{"moodScore": 1}', POLICY, 0),
+        redis_eaos(b"x", b'{"moodScore": 1, "meta": 3}', POLICY, 0),
+        redis_metric(b"m", 0, b'{"reading": 1}', POLICY),
+        redis_metric(b"m", 0, b'{"who": "x"}', POLICY),
+        redis_metric(b"m", 0, b'{"who": "x", "reading": 1}', POLICY),
+        redis_trend(b"5m", THEIRS),
+        clickhouse_comment(row | {"text": b"\xff"}, POLICY),
+        clickhouse_comment(row | {"comment_id": ""}, POLICY),
+        elasticsearch_document("x", {"key": "y"}, POLICY),
+        elasticsearch_document("x", {"x_text": "x"}, POLICY),
     ]
     assert [one.detail for one in told if isinstance(one, Quarantined)] == [
         "no moodScore",
-        "none of posCount, negCount, neuCount",
-        "column body: \\xff is not UTF-8",
-        "none of contestant",
+        "none of pos, neg, neu",
+        "meta is not an object",
+        "no who, and no show to stand in for it",
+        "no reading",
+        "no at",
+        "window '5m' is not a number of minutes followed by min",
+        "column x_text: \\xff is not UTF-8",
+        "the x_comment_id is empty",
+        "key says 'y', _id says 'x'",
+        "none of body, message",
     ]
+
+
+def test_a_policy_of_another_layout_needs_the_path_of_its_file() -> None:
+    with pytest.raises(ValueError, match=r"^a policy with an old layout needs the path of its file$"):
+        POLICY.environ()
+    assert POLICY.environ(old_layout_path="f.toml")["TVMIGRATE_OLD_LAYOUT"] == "f.toml"
+    assert "TVMIGRATE_OLD_LAYOUT" not in Policy(keep_entities=True).environ()

@@ -14,13 +14,13 @@ from click.testing import CliRunner
 from tests.integrity.one_set import rehearsal_on
 from tests.tool.migrate.stores import FIXTURES, POLICY, Stores, different
 from tvmigrate.contract import new
-from tvmigrate.contract.old_layout_document import document_of, parse
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.inspect.cli import inspect
 from tvmigrate.migrate.journal import Journal
 from tvmigrate.old_layout import read_old_layout
+from tvmigrate.old_layout_document import document_of, parse
 from tvmigrate.verify.findings import Finding, Phase, Verdict
 
 OTHER = FIXTURES / "other"
