@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,15 @@ from tvmigrate.contract import new
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
+from tvmigrate.events import ignore
 from tvmigrate.inspect.cli import inspect
 from tvmigrate.migrate.journal import Journal
 from tvmigrate.old_layout import read_old_layout
 from tvmigrate.old_layout_document import document_of, parse
 from tvmigrate.verify.findings import Finding, Phase, Verdict
+from tvmigrate.verify_live.run import Asked as LiveAsked
+from tvmigrate.verify_live.run import verify
+from tvmigrate.verify_live.source import of_run
 
 OTHER = FIXTURES / "other"
 LAYOUT = OTHER / "layout.toml"
@@ -97,7 +102,9 @@ def cut_off() -> None:
     raise CutOff
 
 
-def test_a_run_that_was_cut_off_goes_on_with_its_layout_and_no_other_and_comes_back_bit_for_bit(theirs: Stores) -> None:
+def test_a_run_that_was_cut_off_goes_on_with_its_layout_and_no_other_and_comes_back_bit_for_bit(
+    theirs: Stores, tmp_path: Path
+) -> None:
     before = theirs.picture()
     with pytest.raises(CutOff):
         theirs.apply_with("switch.elasticsearch", cut_off, THEIRS)
@@ -128,9 +135,25 @@ def test_a_run_that_was_cut_off_goes_on_with_its_layout_and_no_other_and_comes_b
         kept = journal.latest(row[0])
     assert kept is not None
     assert kept.policy == THEIRS
+    looked = look_live(theirs, tmp_path)
+    assert looked["live.elasticsearch.comments"] >= 60
+    assert looked["live.clickhouse.comments"] == 60
+    assert looked["live.clickhouse.eaos_metrics"] == 10
     theirs.rollback()
     assert different(before, theirs.picture()) == {}
     assert databases(theirs) == {"default", "live_stats"}
+
+
+def look_live(stores: Stores, folder: Path) -> dict[str, int]:
+    """Return how many old records were looked at by some parts of a live verification that passed."""
+    asked = LiveAsked(recheck=0.2, no_writers=True)
+    find = partial(of_run, state=stores.state)
+    outcome = verify(stores.endpoints, find, asked, folder / "verify.sqlite", ignore)
+    assert [
+        (one.about.id, one.state, one.different) for one in outcome.parts if one.state not in {"pass", "empty"}
+    ] == []
+    assert outcome.state == "pass"
+    return {one.about.id: one.looked for one in outcome.parts}
 
 
 def set_aside(stores: Stores) -> set[tuple[str, str]]:
