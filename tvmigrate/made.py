@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from tvmigrate.contract.policy import Policy
+from tvmigrate.old_layout_document import document_of
 
 _CONTRACT_FILES = (".py", ".sql")
 
@@ -33,6 +34,7 @@ def choices(policy: Policy) -> dict[str, Any]:
         "show": policy.show,
         "keep_entities": policy.keep_entities,
         "entity_map": dict(policy.entity_map),
+        "old_layout": document_of(policy.layout),
         "timezone": policy.timezone,
         "missing_counts": "zero" if policy.zero_missing_counts else "quarantine",
     }

@@ -70,6 +70,7 @@ POLICY = {
         "show": TEXT_OR_NULL,
         "keep_entities": {"type": "boolean"},
         "entity_map": {"type": "object", "additionalProperties": TEXT},
+        "old_layout": {"type": ["object", "null"], "description": "the site's names of old data"},
         "timezone": TEXT,
         "missing_counts": {"enum": ["quarantine", "zero"]},
         "old": {"enum": ["removed", "kept"]},
