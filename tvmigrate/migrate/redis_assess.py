@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tvmigrate.contract import exact_json, new, old, quick, rules
 from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, WrongTypeKey, classify
@@ -13,10 +14,10 @@ from tvmigrate.contract.outcome import Fate, Quarantined, Reason, Rule, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.contract.values import NS_PER_S
-from tvmigrate.dataset import redis_form
-from tvmigrate.dataset.model import HASH, STRING, ZSET, RedisKey
+from tvmigrate.dataset import eaos_lines, redis_form
+from tvmigrate.dataset.model import STRING, ZSET, RedisKey
 from tvmigrate.migrate.redis_keys import Live
-from tvmigrate.migrate.redis_pack import creating, six
+from tvmigrate.migrate.redis_pack import at_once, creating, six
 from tvmigrate.migrate.spool import NEVER, QuarantineRow
 
 _SOURCES: Mapping[Rule, str] = {
@@ -50,9 +51,9 @@ class Terms:
 class Assessed:
     """What became of some old keys; goes from a worker to where the spool is.
 
-    `commands` create the new keys that are whole (`redis_pack`), `targets` are (their name, the old key's), in the same
-    order. `events` are rows of the spool, `lists` the names of their lists: the old key, and the longest expiry.
-    `suspects` are (new key, old key, another old key that would become it). `stays` says what of an old key stays.
+    `commands` create the new keys that are whole (`redis_pack`), `targets` are (their name, the old key's). `events`
+    are rows of the spool, `lists` the names of their lists: the old key, and the longest expiry. `suspects` are (new
+    key, old key, another old key that would become it). `stays` says what of an old key stays.
     """
 
     commands: bytes = b""
@@ -73,15 +74,13 @@ class Assessed:
 def of_lines(lines: bytes, epoch_ms: int, terms: Terms) -> Assessed:
     """Map the keys in whole lines of a backup, whose TTLs count from `epoch_ms`."""
     assessor = _Assessor(terms)
-    for line in lines.split(b"\n"):
-        plain = redis_form.string_of(line)
-        if plain is not None and plain[0] == old.REDIS_DB and plain[1].startswith(old.EAOS_PREFIX):
-            _, key, ttl, value = plain
-            if ttl is None or ttl > 0:
-                assessor.eaos(key, value, None if ttl is None else epoch_ms + ttl)
-        elif line:
-            for live in lives_in(line, epoch_ms):
+    for row in eaos_lines.rows(lines, terms.policy):
+        if isinstance(row, bytes):
+            for live in lives_in(row, epoch_ms):
                 assessor.take(live)
+        else:
+            key, ttl, *mapped = row
+            assessor.plain(key, None if ttl is None else epoch_ms + ttl, *mapped)
     return assessor.done()
 
 
@@ -114,19 +113,22 @@ class _Assessor:
         self._policy = terms.policy
         self._found = Assessed()
         self._commands: list[bytes] = []
-        self._mapped = 0  # eaos keys that do not expire
+        self._hashes: list[bytes] = []
+        self._mapped = self._filled = self._expiring = 0  # eaos keys; of the first two, those that do not expire
         self._extras = Counter[str]()
         self._inverse: dict[str, list[str]] = {}
         for entity, program_id in terms.policy.entity_map.items():
             self._inverse.setdefault(program_id, []).append(entity)
         show = terms.policy.show
-        self._before = None if show is None else f"{show}/".encode()
+        self._before = None if show is None else old.EAOS_PREFIX + f"{show}/".encode()
 
     def done(self) -> Assessed:
         found = self._found
-        found.commands = b"".join(self._commands)
-        if self._mapped:
-            found.fates[Rule.REDIS_EAOS, Fate.MAPPED, NEVER] += self._mapped
+        hashes, replies = at_once(self._hashes, self._expiring)
+        found.commands, found.replies = b"".join([hashes, *self._commands]), found.replies + replies
+        for fate, n in ((Fate.MAPPED, self._mapped), (Fate.FILLED, self._filled)):
+            if n:
+                found.fates[Rule.REDIS_EAOS, fate, NEVER] += n
         for name, n in self._extras.items():
             found.extras[_SOURCES[Rule.REDIS_EAOS], name] += n
         return found
@@ -157,32 +159,43 @@ class _Assessor:
         plain = quick.eaos(entity, value, self._policy)
         if plain is not None:
             program_id, texts, filled, archived, says = plain
-            fate = Fate.FILLED if filled else Fate.MAPPED
-            target = _EAOS_NEW + program_id.encode()
-        else:
-            outcome = rules.redis_eaos(entity, value, self._policy, self._terms.run_instant)
-            if isinstance(outcome, Quarantined):
-                self._whole(RedisKey(old.REDIS_DB, key, STRING, None, value), rule, outcome)
+            self.plain(key, expires_ms, _EAOS_NEW + program_id.encode(), texts, filled, archived, says)
+            return
+        outcome = rules.redis_eaos(entity, value, self._policy, self._terms.run_instant)
+        if isinstance(outcome, Quarantined):
+            self._whole(RedisKey(old.REDIS_DB, key, STRING, None, value), rule, outcome)
+            return
+        mapped, target = outcome.value.fields, outcome.value.key.encode()
+        texts = tuple([mapped[name].encode() for name in new.EAOS_FIELDS])
+        self.plain(key, expires_ms, target, texts, outcome.filled, dict(outcome.archived), outcome.inconsistency)
+
+    def plain(  # noqa: PLR0913, PLR0917 - what a row of `eaos_lines` holds
+        self,
+        key: bytes,
+        expires_ms: int | None,
+        target: bytes,
+        texts: Sequence[bytes],
+        filled: Sequence[str],
+        archived: Mapping[str, Any],
+        says: str,
+    ) -> None:
+        """Take the hash that the string of a key under `eaos:` becomes."""
+        rule, found = Rule.REDIS_EAOS, self._found
+        if expires_ms is not None:
+            if expires_ms <= self._terms.now_ms:
+                self._fate(rule, Fate.EXPIRED, 1)
                 return
-            fields = outcome.value.fields
-            texts = tuple([fields[name].encode() for name in new.EAOS_FIELDS])  # type: ignore[assignment]
-            archived, says, fate = dict(outcome.archived), outcome.inconsistency, outcome.fate
-            program_id = outcome.value.key.removeprefix(new.EAOS_PREFIX)
-            target = outcome.value.key.encode()
-        found = self._found
-        if expires_ms is None:
-            self._commands.append(six(target, texts))
-            found.replies += 2
-            if fate is Fate.MAPPED:
-                self._mapped += 1
-            else:
-                found.fates[rule, fate, NEVER] += 1
+            self._fate(rule, Fate.FILLED if filled else Fate.MAPPED, 1, expires_ms)
+            self._expiring += 1
+        elif filled:
+            self._filled += 1
         else:
-            hashed = {name.encode(): text for name, text in zip(new.EAOS_FIELDS, texts, strict=True)}
-            self._create(Live(RedisKey(new.REDIS_DB, target, HASH, None, hashed), expires_ms))
-            found.fates[rule, fate, expires_ms] += 1
+            self._mapped += 1
+        self._hashes.append(six(target, texts, expires_ms))
         found.targets.append((target, key))
-        self._suspect(entity, program_id, target)
+        # Of two entities with one program id, one is in the map, or has the show before it already.
+        if self._inverse or (self._before is not None and key.startswith(self._before)):
+            self._suspect(key, target)
         if archived:
             found.archive.append((_SOURCES[rule], show_bytes(key), exact_json.dump(archived)))
             for name in archived:
@@ -190,22 +203,18 @@ class _Assessor:
         if says:
             found.inconsistent.append((show_bytes(key), says))
         if self._terms.programs:
-            found.programs.append((program_id, entity.decode()))
+            program_id = target[len(_EAOS_NEW) :].decode()
+            found.programs.append((program_id, key[len(old.EAOS_PREFIX) :].decode()))
 
-    def _suspect(self, entity: bytes, program_id: str, target: bytes) -> None:
-        """Name the other old keys that would become the same.
-
-        Of two entities with one program id, one is in the map, or has the show before it already.
-        """
-        if not self._inverse and (self._before is None or not entity.startswith(self._before)):
-            return
-        show = self._policy.show
+    def _suspect(self, key: bytes, target: bytes) -> None:
+        """Name the other old keys that would become the same."""
+        show, program_id = self._policy.show, target[len(_EAOS_NEW) :].decode()
         stripped = None if show is None else program_id.removeprefix(f"{show}/")
         others = {program_id, *self._inverse.get(program_id, ())}
         if stripped is not None:
             others.add(stripped)
-        for other in others - {entity.decode()}:
-            self._found.suspects.append((target, old.EAOS_PREFIX + entity, old.EAOS_PREFIX + other.encode()))
+        for other in others - {key[len(old.EAOS_PREFIX) :].decode()}:
+            self._found.suspects.append((target, key, old.EAOS_PREFIX + other.encode()))
 
     def _trend(self, live: Live, kind: OldKey) -> None:
         outcome = rules.redis_trend(kind.name)
