@@ -26,7 +26,7 @@ from tvmigrate.migrate.redis_spool import KEPT, WRITTEN, Piece
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work, batches
 
-_PART_BYTES = 1 << 20
+_PART_BYTES = 1 << 21
 Apart = tuple[bytes, str]  # an old key, and in what it is not as the backup has it
 _PLAIN = frozenset({int, bytes, bool, float, type(None)})  # types of answers that are no errors, and hold none
 _EXISTS = b"*2\r\n$6\r\nEXISTS\r\n$%d\r\n%b\r\n"
@@ -45,7 +45,7 @@ class Part:
 
 
 def cut(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield a file's whole lines in parts of about a megabyte, each with where it starts."""
+    """Yield a file's whole lines in parts of two megabytes and a bit, each with where it starts."""
     start = 0
     with path.open("rb") as file:
         while lines := file.read(_PART_BYTES):

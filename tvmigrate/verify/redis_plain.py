@@ -1,6 +1,6 @@
 """The plain majority of Redis keys, judged by whole parts in workers: as expected to the byte, or looked at one by one.
 
-A part is about a megabyte of the dataset's lines. Of its eaos keys that map without anything unusual it is only kept
+A part is about two megabytes of the dataset's lines. Of its eaos keys that map without anything unusual it is only kept
 what Redis answers when it is asked for what they become; where it does, the live hash is right in value and form.
 """
 
@@ -23,7 +23,7 @@ from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.dataset.read import redis_key
 from tvmigrate.engines.redis_wire import unpack
 
-_PART_BYTES = 1 << 20
+_PART_BYTES = 1 << 21
 _EAOS_NEW = new.EAOS_PREFIX.encode()
 _NAMES = tuple(name.encode() for name in new.EAOS_FIELDS)
 # Of each field what stands in RESP3's answer to HGETALL before its value, by the value's length.
