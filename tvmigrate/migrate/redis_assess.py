@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from tvmigrate.contract import exact_json, new, old, quick, rules
 from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, WrongTypeKey, classify
@@ -79,8 +78,7 @@ def of_lines(lines: bytes, epoch_ms: int, terms: Terms) -> Assessed:
             for live in lives_in(row, epoch_ms):
                 assessor.take(live)
         else:
-            key, ttl, *mapped = row
-            assessor.plain(key, None if ttl is None else epoch_ms + ttl, *mapped)
+            assessor.plain(row, None if row[1] is None else epoch_ms + row[1])
     return assessor.done()
 
 
@@ -159,7 +157,8 @@ class _Assessor:
         plain = quick.eaos(entity, value, self._policy)
         if plain is not None:
             program_id, texts, filled, archived, says = plain
-            self.plain(key, expires_ms, _EAOS_NEW + program_id.encode(), texts, filled, archived, says)
+            target = _EAOS_NEW + program_id.encode()
+            self.plain((key, None, target, texts, filled, archived, says), expires_ms)
             return
         outcome = rules.redis_eaos(entity, value, self._policy, self._terms.run_instant)
         if isinstance(outcome, Quarantined):
@@ -167,19 +166,12 @@ class _Assessor:
             return
         mapped, target = outcome.value.fields, outcome.value.key.encode()
         texts = tuple([mapped[name].encode() for name in new.EAOS_FIELDS])
-        self.plain(key, expires_ms, target, texts, outcome.filled, dict(outcome.archived), outcome.inconsistency)
+        archived = dict(outcome.archived)
+        self.plain((key, None, target, texts, outcome.filled, archived, outcome.inconsistency), expires_ms)
 
-    def plain(  # noqa: PLR0913, PLR0917 - what a row of `eaos_lines` holds
-        self,
-        key: bytes,
-        expires_ms: int | None,
-        target: bytes,
-        texts: Sequence[bytes],
-        filled: Sequence[str],
-        archived: Mapping[str, Any],
-        says: str,
-    ) -> None:
+    def plain(self, row: eaos_lines.Row, expires_ms: int | None) -> None:
         """Take the hash that the string of a key under `eaos:` becomes."""
+        key, _, target, texts, filled, archived, says = row
         rule, found = Rule.REDIS_EAOS, self._found
         if expires_ms is not None:
             if expires_ms <= self._terms.now_ms:
