@@ -156,18 +156,17 @@ class _Assessor:
         entity = key[len(old.EAOS_PREFIX) :]
         plain = quick.eaos(entity, value, self._policy)
         if plain is not None:
-            program_id, texts, filled, archived, says = plain
-            target = _EAOS_NEW + program_id.encode()
-            self.plain((key, None, target, texts, filled, archived, says), expires_ms)
+            target = _EAOS_NEW + plain.program_id.encode()
+            self.plain((key, None, target, plain.texts, plain.filled, plain.archived, plain.inconsistency), expires_ms)
             return
         outcome = rules.redis_eaos(entity, value, self._policy, self._terms.run_instant)
         if isinstance(outcome, Quarantined):
             self._whole(RedisKey(old.REDIS_DB, key, STRING, None, value), rule, outcome)
             return
-        mapped, target = outcome.value.fields, outcome.value.key.encode()
-        texts = tuple([mapped[name].encode() for name in new.EAOS_FIELDS])
-        archived = dict(outcome.archived)
-        self.plain((key, None, target, texts, outcome.filled, archived, outcome.inconsistency), expires_ms)
+        target, fields = outcome.value.key.encode(), outcome.value.fields
+        texts = tuple([fields[name].encode() for name in new.EAOS_FIELDS])
+        row = (key, None, target, texts, outcome.filled, dict(outcome.archived), outcome.inconsistency)
+        self.plain(row, expires_ms)
 
     def plain(self, row: eaos_lines.Row, expires_ms: int | None) -> None:
         """Take the hash that the string of a key under `eaos:` becomes."""

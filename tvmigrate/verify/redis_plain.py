@@ -21,7 +21,7 @@ from tvmigrate.dataset import eaos_lines, redis_form
 from tvmigrate.dataset.errors import bad_line
 from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.dataset.read import redis_key
-from tvmigrate.engines.redis_wire import unpack
+from tvmigrate.engines.redis_wire import values
 
 _PART_BYTES = 1 << 21
 _EAOS_NEW = new.EAOS_PREFIX.encode()
@@ -255,7 +255,7 @@ def _told(mapped: Mapped[rules.Event]) -> Item:
 def plain_keys(packed: Packed) -> list[PlainKey]:
     """Return plain keys that were packed, in their order."""
     uncommon = uncommon_of(packed)
-    found = zip(plain_names(packed.names), plain_names(packed.olds), unpack(packed.answers), strict=True)
+    found = zip(plain_names(packed.names), plain_names(packed.olds), values(packed.answers), strict=True)
     return [
         PlainKey(name, old_name, tuple(answer.values()), *uncommon.get(n, _COMMON))
         for n, (name, old_name, answer) in enumerate(found)

@@ -9,7 +9,7 @@ import redis
 
 from tvmigrate.contract import new
 from tvmigrate.engines.redis_opener import open_redis
-from tvmigrate.engines.redis_wire import ask, ask_unless, of_hash, pack, unpack
+from tvmigrate.engines.redis_wire import ask, ask_unless, of_hash, pack, values
 from tvmigrate.verify.redis_names import batches
 from tvmigrate.verify.redis_plain import Packed, plain_names, uncommon_of
 
@@ -52,7 +52,7 @@ def _unlike_values(
     answers = ask_unless(client, b"".join(commands), len(commands), wanted) if commands else None
     if answers is None:
         return
-    for n, (fields, expected) in enumerate(zip(answers[: len(names)], unpack(packed.answers), strict=True)):
+    for n, (fields, expected) in enumerate(zip(answers[: len(names)], values(packed.answers), strict=True)):
         if not _is_hash(fields, expected):
             yield n
     for n, left in zip(lasting, answers[len(names) :], strict=True):
@@ -102,7 +102,7 @@ def _same_deadline(deadline: int | None, clock: int, left: Any) -> bool:
 def _is_hash(fields: Any, expected: Any) -> bool:
     if isinstance(fields, Exception):
         return False  # it is of another type
-    return of_hash(fields) == expected
+    return bool(of_hash(fields) == expected)
 
 
 def _none_expires(answer: Any) -> bool:
