@@ -77,7 +77,8 @@ _UTC = Policy(keep_entities=True)
 def rows(lines: bytes, policy: Policy) -> Iterator[Row | bytes]:
     """Yield for each of whole lines its row, or the line without its line feed where it is to be looked at closely."""
     whole = lines.rfind(b"\n") + 1
-    if policy.entity_map:
+    layout = policy.layout
+    if policy.entity_map or layout.own_values or layout.eaos_prefix != old.EAOS_PREFIX:
         yield from lines[:whole].split(b"\n")[:-1]
     else:
         yield from _rows(lines, whole, policy)

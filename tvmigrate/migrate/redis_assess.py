@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tvmigrate.contract import exact_json, new, old, quick, rules
@@ -19,11 +19,6 @@ from tvmigrate.migrate.redis_keys import Live
 from tvmigrate.migrate.redis_pack import at_once, creating, six
 from tvmigrate.migrate.spool import NEVER, QuarantineRow
 
-_SOURCES: Mapping[Rule, str] = {
-    Rule.REDIS_EAOS: old.EAOS_PREFIX.decode().rstrip(":"),
-    Rule.REDIS_TREND: old.TREND_PREFIX.decode().rstrip(":"),
-    Rule.REDIS_METRIC: old.METRICS_PREFIX.decode().rstrip(":"),
-}
 _EAOS_NEW = new.EAOS_PREFIX.encode()
 # Old keys that stay as they are: quarantined whole, or of a type that neither layout has there.
 WHOLE, WRONG_TYPE = "whole", "wrong-type"
@@ -109,6 +104,9 @@ class _Assessor:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._policy = terms.policy
+        self._layout = terms.policy.layout
+        self._eaos_prefix = self._layout.eaos_prefix
+        self._sources = self._layout.sources
         self._found = Assessed()
         self._commands: list[bytes] = []
         self._hashes: list[bytes] = []
@@ -118,7 +116,7 @@ class _Assessor:
         for entity, program_id in terms.policy.entity_map.items():
             self._inverse.setdefault(program_id, []).append(entity)
         show = terms.policy.show
-        self._before = None if show is None else old.EAOS_PREFIX + f"{show}/".encode()
+        self._before = None if show is None else self._eaos_prefix + f"{show}/".encode()
 
     def done(self) -> Assessed:
         found = self._found
@@ -128,12 +126,12 @@ class _Assessor:
             if n:
                 found.fates[Rule.REDIS_EAOS, fate, NEVER] += n
         for name, n in self._extras.items():
-            found.extras[_SOURCES[Rule.REDIS_EAOS], name] += n
+            found.extras[self._sources[Rule.REDIS_EAOS], name] += n
         return found
 
     def take(self, live: Live) -> None:
         key = live.key
-        kind = classify(key.db, key.key, key.type)
+        kind = classify(key.db, key.key, key.type, self._layout)
         if isinstance(kind, NewKey | UnrelatedKey):
             raise TypeError(f"{key.key!r} is no old key")
         if isinstance(kind, OldKey) and kind.rule is Rule.REDIS_EAOS:
@@ -153,7 +151,7 @@ class _Assessor:
         if expires_ms is not None and expires_ms <= self._terms.now_ms:
             self._fate(rule, Fate.EXPIRED, 1)
             return
-        entity = key[len(old.EAOS_PREFIX) :]
+        entity = key[len(self._eaos_prefix) :]
         plain = quick.eaos(entity, value, self._policy)
         if plain is not None:
             target = _EAOS_NEW + plain.program_id.encode()
@@ -188,14 +186,14 @@ class _Assessor:
         if self._inverse or (self._before is not None and key.startswith(self._before)):
             self._suspect(key, target)
         if archived:
-            found.archive.append((_SOURCES[rule], show_bytes(key), exact_json.dump(archived)))
+            found.archive.append((self._sources[rule], show_bytes(key), exact_json.dump(archived)))
             for name in archived:
                 self._extras[name] += 1
         if says:
             found.inconsistent.append((show_bytes(key), says))
         if self._terms.programs:
             program_id = target[len(_EAOS_NEW) :].decode()
-            found.programs.append((program_id, key[len(old.EAOS_PREFIX) :].decode()))
+            found.programs.append((program_id, key[len(self._eaos_prefix) :].decode()))
 
     def _suspect(self, key: bytes, target: bytes) -> None:
         """Name the other old keys that would become the same."""
@@ -204,11 +202,11 @@ class _Assessor:
         others = {program_id, *self._inverse.get(program_id, ())}
         if stripped is not None:
             others.add(stripped)
-        for other in others - {key[len(old.EAOS_PREFIX) :].decode()}:
-            self._found.suspects.append((target, key, old.EAOS_PREFIX + other.encode()))
+        for other in others - {key[len(self._eaos_prefix) :].decode()}:
+            self._found.suspects.append((target, key, self._eaos_prefix + other.encode()))
 
     def _trend(self, live: Live, kind: OldKey) -> None:
-        outcome = rules.redis_trend(kind.name)
+        outcome = rules.redis_trend(kind.name, self._layout)
         key, members = live.key.key, live.key.value
         if isinstance(outcome, Quarantined):
             self._found.stays.append((key, WHOLE))
@@ -263,7 +261,7 @@ class _Assessor:
         self._fate(rule, Fate.QUARANTINED, 1)
 
     def _quarantine(self, rule: Rule, shown: str, why: Quarantined, record: str) -> None:
-        self._found.quarantine.append(QuarantineRow(Store.REDIS, _SOURCES[rule], shown, why, record))
+        self._found.quarantine.append(QuarantineRow(Store.REDIS, self._sources[rule], shown, why, record))
 
     def _fate(self, rule: Rule, fate: Fate, count: int, expires_ms: int | None = None) -> None:
         self._found.fates[rule, fate, NEVER if expires_ms is None else expires_ms] += count

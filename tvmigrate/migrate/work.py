@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tvmigrate.contract.old_layout import OldLayout
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Advanced, Listener, Said
@@ -57,6 +58,11 @@ class Work:
     def policy(self) -> Policy:
         """The choices the run was begun with."""
         return self.run.policy
+
+    @property
+    def layout(self) -> OldLayout:
+        """The site's names of old data."""
+        return self.run.policy.layout
 
     @property
     def backup(self) -> Path:

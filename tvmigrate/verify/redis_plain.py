@@ -118,7 +118,9 @@ def work_out(part: Lines) -> Outcomes:
     if not part.lines.endswith(b"\n"):
         number = part.first + part.lines.count(b"\n")
         raise bad_line(part.path, number, "the last line does not end with a line feed", "a file that is whole")
-    shared = _EAOS_NEW if part.policy.show is None else (_EAOS_NEW, _own(part.policy.show))
+    shared = (
+        _EAOS_NEW if part.policy.show is None else (_EAOS_NEW, _own(part.policy.layout.eaos_prefix, part.policy.show))
+    )
     for number, line in enumerate(eaos_lines.rows(part.lines, part.policy), part.first):
         row = _closely(found, part, number, line) if isinstance(line, bytes) else line
         if row is None:
@@ -142,8 +144,8 @@ def work_out(part: Lines) -> Outcomes:
 
 def _closely(found: Outcomes, part: Lines, number: int, line: bytes) -> eaos_lines.Row | None:
     """Return the row of a line that is not of the common form; None of one that is no plain key's."""
-    string = redis_form.string_of(line)
-    if string is None or string[0] != old.REDIS_DB or not string[1].startswith(old.EAOS_PREFIX):
+    string, prefix = redis_form.string_of(line), part.policy.layout.eaos_prefix
+    if string is None or string[0] != old.REDIS_DB or not string[1].startswith(prefix):
         _other(found, part, number, line)
         return None
     _, key, ttl, value = string
@@ -151,7 +153,7 @@ def _closely(found: Outcomes, part: Lines, number: int, line: bytes) -> eaos_lin
         raise NotPlain
     if ttl is not None and ttl <= 0:
         return None
-    mapped = quick.eaos(key[len(old.EAOS_PREFIX) :], value, part.policy)
+    mapped = quick.eaos(key[len(prefix) :], value, part.policy)
     if mapped is None:
         found.others.append((number, line))
         return None
@@ -206,24 +208,25 @@ def may_share(key: bytes, policy: Policy) -> bool:
         return key.startswith(_EAOS_NEW)
     if key.startswith(_EAOS_NEW):
         return b"/" in key
-    return key.startswith(_own(policy.show))
+    return key.startswith(_own(policy.layout.eaos_prefix, policy.show))
 
 
 @lru_cache
-def _own(show: str) -> bytes:
-    return old.EAOS_PREFIX + f"{show}/".encode()
+def _own(prefix: bytes, show: str) -> bytes:
+    return prefix + f"{show}/".encode()
 
 
 def _other(found: Outcomes, part: Lines, number: int, line: bytes) -> None:
     """Take a line that is no string under `eaos:`: an item of a metrics list is worked out here too."""
-    if b'"metrics:' not in line[:60]:
+    prefix = part.policy.layout.metrics_prefix
+    if b'"' + prefix not in line[:60]:
         found.others.append((number, line))
         return
     key = redis_key(part.path, number, line)
-    if key is None or key.db != old.REDIS_DB or key.type != LIST or not key.key.startswith(old.METRICS_PREFIX):
+    if key is None or key.db != old.REDIS_DB or key.type != LIST or not key.key.startswith(prefix):
         found.others.append((number, line))
         return
-    name = key.key[len(old.METRICS_PREFIX) :]
+    name = key.key[len(prefix) :]
     found.lists.append((key, [item(name, n, raw, part.policy) for n, raw in enumerate(key.value)]))
 
 

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tvmigrate.contract import exact_json, old, rules
+from tvmigrate.contract.old_layout import EaosFields, ItemFields, OldLayout
 from tvmigrate.contract.outcome import Mapped
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset import eaos_lines, redis_form
@@ -123,6 +124,19 @@ def test_an_entity_that_is_not_text_is_left_as_it_is() -> None:
 def test_a_local_time_is_left_to_the_rule_where_the_zone_is_another_than_utc() -> None:
     line = redis_form.dump_string(0, b"eaos:x", None, (OLDER % ("", '"2025-11-20T13:05:00"')).encode())
     assert list(eaos_lines.rows(line, Policy(show="x", timezone="Asia/Ho_Chi_Minh"))) == [line.removesuffix(b"\n")]
+
+
+OTHERS = [
+    OldLayout(eaos=EaosFields(score="diem")),
+    OldLayout(eaos_prefix=b"e:"),
+    OldLayout(item=ItemFields(value="v")),
+]
+
+
+@pytest.mark.parametrize("layout", OTHERS, ids=["values", "keys", "items"])
+def test_lines_of_a_layout_with_other_names_are_left_as_they_are(layout: OldLayout) -> None:
+    line = redis_form.dump_string(0, b"eaos:x", None, (NEWER % "").encode())
+    assert list(eaos_lines.rows(line, Policy(show="x", layout=layout))) == [line.removesuffix(b"\n")]
 
 
 @pytest.mark.parametrize("entity", ["x", "a/b", "the_voice/x", "current:x", "gấu"])
