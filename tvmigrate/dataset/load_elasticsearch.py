@@ -13,6 +13,7 @@ from tvmigrate.dataset.errors import DatasetError, bad_line
 from tvmigrate.dataset.model import IndexFiles, StoredDocument
 from tvmigrate.dataset.progress import Progress
 from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.quoting import unquoted
 
 BATCH_DOCUMENTS = 1000
 BATCH_BYTES = 4 << 20
@@ -159,4 +160,4 @@ def reason(body: Any) -> str:
         if error.get("reason"):
             found.append(str(error["reason"]))
         error = error.get("caused_by")
-    return ": ".join(found)[:500] or str(body)[:500]
+    return unquoted(": ".join(found) or str(body))[:500]
