@@ -30,6 +30,7 @@ from tvmigrate.verify.findings import State
 
 EVERY_S = 2.0
 Peaks = dict[str, int]
+ROLES = ("the verifier", "apply", "rollback", "a worker")
 # What may not grow by more than a tenth, and by how much it may differ anyway: with little data no worker is started.
 COMPARED = {
     "largest process mb": 30, "most files of a process": 5, "REDIS_URL connections": 5, "CLICKHOUSE_URL connections": 5,
@@ -63,11 +64,11 @@ def sampled(engines: EmbeddedEngines, peaks: Peaks) -> Iterator[None]:
 
 
 def _own(engines: set[int]) -> Iterator[tuple[str, int]]:
-    """Yield the memory of the tool's processes together, of the largest, and the most files of one.
+    """Yield the memory of the tool's processes together, of the largest of each role, and the most files of one.
 
     The verifier's own ClickHouse is an engine too, and told apart.
     """
-    memory, files, reference = [0], [0], 0
+    memory, files, roles, reference = [0], [0], dict.fromkeys(ROLES, 0), 0
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
         try:
             if process.pid in engines or any(parent.pid in engines for parent in process.parents()):
@@ -76,12 +77,22 @@ def _own(engines: set[int]) -> Iterator[tuple[str, int]]:
             if "tvmigrate.verify.reference_engine" in process.cmdline():
                 reference = max(reference, held)
                 continue
+            role = _role(process)
+            roles[role] = max(roles[role], held)
             memory.append(held)
             files.append(process.num_fds())
         except psutil.Error:
             continue
     yield from (("tool mb", sum(memory)), ("largest process mb", max(memory)), ("most files of a process", max(files)))
+    yield from ((f"{role} mb", held) for role, held in roles.items())
     yield "verifier's clickhouse mb", reference
+
+
+def _role(process: psutil.Process) -> str:
+    command = " ".join(process.cmdline())
+    if "multiprocessing" in command:
+        return "a worker"
+    return next((role for role in ("apply", "rollback") if f"tvmigrate {role}" in command), "the verifier")
 
 
 def once(scale: float, folder: Path) -> tuple[Peaks, list[str], float]:
