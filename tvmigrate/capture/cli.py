@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from tvmigrate.capture.sample import Sample
 from tvmigrate.capture.work import Asked
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import ExitCode
+from tvmigrate.printable import one_line, printable
 
 MASK_KEY = "TVMIGRATE_MASK_KEY"
 
@@ -56,8 +58,9 @@ def capture(  # noqa: PLR0913, PLR0917 - one a option
     asked = Asked(Sample(sample), _mask(mask, mask_key), max_rate)
     with watch(Console(stderr=True, highlight=False)) as listener:
         dataset = run_capture(Endpoints.from_environ(), directory, asked, show, listener)
-    click.echo(f"{dataset.path}: {dataset.note}")
-    click.echo(f"Rehearse on it: tvmigrate rehearse --dataset {dataset.path} --show {show or 'NAME'}")
+    click.echo(one_line(f"{dataset.path}: {dataset.note}"))  # names in it are data
+    words = ["tvmigrate", "rehearse", "--dataset", str(dataset.path), "--show", show or "NAME"]
+    click.echo(f"Rehearse on it: {printable(shlex.join(words))}")
     return ExitCode.PASS
 
 
