@@ -8,8 +8,9 @@ QUOTED = "…"
 # Each has the words that stay before and after what an engine puts in from a record. A value may hold a quote itself:
 # what goes reaches to the last one that can be its end.
 _QUOTES = (
+    # Within the text of a driver's error the sign before a quote is a backslash.
     # https://github.com/elastic/elasticsearch/blob/main/server/src/main/java/org/elasticsearch/index/mapper/FieldMapper.java
-    re.compile(r"(Preview of field's value: ').*(')", re.DOTALL),
+    re.compile(r"(Preview of field\\?'s value: \\?').*(')", re.DOTALL),
     re.compile(r"(failed to parse date field \[).*(\] with format)", re.DOTALL),
     re.compile(r"([Ff]or input string: \").*(\")", re.DOTALL),
     re.compile(r"(first immense term is: '\[)[^\]]*(\])"),

@@ -17,6 +17,8 @@ SAID = 'Mai\'s "secret" (words)'
     [
         ("field [a] of type [date] in document with id '7'. Preview of field's value: 'Mai's words'",
          "field [a] of type [date] in document with id '7'. Preview of field's value: '…'"),
+        (r"""ApiError(400, 'x', 'Preview of field\'s value: \'Mai\'s "secret"\', failed to parse')""",
+         r"""ApiError(400, 'x', 'Preview of field\'s value: \'…')"""),
         ("failed to parse date field [a ] b] with format [strict]",
          "failed to parse date field […] with format [strict]"),
         ('For input string: "Mai"', 'For input string: "…"'),
