@@ -10,13 +10,16 @@ QUOTED = "…"
 _QUOTES = (
     # Within the text of a driver's error the sign before a quote is a backslash.
     # https://github.com/elastic/elasticsearch/blob/main/server/src/main/java/org/elasticsearch/index/mapper/FieldMapper.java
-    re.compile(r"(Preview of field\\?'s value: \\?').*(')", re.DOTALL),
     re.compile(r"(failed to parse date field \[).*(\] with format)", re.DOTALL),
     re.compile(r"([Ff]or input string: \").*(\")", re.DOTALL),
+    re.compile(r"(Preview of field\\?'s value: \\?').*(')", re.DOTALL),
     re.compile(r"(first immense term is: '\[)[^\]]*(\])"),
     # https://github.com/ClickHouse/ClickHouse/blob/master/src/IO/ReadHelpers.cpp and the formats' diagnostics
     re.compile(r"(parsed text: \")[^\n]*?(\"(?:\s|,|$))"),
     re.compile(r"(before: ').*(')", re.DOTALL),
+    re.compile(r"(Cannot read floating point value here: ).*(: Cannot parse)", re.DOTALL),
+    re.compile(r"(Unknown element ').*(' for enum)", re.DOTALL),
+    re.compile(r"(In scope ).*( \([A-Z_]+\))", re.DOTALL),  # a statement, which may name values
     re.compile(r"(Cannot parse (?:string|\w+) ').*?(' as )", re.DOTALL),
     # https://github.com/redis/redis/blob/unstable/src/server.c, commandCheckExistence; redis-py, annotate_exception
     re.compile(r"(with args beginning with: )'.*()", re.DOTALL),
