@@ -10,7 +10,7 @@ import pytest
 
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.report import html, markdown
-from tvmigrate.report.outcome import all_checks
+from tvmigrate.report.outcome import all_checks, write_reports
 from tvmigrate.report.redact import Redactor, hosts_of
 from tvmigrate.verify.findings import Direction, Finding, Group
 
@@ -188,6 +188,14 @@ def test_no_text_and_no_user_name_is_in_a_report_unless_asked_for():
         assert TEXT not in page(told(rich()))
         assert TEXT.upper() not in page(told(rich()))
     assert TEXT in html.page(told(rich(), show_values=True))
+
+
+@pytest.mark.parametrize("shows", [False, True])
+def test_each_file_has_texts_and_user_names_only_if_asked_for(tmp_path, shows):
+    written = write_reports(rich(), tmp_path, str, Redactor(shows))
+    assert {path.name: TEXT in path.read_text("utf-8") for path in written.paths} == {
+        "verdict.json": shows, "junit.xml": shows, "report.html": shows, "summary.md": False,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("check", SAMPLES)

@@ -153,7 +153,10 @@ def test_a_report_of_hostile_names_is_harmless(
     assert ElementTree.parse(report / "junit.xml").getroot().tag == "testsuites"  # noqa: S314 - we wrote it
     assert unprintable((report / "summary.md").read_text("utf-8")) == set()
     assert "<script" not in (report / "summary.md").read_text("utf-8")
-    assert json.loads((report / "verdict.json").read_text("utf-8"))["verdict"] == "fail"
+    verdict = json.loads((report / "verdict.json").read_text("utf-8"))
+    assert verdict["verdict"] == "fail"
+    shown = str(verdict["checks"])
+    assert ("<script>alert(1)</script>" in shown, "not shown]" in shown + said.out) == (True, False)
 
 
 def test_a_blocker_with_hostile_names_stays_one_line(stores: Stores) -> None:
