@@ -17,7 +17,7 @@ from tests.tool.checklist.conftest import JUNIT, ROOT, serving
 from tests.tool.migrate.stores import Stores, different
 from tvmigrate.checklist.item import Checklist, Item, Light, Name
 from tvmigrate.checklist.run import LOOKS, look, watch
-from tvmigrate.checklist.site import AGENT_COMMAND, PROBE_PREFIX, WITHOUT_PROBES, Attested, Site
+from tvmigrate.checklist.site import AGENT_COMMAND, PROBE, PROBE_PREFIX, WITHOUT_PROBES, Attested, Site
 from tvmigrate.engines.embedded.ports import free_ports
 from tvmigrate.errors import ExitCode
 from tvmigrate.events import Event, Said
@@ -202,7 +202,7 @@ def test_what_a_killed_checklist_left_is_named_with_the_command_that_removes_it(
     """Assert that a name that somebody gave a probe's key is one word of that command, whatever it is."""
     keys = [f"eaos:current:{PROBE_PREFIX}{name}/contestant_1".encode() for name in ("$(evil)", "left")]
     keys.append(f"eaos:current:{PROBE_PREFIX}".encode() + b"\xff/x")
-    clean = 'remove --show "${PROBE}"'
+    clean = f'remove --show "${PROBE}"'
     for key in keys:
         stores.clients.redis.hset(key, "score", "1")
     try:
