@@ -112,12 +112,15 @@ class Hidden(str):
 class Redactor:
     """Decides what is shown. With `show_values` all values are; `hosts` are names that never are.
 
+    `private` are fields of the site's own whose values are not, though the contract has another use for such a name.
+
     `key` makes the marks of values: without it nobody can try which user name has a mark, so that marks of one redactor
     say nothing about those of another.
     """
 
     show_values: bool = False
     hosts: tuple[str, ...] = ()
+    private: frozenset[str] = frozenset()
     key: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False, compare=False)
 
     def text(self, text: str) -> str:
@@ -192,7 +195,7 @@ class Redactor:
         if self.show_values or is_definition(check_id):
             return None
         is_strange = rule is Rule.REDIS_UNRELATED or check_id.startswith(_STRANGERS)
-        return _STRUCTURE if is_strange else _KNOWN
+        return (_STRUCTURE if is_strange else _KNOWN) - self.private
 
     def _side(self, value: Any, place: str | None, shown: frozenset[str], names: Iterable[str]) -> Any:
         if isinstance(value, str) and (value in _REASONS or value in names):
