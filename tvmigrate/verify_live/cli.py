@@ -15,12 +15,13 @@ from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
 from tvmigrate.old_layout import read_old_layout
 from tvmigrate.options import policy_options, report_option
-from tvmigrate.printable import printable
+from tvmigrate.printable import one_line
 from tvmigrate.settings import program
 from tvmigrate.state_option import state_option
 from tvmigrate.verify.context import OldEndState
 from tvmigrate.verify_live.asked import Asked
 from tvmigrate.verify_live.files import write
+from tvmigrate.verify_live.results import safe
 from tvmigrate.verify_live.run import verify as run_verify
 from tvmigrate.verify_live.sample import Sample
 from tvmigrate.verify_live.source import of_dataset, of_run
@@ -91,7 +92,7 @@ from tvmigrate.verify_live.tell import lines
     help="What is known so far, to go on with.  [default: verify.sqlite in --state]",
 )
 @report_option("live.json, live.html, live.md, live-junit.xml and live-listed.ndjson go")
-@click.option("--show-values", is_flag=True, help="Show comment texts and user names in live.html and live.md.")
+@click.option("--show-values", is_flag=True, help="Show comment texts and user names.")
 @click.pass_context
 def verify(  # noqa: PLR0913, PLR0917 - one a option
     ctx: click.Context,
@@ -156,10 +157,11 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     with watch(Console(stderr=True, highlight=False)) as listener:
         outcome = run_verify(endpoints, find, asked, kept, listener)
     repeat = partial(_repeat, _words(ctx), kept)
-    redactor = Redactor(show_values, hosts_of(endpoints.environ().values()))
+    private = outcome.how.source.policy.layout.private
+    redactor = Redactor(show_values, hosts_of(endpoints.environ().values()), private)
     paths = write(outcome, kept, report, repeat, redactor)
-    for line in lines(outcome, repeat):
-        click.echo(printable(line))
+    for line in lines(safe(outcome, redactor), repeat):
+        click.echo(one_line(line))  # names in it are data
     for path in paths:
         click.echo(f"report: {path}")
     ctx.exit(int(outcome.exit_code))

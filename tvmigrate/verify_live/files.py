@@ -1,6 +1,6 @@
 """A looking's outcome as files: `live.json`, `live.html`, `live.md`, `live-junit.xml`, and every record by name.
 
-What people read goes through the reports' redactor: no comment's text, no user's name, no host.
+They go through the reports' redactor: no comment's text, no user's name; what people read names no host either.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ def write(
 ) -> list[Path]:
     """Write the five files into `folder`, each whole or not at all, and return their paths.
 
-    `repeat(part)` is the shell command that looks at that part alone; `redactor` decides what people are shown.
+    `repeat(part)` is the shell command that looks at that part alone; `redactor` decides which values are shown.
 
     Raises:
         ReportUnwritable: one cannot be written.
     """
-    text = (as_json_text(outcome.as_json(), indent=2) + "\n").encode()
+    text = (as_json_text(results.safe(outcome, redactor).as_json(), indent=2) + "\n").encode()
     told = view(outcome, repeat, redactor, hashlib.sha256(text).hexdigest())
     say = partial(explain, shown=_SHOWN, file=JSON)
     contents = {
         JSON: text,
         HTML: page(told).encode(),
         MARKDOWN: summary(told).encode(),
-        JUNIT: junit.text(results.verdict(outcome), results.claims(outcome), repeat, say),
+        JUNIT: junit.text(redactor.verdict(results.verdict(outcome)), results.claims(outcome), repeat, say),
     }
     for name, content in contents.items():
         write_whole(folder / name, content)

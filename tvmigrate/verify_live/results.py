@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from tvmigrate.made import choices
 from tvmigrate.report.prose import counted
+from tvmigrate.report.redact import Redactor
 from tvmigrate.verify.check import Check
 from tvmigrate.verify.findings import CheckResult, Finding, Phase, Verdict
 from tvmigrate.verify.groups import Groups
@@ -24,6 +26,23 @@ def verdict(outcome: Outcome) -> Verdict:
         [_result(part) for part in outcome.parts],
         [],
         made=how.made,
+    )
+
+
+def safe(outcome: Outcome, redactor: Redactor) -> Outcome:
+    """Return the outcome without the values that are not shown."""
+    return replace(
+        outcome,
+        parts=[
+            replace(
+                part,
+                different=[
+                    replace(one, findings=tuple(redactor.values(part.about.id, found) for found in one.findings))
+                    for one in part.different
+                ],
+            )
+            for part in outcome.parts
+        ],
     )
 
 

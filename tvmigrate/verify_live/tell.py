@@ -25,7 +25,7 @@ def lines(outcome: Outcome, repeat: Callable[[str], str]) -> Iterator[str]:
     for part in outcome.parts:
         yield from _part(part)
         if part.different or part.error:
-            yield repeat_lines(repeat(part.about.id))
+            yield from repeat_lines(repeat(part.about.id)).split("\n")
     if outcome.stopped:
         yield f"Stopped: {outcome.stopped}. The same command goes on where it stopped."
     yield NOT_LOOKED_AT
