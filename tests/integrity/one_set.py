@@ -13,6 +13,7 @@ from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Listener, ignore
+from tvmigrate.migrate import store_lock
 from tvmigrate.verify.findings import Verdict
 from tvmigrate.verify.rehearsal import Job, Rehearsal
 
@@ -23,12 +24,20 @@ _SYSTEM_DATABASES = {"system", "default", "information_schema", "INFORMATION_SCH
 def empty(endpoints: Endpoints) -> None:
     """Remove everything from the three engines."""
     with Clients(endpoints) as clients:
-        clients.redis.flushall()
-        for (database,) in clients.clickhouse.query("SELECT name FROM system.databases").result_rows:
-            if database not in _SYSTEM_DATABASES:
-                clients.clickhouse.command(f"DROP DATABASE `{database}` SYNC")
-        for index in clients.elasticsearch.indices.get(index="*"):
-            clients.elasticsearch.indices.delete(index=index)
+        clear(clients)
+
+
+def clear(clients: Clients) -> None:
+    """Remove every key, table and index, whichever test has left it, and the lock of a run that ended in the middle."""
+    clients.redis.flushall()
+    for (database,) in clients.clickhouse.query("SELECT name FROM system.databases").result_rows:
+        if database not in _SYSTEM_DATABASES:
+            clients.clickhouse.command(f"DROP DATABASE `{database}` SYNC")
+    indices = clients.elasticsearch.indices
+    names = list(indices.get(index="*", expand_wildcards=["open", "closed"]))
+    if names:
+        indices.delete(index=names)
+    clients.elasticsearch.options(ignore_status=404).indices.delete(index=store_lock.INDEX)
 
 
 def migrate_on(endpoints: Endpoints, dataset: Path, listener: Listener = ignore, **job: object) -> Verdict:
