@@ -20,7 +20,7 @@ from tests import profiles
 from tests.conftest import Tell
 from tests.dying.between import Strike
 from tests.dying.conftest import Struck, store_of
-from tests.dying.table import STORES, in_turn, turn
+from tests.dying.table import STORES, in_turn
 from tests.dying.test_struck import RUN
 from tests.tool.migrate.stores import Stores
 from tvmigrate.contract import new, old
@@ -52,7 +52,7 @@ def some() -> list[Any]:
     if profiles.is_nightly():
         return known
     apart = len(known) // SHORT
-    return known[turn() % apart :: apart][:SHORT]
+    return known[profiles.turn() % apart :: apart][:SHORT]
 
 
 @dataclass

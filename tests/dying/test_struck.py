@@ -15,7 +15,7 @@ from tests.conftest import Tell
 from tests.dying.answers import BULK_REJECTED
 from tests.dying.between import Cut, Strike
 from tests.dying.conftest import Struck
-from tests.dying.table import Case, cases, in_turn, lasting, turn
+from tests.dying.table import Case, cases, in_turn, lasting
 from tests.tool.migrate.stores import FIXTURES
 from tvmigrate.contract import old
 from tvmigrate.dataset.errors import LoadError
@@ -38,7 +38,7 @@ def shared(known: list[Case], short: int) -> list[Case]:
     if profiles.is_nightly():
         return known
     apart = len(known) // short
-    return known[turn() % apart :: apart][:short]
+    return known[profiles.turn() % apart :: apart][:short]
 
 
 def strike(struck: Struck, case: Case, step: str) -> Strike:

@@ -12,8 +12,10 @@ import pytest
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.live import LiveEngines
 from tvmigrate.events import Listener, ignore
 from tvmigrate.migrate import store_lock
+from tvmigrate.verify import rehearsal as rehearsals
 from tvmigrate.verify.findings import Verdict
 from tvmigrate.verify.rehearsal import Job, Rehearsal
 
@@ -61,8 +63,27 @@ def rehearsal_on(
     """Empty the engines, load the dataset, and yield a rehearsal whose steps can be asked for."""
     empty(endpoints)
     asked = replace(Job(dataset, SHOW, engines="live", second_round=False), **job)
-    with pytest.MonkeyPatch.context() as environment:
+    with _named(endpoints), Rehearsal(asked, listener) as rehearsal:
+        yield rehearsal
+
+
+@contextmanager
+def lent(endpoints: Endpoints) -> Iterator[None]:
+    """Have each rehearsal that would start engines of its own be given these, emptied."""
+
+    def opened(*_: object, **of_a_start: object) -> LiveEngines:
+        empty(endpoints)
+        return LiveEngines()
+
+    with _named(endpoints) as patch:
+        patch.setattr(rehearsals, "open_engines", opened)
+        yield
+
+
+@contextmanager
+def _named(endpoints: Endpoints) -> Iterator[pytest.MonkeyPatch]:
+    """Have the environment name these engines."""
+    with pytest.MonkeyPatch.context() as patch:
         for name, url in endpoints.environ().items():
-            environment.setenv(name, url)
-        with Rehearsal(asked, listener) as rehearsal:
-            yield rehearsal
+            patch.setenv(name, url)
+        yield patch
