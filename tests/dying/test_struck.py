@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from dataclasses import replace
 from functools import partial
 
@@ -128,12 +127,17 @@ def test_a_statement_that_an_earlier_try_left_at_work_is_waited_for(struck: Stru
     def leave() -> None:
         name = f"{old.DATABASE}.left_{struck.stores.folder().name}"
         client.command(f"CREATE TABLE {name} (x UInt8) ENGINE = MergeTree ORDER BY x")
-        left.append(threading.Thread(target=client.command, args=(f"INSERT INTO {name} SELECT sleep(2)",)))
+        left.append(threading.Thread(target=client.command, args=(f"INSERT INTO {name} SELECT sleep(3)",)))
         left[0].start()
-        time.sleep(0.5)
+        at_work = f"SELECT count() FROM system.processes WHERE startsWith(query, 'INSERT INTO {name}')"
+        while client.query(at_work).result_rows == [(0,)]:
+            assert left[0].is_alive(), "it was at work and nobody saw it"
 
-    struck.apply(**{"build.clickhouse": Strike(None, before=leave)})
-    left[0].join()
+    try:
+        struck.apply(**{"build.clickhouse": Strike(None, before=leave)})
+    finally:
+        for statement in left:
+            statement.join()
     (said,) = [text for text in struck.stores.said if text.startswith("Waiting for a statement")]
     assert f"INSERT INTO {old.DATABASE}.left_" in said
     client.command(f"DROP TABLE {old.DATABASE}.left_{struck.stores.folder().name} SYNC")
