@@ -129,8 +129,8 @@ def test_a_statement_that_an_earlier_try_left_at_work_is_waited_for(struck: Stru
         client.command(f"CREATE TABLE {name} (x UInt8) ENGINE = MergeTree ORDER BY x")
         left.append(threading.Thread(target=client.command, args=(f"INSERT INTO {name} SELECT sleep(3)",)))
         left[0].start()
-        at_work = f"SELECT count() FROM system.processes WHERE startsWith(query, 'INSERT INTO {name}')"
-        while client.query(at_work).result_rows == [(0,)]:
+        at_work = f"query_kind = 'Insert' AND position(query, '{name}') > 0"
+        while client.query(f"SELECT count() FROM system.processes WHERE {at_work}").result_rows == [(0,)]:
             assert left[0].is_alive(), "it was at work and nobody saw it"
 
     try:

@@ -28,6 +28,7 @@ def test_a_rehearsal_passes_on_the_other_major_too(
 ) -> None:
     """Assert it of the application too: its clients' own check and its script, behind the migration, end well."""
     monkeypatch.setenv(ELASTICSEARCH_VERSION, version)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     # To make the class cache takes longer than the one start that this version has here.
     monkeypatch.setattr(elasticsearch, "ensure_archive", lambda *_: [])
     check = f"{sys.executable} {ROOT}/tests/test_storage_v2.py"
