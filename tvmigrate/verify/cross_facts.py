@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 
-from tvmigrate.contract import new, old, sql
+from tvmigrate.contract import new, sql
 from tvmigrate.contract.layout import quoted
 from tvmigrate.verify.clickhouse_canonical import Kind, as_double, expression, hashed, kind_of, mixed, show
-from tvmigrate.verify.clickhouse_rows import live_types, reference_has, reference_table
+from tvmigrate.verify.clickhouse_rows import live_types, reference_has
 from tvmigrate.verify.comment_facts import FIELDS, Facts, as_float32, facts_of_document
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_live import scan, target
@@ -32,9 +32,8 @@ _BUCKET = f"CRC32(toString({ID})) % {BUCKETS}"
 
 def comments_as_they_should_be(context: Context) -> str | None:
     """Return the SELECT of the rows that the old comments map to, in the reference; None if there were none."""
-    if not reference_has(context, old.COMMENTS):
-        return None
-    return sql.comments(context.policy).query(reference_table(old.COMMENTS))
+    rule = sql.comments(context.policy)
+    return rule.query(rule.source.read()) if reference_has(context, rule.source) else None
 
 
 def _sums_query(source: str, types: Mapping[str, str]) -> str | None:

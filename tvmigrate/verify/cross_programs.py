@@ -10,7 +10,7 @@ from tvmigrate.contract.layout import quoted
 from tvmigrate.contract.outcome import Mapped, Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.clickhouse_canonical import Kind, expression, show
-from tvmigrate.verify.clickhouse_rows import live_types, reference_has, reference_table
+from tvmigrate.verify.clickhouse_rows import live_types, reference_has
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding, Phase
 from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, now_ms
@@ -79,7 +79,7 @@ def _redis_expected(context: Context) -> Iterator[tuple[str, int | None]]:
     """
     for key in context.reference.dataset.redis_keys():
         deadline = None if key.ttl_ms is None else context.reference.redis_epoch_ms + key.ttl_ms
-        kind = keys.classify(key.db, key.key, key.type)
+        kind = keys.classify(key.db, key.key, key.type, context.policy.layout)
         if isinstance(kind, keys.NewKey) and kind.rule in _PROGRAM_KEYS:
             yield _program_of(key.key, kind.rule), deadline
         elif isinstance(kind, keys.OldKey) and kind.rule is Rule.REDIS_EAOS:
@@ -115,7 +115,7 @@ _KNOWING = (new.RAW_COMMENTS.name, new.EAOS_METRICS.name)
 def _known_expected(context: Context) -> Iterator[str]:
     for rule in (sql.comments(context.policy), sql.eaos_metrics(context.policy)):
         if reference_has(context, rule.source):
-            query = f"SELECT DISTINCT hex(program_id) AS program FROM ({rule.query(reference_table(rule.source))})"
+            query = f"SELECT DISTINCT hex(program_id) AS program FROM ({rule.query(rule.source.read())})"
             for row in context.reference.tables.rows(query):
                 yield show(bytes.fromhex(row["program"]))
 
