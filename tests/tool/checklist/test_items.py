@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -172,7 +172,9 @@ CAUSES = {
 
 
 @pytest.mark.parametrize("name", Name)
-def test_each_item_is_red_by_itself_for_its_own_cause(name: Name, site: Site, stores: Stores, tmp_path: Path) -> None:
+def test_each_item_is_red_by_itself_for_its_own_cause(
+    name: Name, site: Site, stores: Stores, tmp_path: Path, share: Callable[..., None]
+) -> None:
     """Assert that no other item is red with it; a short run looks at this one and at those that ask no command."""
     place = tmp_path / "planted"
     place.mkdir()
@@ -183,6 +185,7 @@ def test_each_item_is_red_by_itself_for_its_own_cause(name: Name, site: Site, st
     red = [item for item in items if item.light is Light.RED]
     assert [item.name for item in red] == [name]
     assert said in " ".join(red[0].why)
+    share(("checklist", "looks at an item while one has a cause to be red"), str(name), len(items), len(Name))
 
 
 def test_nothing_is_written_to_stores_that_are_not_seen_to_be_right(

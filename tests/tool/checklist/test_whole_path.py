@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 
 
 @pytest.mark.skipif(not profiles.is_nightly(), reason="of the long run: HYPOTHESIS_PROFILE=nightly")
-def test_every_command_of_the_whole_path_ends_well_on_live_stores(engines: Endpoints, tmp_path: Path) -> None:
+def test_every_command_of_the_whole_path_ends_well_on_live_stores(
+    engines: Endpoints, tmp_path: Path, share: Callable[..., None]
+) -> None:
     found = re.search(r"^## The guide's whole path\n.*?```bash\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
     assert found
     live = Endpoints(*(url.replace("127.0.0.1", "0.0.0.0") for url in engines.environ().values()))  # noqa: S104 - a name, to be asked
@@ -39,3 +42,4 @@ def test_every_command_of_the_whole_path_ends_well_on_live_stores(engines: Endpo
     )
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
     assert done.stdout.endswith("checklist: all green\n")
+    share(("whole-path", "walks of the guide's whole path, typed as the page has it"), "live", 1, 1)
