@@ -66,8 +66,7 @@ def build(work: Work) -> None:
     client = work.clients.clickhouse
     for table in old.TABLES:
         require_same(work, table.name, "since its backup")
-    for new_table in new.TABLES:
-        create(work, new_table)
+    create(work, *new.TABLES)
     for rule in table_rules(work.policy):
         column = INSTANT[rule.source.name]
         done = 0
