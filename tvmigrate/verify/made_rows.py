@@ -27,9 +27,10 @@ def made_rows(context: Context, rule: TableRule, names: Sequence[str]) -> str:
         ReferenceFailed: the verifier's own ClickHouse cannot make it.
     """
     source = rule.query(f"{quoted(old.DATABASE)}.{quoted(rule.source.name)}")
-    wanted = f"SELECT {', '.join(names)} FROM ({source})"
+    wanted = f"SELECT {', '.join(map(quoted, names))} FROM ({source})"
     table = f"{_DATABASE}.{rule.source.name}_{blake2b(wanted.encode(), digest_size=8).hexdigest()}"
-    columns = ", ".join(f"{column.name} {made_type(column)}" for column in rule.target.columns if column.name in names)
+    types = {column.name: made_type(column) for column in rule.target.columns}
+    columns = ", ".join(f"{quoted(name)} {types[name]}" for name in names)  # by their places, as in the SELECT
 
     def fill(_: Spool) -> None:
         command = context.reference.tables.command
