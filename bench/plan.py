@@ -21,8 +21,9 @@ _TITLES = {"redis": "Redis", "clickhouse": "ClickHouse", "elasticsearch": "Elast
 
 
 _ENOUGH_ROWS = 1_000_000
-_FEW = """So few rows tell nothing of ClickHouse, which takes millions a second: its hours here are no
-more than a guess. Measure with more (`python -m bench.rates 0.1 0.4`, some ten minutes) before you rely on them."""
+_FEW = """So few rows tell nothing of ClickHouse, which takes millions a second, and so few keys and documents are done
+before a worker is started: the hours here are no more than a guess, and the coordinator seems to do what workers do.
+Measure with more (`python -m bench.rates 0.1 0.4`, some ten minutes) before you rely on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,8 @@ What it does for each record no worker can take from it.
 ## Rates
 
 CPU seconds for a million records, bytes for one; `{rates["command"]}` on {rates["date"]}, {rates["machine"]}: the
-difference between {_counted(small)} and {_counted(large)}, so without what every run costs. What comes out
+difference between {_counted(small)}
+and {_counted(large)}, so without what every run costs. What comes out
 below zero cannot be told from nothing, and stands as 0; a dash: not measured.
 
 {measured}
