@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, Mounted] = {
     "generate": Mounted("tvmigrate.dataset.generate.cli:generate", "Make old data of any size."),
     "load": Mounted("tvmigrate.dataset.cli:load", "Fill the three stores from a dataset."),
     "capture": Mounted("tvmigrate.capture.cli:capture", "Read a live old system into a dataset."),
+    "inspect": Mounted("tvmigrate.inspect.cli:inspect", "Write what a live old system calls its data."),
     "plan": Mounted("tvmigrate.migrate.cli:plan", "Say what would be done, with counts and blockers."),
     "apply": Mounted("tvmigrate.migrate.cli:apply", "Migrate, or go on where an interrupted run stopped."),
     "status": Mounted("tvmigrate.migrate.cli:status", "Say how far the migration is."),

@@ -75,6 +75,11 @@ def run_and_report(asked: settings.Asked, only: Sequence[str], jobs: int, report
     from tvmigrate.verify.faults.all import CATALOGUE  # noqa: PLC0415
     from tvmigrate.verify.faults.pool import judge_side_by_side  # noqa: PLC0415
 
+    if asked.old_layout is not None:
+        raise UsageError(
+            "The faults are planted under the contract's own names: leave --old-layout out, and give a dataset of the "
+            "contract's layout such as fixtures/standard."
+        )
     chosen = _chosen(CATALOGUE.faults, only)
     asked, told_choice = asked.settled()
     if told_choice:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tvmigrate import settings
+from tvmigrate.contract.policy import OLD_LAYOUT
 
 Command = Callable[..., Any]
 
@@ -24,8 +25,19 @@ def dataset_option(command: Command) -> Command:
     )(command)
 
 
+def old_layout_option() -> Callable[[Command], Command]:
+    """Return the decorator that adds --old-layout."""
+    return click.option(
+        "--old-layout",
+        envvar=OLD_LAYOUT,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="TOML: what this site calls its old databases, tables, columns, keys, index and fields.",
+    )
+
+
 def policy_options(command: Command) -> Command:
-    """Add the options that make a policy: --show, --keep-entities, --entity-map, --timezone, --missing-counts."""
+    """Add the options that make a policy: --show, --keep-entities, --entity-map, --old-layout and others."""
     options = (
         click.option("--show", metavar="NAME", help="Entity x becomes the program id NAME/x."),
         click.option("--keep-entities", is_flag=True, help="Entities stay as they are."),
@@ -35,6 +47,7 @@ def policy_options(command: Command) -> Command:
             metavar="FILE",
             help="JSON object, old entity to program id; wins over the two above.",
         ),
+        old_layout_option(),
         click.option(
             "--timezone",
             default=settings.DEFAULT_TIMEZONE,

@@ -70,6 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--keep-entities", dest="tvmigrate_keep_entities", action="store_true", help="entities stay as they are"
     )
     add("--entity-map", "JSON object, old entity to program id", "FILE")
+    add("--old-layout", "TOML: what the site calls its old databases, tables, columns, keys, index, fields", "FILE")
     add("--timezone", "time zone of times written without an offset; default: UTC", "ZONE")
     add("--missing-counts", "an eaos key without any count: set aside (default), or zeros")
     add("--old", "what the migration is to leave of mapped old data: nothing (default), or all")
@@ -108,7 +109,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         from tvmigrate.dataset.read import Dataset  # noqa: PLC0415 - not in every pytest run
 
         show = Dataset.open(dataset).show
-    entity_map = given("entity_map")
+    entity_map, old_layout = given("entity_map"), given("old_layout")
     asked = settings.Asked(
         dataset=dataset,
         engines=given("engines") or _DEFAULTS.engines,
@@ -117,6 +118,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         show=show,
         keep_entities=keep,
         entity_map=Path(entity_map) if entity_map else None,
+        old_layout=Path(old_layout) if old_layout else None,
         timezone=given("timezone") or _DEFAULTS.timezone,
         missing_counts=given("missing_counts") or _DEFAULTS.missing_counts,
         old=given("old") or _DEFAULTS.old,

@@ -68,7 +68,7 @@ def rehearse(ctx: click.Context, /, **options: Any) -> None:
 
     The migration under test is a shell command, the tool's own unless given. It finds the stores and the policy in
     its environment: REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL, TVMIGRATE_SHOW or TVMIGRATE_KEEP_ENTITIES=1,
-    TVMIGRATE_ENTITY_MAP, TVMIGRATE_TIMEZONE, TVMIGRATE_MISSING_COUNTS.
+    TVMIGRATE_ENTITY_MAP, TVMIGRATE_TIMEZONE, TVMIGRATE_MISSING_COUNTS, TVMIGRATE_OLD_LAYOUT.
     """
     ctx.exit(int(run_and_report(settings.Asked(**options))))
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.policy import Policy
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
+from tvmigrate.old_layout import read_old_layout
 from tvmigrate.state_option import STATE
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Asked:
     show: str | None = None
     keep_entities: bool = False
     entity_map: Path | None = None
+    old_layout: Path | None = None
     timezone: str = DEFAULT_TIMEZONE
     missing_counts: str = "quarantine"
     old: str = "removed"
@@ -71,9 +74,11 @@ class Asked:
 
         Raises:
             UsageError: neither or both of `--show` and `--keep-entities`, a name or time zone that cannot be used, an
-                entity map that cannot be read.
+                entity map or a layout file that cannot be read.
         """
-        return make_policy(self.show, self.keep_entities, self.entity_map, self.timezone, self.missing_counts)
+        return make_policy(
+            self.show, self.keep_entities, self.entity_map, self.timezone, self.missing_counts, self.old_layout
+        )
 
     def job(self) -> Job:
         """Return the rehearsal asked for. A command that was given runs where we were started, as it would by hand.
@@ -91,6 +96,7 @@ class Asked:
             dataset=self.dataset,
             policy=self.policy(),
             entity_map=self.entity_map,
+            old_layout=self.old_layout,
             migration=MIGRATION_COMMAND if self.migration is None else from_here(self.migration),
             rollback=ROLLBACK_COMMAND if self.rollback is None else from_here(self.rollback),
             engines=settle(self.engines).kind,
@@ -114,7 +120,8 @@ class Asked:
         from tvmigrate.report.redact import Redactor, hosts_of  # noqa: PLC0415
 
         urls = [environ.get(name, "") for name in (REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL)]
-        return Redactor(self.show_values, hosts_of(urls))
+        private = frozenset() if self.old_layout is None else read_old_layout(self.old_layout).private
+        return Redactor(self.show_values, hosts_of(urls), private)
 
     def settled(self) -> tuple[Asked, str | None]:
         """Return the same of one kind of engines, where `auto` was asked for, and the sentence about the choice.
@@ -138,6 +145,7 @@ class Asked:
             ("--migration", self.migration, None),
             ("--rollback", self.rollback, None),
             ("--entity-map", self.entity_map, None),
+            ("--old-layout", self.old_layout, None),
             ("--timezone", self.timezone, DEFAULT_TIMEZONE),
             ("--missing-counts", self.missing_counts, "quarantine"),
             ("--old", self.old, "removed"),
@@ -197,8 +205,13 @@ def timeout_of(environ: Mapping[str, str]) -> float:
     return seconds
 
 
-def make_policy(
-    show: str | None, keep_entities: bool, entity_map: Path | None, timezone: str, missing_counts: str
+def make_policy(  # noqa: PLR0913, PLR0917 - a policy's own
+    show: str | None,
+    keep_entities: bool,
+    entity_map: Path | None,
+    timezone: str,
+    missing_counts: str,
+    old_layout: Path | None,
 ) -> Policy:
     """Return the policy that these options ask for; `missing_counts` is `quarantine` or `zero`.
 
@@ -211,6 +224,7 @@ def make_policy(
         entity_map={} if entity_map is None else read_entity_map(entity_map),
         timezone=timezone,
         zero_missing_counts=missing_counts == "zero",
+        layout=CONTRACT if old_layout is None else read_old_layout(old_layout),
     )
 
 

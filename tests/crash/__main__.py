@@ -16,6 +16,8 @@ from tests.crash.matrix import Ground
 from tests.crash.outcomes import GOOD, Outcomes
 from tvmigrate.engines.embedded import EmbeddedEngines
 
+_FILL_AGAIN_S = 30 * 60  # keys of fixtures/standard expire after an hour
+
 
 def main() -> int:
     """Try what is left; return the exit code."""
@@ -29,6 +31,7 @@ def main() -> int:
     outcomes, failed = Outcomes(), 0
     with EmbeddedEngines() as engines:
         ground = Ground(engines.endpoints, asked.dataset)
+        filled = time.monotonic()
         try:
             for number, kind in enumerate(kinds, 1):
                 deadline = began + 60 * asked.minutes * number / len(kinds)
@@ -38,6 +41,9 @@ def main() -> int:
                     if time.monotonic() > deadline:
                         break
                     if not outcomes.known(kind, trial.name):
+                        if time.monotonic() - filled > _FILL_AGAIN_S:
+                            ground.renew()
+                            filled = time.monotonic()
                         failed += _try(ground, outcomes, kind, trial)
         finally:
             ground.close()

@@ -12,8 +12,11 @@ from tvmigrate.capture.mask import LEAST_SECRET, Mask
 from tvmigrate.capture.run import capture as run_capture
 from tvmigrate.capture.sample import Sample
 from tvmigrate.capture.work import Asked
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import ExitCode
+from tvmigrate.old_layout import read_old_layout
+from tvmigrate.options import old_layout_option
 
 MASK_KEY = "TVMIGRATE_MASK_KEY"
 
@@ -41,8 +44,15 @@ MASK_KEY = "TVMIGRATE_MASK_KEY"
     metavar="N",
     help="Read at most N records a second.  [default: as fast as the store answers]",
 )
+@old_layout_option()
 def capture(  # noqa: PLR0913, PLR0917 - one a option
-    directory: Path, show: str | None, sample: float, mask: bool, mask_key: Path | None, max_rate: float | None
+    directory: Path,
+    show: str | None,
+    sample: float,
+    mask: bool,
+    mask_key: Path | None,
+    max_rate: float | None,
+    old_layout: Path | None,
 ) -> int:
     """Read a live old system into the dataset DIR, or go on where an interrupted capture stopped.
 
@@ -53,7 +63,8 @@ def capture(  # noqa: PLR0913, PLR0917 - one a option
 
     from tvmigrate.report.progress import watch  # noqa: PLC0415
 
-    asked = Asked(Sample(sample), _mask(mask, mask_key), max_rate)
+    layout = CONTRACT if old_layout is None else read_old_layout(old_layout)
+    asked = Asked(Sample(sample), _mask(mask, mask_key), max_rate, layout)
     with watch(Console(stderr=True, highlight=False)) as listener:
         dataset = run_capture(Endpoints.from_environ(), directory, asked, show, listener)
     click.echo(f"{dataset.path}: {dataset.note}")

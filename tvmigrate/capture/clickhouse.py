@@ -13,8 +13,8 @@ import orjson
 from tvmigrate.capture import masked
 from tvmigrate.capture.errors import CaptureFailed
 from tvmigrate.capture.work import Work
-from tvmigrate.contract import old
 from tvmigrate.contract.layout import quoted
+from tvmigrate.contract.old_layout import OldTable
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.read import CLICKHOUSE
 from tvmigrate.dataset.write import RowsWriter, write_table
@@ -22,14 +22,15 @@ from tvmigrate.verify.reference import live_tables
 
 _CHUNK = 1 << 18
 _NAME = re.compile(r"\w(?:[\w .-]*\w)?")
-_ENTITY = "entity"
 _SHOWN = 300
 
 
 def capture(work: Work) -> None:
     """Write `clickhouse/`; raises ClickHouseError, CaptureFailed."""
     taken: dict[str, str] = {}
-    tables = sorted(live_tables(work.clients).values(), key=lambda table: not _is_old(table))
+    tables = sorted(
+        live_tables(work.clients).values(), key=lambda table: table["database"] != work.asked.layout.database
+    )
     for table in tables:
         database, name = table["database"], table["name"]
         if why := _why_not(table, taken):
@@ -39,8 +40,10 @@ def capture(work: Work) -> None:
         _table(work, table)
 
 
-def _is_old(table: Mapping[str, Any]) -> bool:
-    return bool(table["database"] == old.DATABASE)
+def _old(work: Work, table: Mapping[str, Any]) -> OldTable | None:
+    """Return the old table that a live one is."""
+    at = (table["database"], table["name"])
+    return next((one for one in work.asked.layout.tables if (one.database, one.name) == at), None)
 
 
 def _why_not(table: Mapping[str, Any], taken: Mapping[str, str]) -> str:
@@ -62,12 +65,12 @@ def _table(work: Work, table: Mapping[str, Any]) -> None:
     task = f"capture clickhouse {name}"
     work.started(task, "rows")
     work.written(write_table(work.folder, name, table["create_table_query"]))
-    is_comments = _is_old(table) and name == old.COMMENTS.name
+    known = _old(work, table)
     hidden = _hidden(work, table)
     with RowsWriter(work.folder / rows) as writer:
         for lines in _rows(work, table):
-            if is_comments and not work.asked.sample.is_all:
-                _remember(work, lines)
+            if known is not None and known.is_comments and not work.asked.sample.is_all:
+                _remember(work, lines, known.their("comment_id"))
             if work.asked.mask is not None and hidden:
                 mask = work.asked.mask
                 lines = [masked.row(mask, line, hidden) for line in lines]  # noqa: PLW2901
@@ -81,7 +84,7 @@ def _hidden(work: Work, table: Mapping[str, Any]) -> frozenset[str]:
     if work.asked.mask is None:
         return frozenset()
     types = {column["name"]: column["type"] for column in table["columns"]}
-    return masked.columns(table["name"], types, _is_old(table))
+    return masked.columns(types, _old(work, table))
 
 
 def _rows(work: Work, table: Mapping[str, Any]) -> Iterator[list[bytes]]:
@@ -91,7 +94,11 @@ def _rows(work: Work, table: Mapping[str, Any]) -> Iterator[list[bytes]]:
         CaptureFailed: the answer ended in what is no row.
     """
     columns = {column["name"] for column in table["columns"]}
-    where = work.asked.sample.where(_ENTITY if _is_old(table) and _ENTITY in columns else None)
+    layout, known = work.asked.layout, _old(work, table)
+    # A table of others beside the old ones may name entities by the same word.
+    entity = (known or layout.comments).their("entity")
+    is_beside = table["database"] == layout.database and entity in columns
+    where = work.asked.sample.where(entity if is_beside else None)
     query = f"SELECT * FROM {quoted(table['database'])}.{quoted(table['name'])} WHERE {where}"
     throttle, rest = work.throttle(), b""
     with work.clients.clickhouse.raw_stream(query, fmt="JSONEachRow", settings=dict(ROWS_OUTPUT_SETTINGS)) as stream:
@@ -119,12 +126,12 @@ def _require_rows(table: Mapping[str, Any], lines: list[bytes]) -> None:
             )
 
 
-def _remember(work: Work, lines: list[bytes]) -> None:
+def _remember(work: Work, lines: list[bytes], id_column: str) -> None:
     """Keep the ids of the comments that are taken: their documents are taken too."""
     with work.notes.together() as notes:
         for line in lines:
             try:
-                comment_id = orjson.loads(line).get("comment_id")
+                comment_id = orjson.loads(line).get(id_column)
             except orjson.JSONDecodeError:
                 continue  # not UTF-8: quarantined, and no document has such an id
             if isinstance(comment_id, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from elasticsearch import Elasticsearch
 
 from tvmigrate.capture import masked
 from tvmigrate.capture.work import Work
-from tvmigrate.contract import old
 from tvmigrate.dataset.load_elasticsearch import loadable
 from tvmigrate.dataset.read import ELASTICSEARCH
 from tvmigrate.dataset.write import DocumentsWriter, write_index
@@ -63,11 +63,11 @@ def _pages(work: Work, reader: Elasticsearch, name: str) -> Iterator[Sequence[Pa
 
 def _taken(work: Work, name: str, page: Sequence[Pair], typed: frozenset[str]) -> list[Pair]:
     """Return the documents of a page that are in the sample, masked if so asked for."""
-    is_old, mask = name == old.INDEX.name, work.asked.mask
+    is_old, mask = name == work.asked.layout.index, work.asked.mask
     chosen = page if work.asked.sample.is_all else [pair for pair in page if _is_chosen(work, pair, is_old)]
     if mask is None:
         return list(chosen)
-    hide = masked.document if is_old else masked.other_document
+    hide = partial(masked.document, layout=work.asked.layout) if is_old else masked.other_document
     return [(doc_id, hide(mask, source.decode(), typed).encode()) for doc_id, source in chosen]
 
 
@@ -76,4 +76,4 @@ def _is_chosen(work: Work, pair: Pair, is_old: bool) -> bool:
     if not is_old:
         return work.asked.sample.takes_text(doc_id)
     known = bool(list(work.notes.rows("SELECT 1 FROM chosen WHERE id = ?", (doc_id.encode(),))))
-    return work.asked.sample.of_document(doc_id, json.loads(pair[1]), known)
+    return work.asked.sample.of_document(doc_id, json.loads(pair[1]), known, work.asked.layout)

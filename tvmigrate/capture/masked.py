@@ -8,54 +8,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from tvmigrate.capture.json_texts import Path, replace_broken, replace_texts
 from tvmigrate.capture.mask import Mask
-from tvmigrate.contract import exact_json, new, old
+from tvmigrate.contract import exact_json, new
 from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, classify
+from tvmigrate.contract.old_layout import CONTRACT, EaosFields, ItemFields, OldLayout, OldTable
 from tvmigrate.contract.outcome import Reason, Rule, Unmappable
 from tvmigrate.dataset.model import DUMP, HASH, LIST, SET, STREAM, STRING, ZSET, RedisKey
 
-_COUNTS = frozenset({old.EAOS_POSITIVE, old.EAOS_NEGATIVE, old.EAOS_NEUTRAL, old.EAOS_TOTAL})
-_EAOS = _COUNTS | {old.EAOS_SCORE, old.EAOS_OLDER_TIMESTAMP}
-_EAOS_INNER = _COUNTS | {old.EAOS_UPDATED_AT}
-_ITEM = frozenset({old.ITEM_ENTITY, old.ITEM_VALUE, old.ITEM_TIMESTAMP})
-_PERSONAL = frozenset(old.SPELLINGS["text"] + old.SPELLINGS["username"])
-_READ_BY_RULES = frozenset(name for names in old.SPELLINGS.values() for name in names) - _PERSONAL | {
-    old.DOCUMENT_ID_FIELD
-}
 _TURNS = 16
 
 
-def key(mask: Mask, one: RedisKey) -> RedisKey:
+def key(mask: Mask, one: RedisKey, layout: OldLayout = CONTRACT) -> RedisKey:
     """Return a Redis key as the dataset is to have it; one that only a DUMP can hold cannot be masked."""
-    kind = classify(one.db, one.key, one.type)
+    kind = classify(one.db, one.key, one.type, layout)
     if isinstance(kind, OldKey):
         if kind.rule is Rule.REDIS_EAOS:
-            return replace(one, value=_json(mask, one.value, _in_eaos))
+            return replace(one, value=_json(mask, one.value, partial(_in_eaos, layout.eaos)))
         if kind.rule is Rule.REDIS_METRIC:
-            return replace(one, value=[_json(mask, item, _in_item) for item in one.value])
+            return replace(one, value=[_json(mask, item, partial(_in_item, layout.item)) for item in one.value])
         return one
     if isinstance(kind, NewKey):
         if kind.rule is Rule.REDIS_METRIC:
             return replace(one, value=[_json(mask, item, _in_event) for item in one.value])
         return one
-    name = _name(mask, one) if isinstance(kind, UnrelatedKey) else one.key
+    name = _name(mask, one, layout) if isinstance(kind, UnrelatedKey) else one.key
     return replace(one, key=name, value=_VALUES[one.type](mask, one.value))
 
 
-def _name(mask: Mask, one: RedisKey) -> bytes:
+def _name(mask: Mask, one: RedisKey, layout: OldLayout) -> bytes:
     """Return an unrelated key's name, of which all before the first colon stays, and so what family it is of."""
     family, colon, rest = one.key.partition(b":")
     name = family + colon + mask.raw(rest) if colon else one.key
-    return name if isinstance(classify(one.db, name, one.type), UnrelatedKey) else one.key
+    return name if isinstance(classify(one.db, name, one.type, layout), UnrelatedKey) else one.key
 
 
-def document(mask: Mask, source: str, typed: frozenset[str]) -> str:
+def document(mask: Mask, source: str, typed: frozenset[str], layout: OldLayout = CONTRACT) -> str:
     """Return a comment's `_source`; fields whose dotted paths are `typed` have a type that a stand-in may not fit."""
+    personal = {*layout.spellings["text"], *layout.spellings["username"]}
+    read_by_rules = layout.document_fields - personal
 
     def chosen(path: Path) -> bool:
-        return path[0] not in _READ_BY_RULES and _dotted(path) not in typed
+        return path[0] not in read_by_rules and _dotted(path) not in typed
 
     return replace_texts(source, mask.text, chosen)
 
@@ -71,13 +67,12 @@ def row(mask: Mask, line: bytes, columns: frozenset[str]) -> bytes:
     return replace_texts(text, mask.text, lambda path: path[0] in columns).encode("utf-8", "surrogateescape")
 
 
-def columns(table: str, types: Mapping[str, str], is_old: bool) -> frozenset[str]:
+def columns(types: Mapping[str, str], known: OldTable | None) -> frozenset[str]:
     """Return the columns of a table that are masked: those of text, but what the rules of an old table read."""
     read: set[str] = set()
-    if is_old and table == old.COMMENTS.name:
-        read = set(old.COMMENTS.column_names) - {"text", "username"}
-    elif is_old and table == old.EAOS_METRICS.name:
-        read = set(old.EAOS_METRICS.column_names)
+    if known is not None:
+        personal = {known.their(name) for name in ("text", "username")}
+        read = set(known.theirs.values()) - personal
     return frozenset(name for name, kind in types.items() if name not in read and holds_text(kind))
 
 
@@ -123,14 +118,14 @@ def _broken(mask: Mask, text: str, reason: Reason) -> str:
     return text
 
 
-def _in_eaos(path: Path) -> bool:
-    if path[0] == old.EAOS_METADATA:
-        return len(path) == 1 or path[1] not in _EAOS_INNER
-    return path[0] not in _EAOS
+def _in_eaos(names: EaosFields, path: Path) -> bool:
+    if path[0] == names.metadata:
+        return len(path) == 1 or path[1] not in names.in_metadata
+    return path[0] not in names.beside_metadata
 
 
-def _in_item(path: Path) -> bool:
-    return path[0] not in _ITEM
+def _in_item(names: ItemFields, path: Path) -> bool:
+    return path[0] not in names.all
 
 
 def _in_event(path: Path) -> bool:

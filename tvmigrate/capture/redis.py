@@ -134,7 +134,7 @@ def _keep(work: Work, notes: sqlite3.Connection, live: Live, round_: int) -> Non
 def _line(work: Work, live: Live) -> bytes:
     """Return the key's line in the dataset, empty if it is not to have one."""
     ttl = None if live.expires_ms is None else live.expires_ms - work.notes.noted("redis.epoch_ms")
-    one = work.asked.sample.of_key(replace(live.key, ttl_ms=ttl))
+    one = work.asked.sample.of_key(replace(live.key, ttl_ms=ttl), work.asked.layout)
     if one is None or (ttl is not None and ttl <= 0):
         return _NOTHING
     if work.asked.mask is not None:
@@ -144,7 +144,7 @@ def _line(work: Work, live: Live) -> bytes:
                 "its value can only be dumped, and a dump cannot be masked",
             )
             return _NOTHING
-        one = masked.key(work.asked.mask, one)
+        one = masked.key(work.asked.mask, one, work.asked.layout)
     return redis_form.dump(one)
 
 

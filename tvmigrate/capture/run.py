@@ -14,6 +14,7 @@ from tvmigrate.capture import clickhouse, elasticsearch, redis
 from tvmigrate.capture.errors import CaptureFailed, CaptureRefused
 from tvmigrate.capture.notes import Notes
 from tvmigrate.capture.work import Asked, Work
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.values import rfc3339
 from tvmigrate.dataset.load import DRIVER_ERRORS
 from tvmigrate.dataset.read import TOML, Dataset
@@ -23,6 +24,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.secrets import masked as without_password
 from tvmigrate.events import Listener, ignore
 from tvmigrate.migrate.system import identify
+from tvmigrate.old_layout_document import document_of
 
 UNFINISHED = ".capture"
 _NOTES = "notes.sqlite"
@@ -94,9 +96,11 @@ def _refuse_another(notes: Notes, folder: Path, endpoints: Endpoints, asked: Ask
         "sample": asked.sample.share,
         "mask": None if asked.mask is None else asked.mask.fingerprint,
     }
+    if asked.layout != CONTRACT:
+        now["layout"] = document_of(asked.layout)
     before = notes.noted("asked")
     if before is not None and before != now:
-        differs = ", ".join(name for name in now if now[name] != before[name])
+        differs = ", ".join(name for name in dict.fromkeys((*now, *before)) if now.get(name) != before.get(name))
         raise CaptureRefused(
             f"The capture in {folder} was begun with another {differs}. Go on with what it was begun with, or name "
             "another directory."

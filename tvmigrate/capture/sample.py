@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tvmigrate.contract import exact_json, old
+from tvmigrate.contract import exact_json
 from tvmigrate.contract.keys import NewKey, OldKey, classify
 from tvmigrate.contract.layout import quoted
+from tvmigrate.contract.old_layout import CONTRACT, OldLayout
 from tvmigrate.contract.outcome import Rule, Unmappable
 from tvmigrate.dataset.model import RedisKey
 
@@ -48,16 +49,16 @@ class Sample:
         last = f"arrayElement(splitByChar('/', {name}), -1)"
         return f"reinterpretAsUInt32(substring(SHA256({last}), 1, 4)) < {self.share * _OF!r}"
 
-    def of_key(self, one: RedisKey) -> RedisKey | None:
+    def of_key(self, one: RedisKey, layout: OldLayout = CONTRACT) -> RedisKey | None:
         """Return what of a Redis key is taken, None for none of it: of a metrics list the items of chosen programs.
 
         Trends are of no program, and taken whole; an item that names none, or cannot be read, too.
         """
         if self.is_all:
             return one
-        kind = classify(one.db, one.key, one.type)
+        kind = classify(one.db, one.key, one.type, layout)
         if isinstance(kind, OldKey) and kind.rule is Rule.REDIS_METRIC:
-            items = [item for item in one.value if self._takes_item(item)]
+            items = [item for item in one.value if self._takes_item(item, layout)]
             return _with(one, items) if items else None
         if isinstance(kind, OldKey | NewKey) and kind.rule is Rule.REDIS_TREND:
             return one
@@ -70,19 +71,21 @@ class Sample:
                 name = one.key.split(b":", 1)[1].rpartition(b":")[0]
         return one if self.takes(name) else None
 
-    def _takes_item(self, item: bytes) -> bool:
+    def _takes_item(self, item: bytes, layout: OldLayout) -> bool:
         try:
             body = exact_json.parse(item)
         except Unmappable:
             return True
-        entity = body.get(old.ITEM_ENTITY) if isinstance(body, dict) else None
+        entity = body.get(layout.item.entity) if isinstance(body, dict) else None
         return not isinstance(entity, str) or self.takes_text(entity)
 
-    def of_document(self, doc_id: str, source: Mapping[str, Any], chosen_comment: bool) -> bool:
+    def of_document(
+        self, doc_id: str, source: Mapping[str, Any], chosen_comment: bool, layout: OldLayout = CONTRACT
+    ) -> bool:
         """Return whether a comment's document is taken: its row is, or else its program."""
         if self.is_all or chosen_comment:
             return True
-        names = (source.get(name) for name in old.SPELLINGS["program_id"])
+        names = (source.get(name) for name in layout.spellings["program_id"])
         name = next((name for name in names if isinstance(name, str)), None)
         return self.takes_text(doc_id if name is None else name)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tvmigrate.capture.mask import Mask
 from tvmigrate.capture.notes import Notes
 from tvmigrate.capture.sample import Sample
+from tvmigrate.contract.old_layout import CONTRACT, OldLayout
 from tvmigrate.dataset.write import Part
 from tvmigrate.engines.clients import Clients
 from tvmigrate.events import Advanced, Finished, Listener, Said, Started
@@ -17,11 +18,15 @@ from tvmigrate.throttle import Throttle
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be captured: which share, masked or not, how fast (records a second; None: as fast as it goes)."""
+    """What is to be captured: which share, masked or not, how fast (records a second; None: as fast as it goes).
+
+    Old data have the names of `layout`: by them are programs told, and what a mask leaves to the rules.
+    """
 
     sample: Sample = field(default_factory=lambda: Sample(1.0))
     mask: Mask | None = None
     max_rate: float | None = None
+    layout: OldLayout = CONTRACT
 
 
 @dataclass(slots=True)

@@ -48,7 +48,7 @@ def storage(site: Site) -> Item:
     if not site.sources:
         sheet.left_out.append("No source tree was given, so nobody looked for old clients in it: --source DIR.")
     for tree in site.sources:
-        found = old_names.in_source(tree)
+        found = old_names.in_source(tree, site.layout)
         sheet.saw(f"{tree}: old clients and old names in {found.files:,} files", _places(found.places))
         if not found.files:
             sheet.unseen.append(f"{tree} holds no source file, so nothing was looked at in it.")

@@ -15,9 +15,11 @@ from rich.console import Console
 from tvmigrate.checklist.report import print_checklist, write
 from tvmigrate.checklist.run import look, watch
 from tvmigrate.checklist.site import Attested, Commands, Site
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS_URL, Endpoints
 from tvmigrate.errors import ExitCode, UsageError
-from tvmigrate.options import report_option
+from tvmigrate.old_layout import read_old_layout
+from tvmigrate.options import old_layout_option, report_option
 from tvmigrate.report.console import stdout_console
 from tvmigrate.report.files import require_writable
 from tvmigrate.report.progress import watch as progress
@@ -68,6 +70,7 @@ _PATH = click.Path(path_type=Path)
     metavar="SECONDS",
     help="How long a store, the API or a service may take for an answer.",
 )
+@old_layout_option()
 @state_option("Directory of the migration's journal.")
 @report_option("checklist.json, checklist.html, checklist-junit.xml and checklist.md go")
 def checklist(report: Path, watching: bool, every: float, watch_for: float, **said: Any) -> int:
@@ -108,6 +111,7 @@ def _site(said: dict[str, Any]) -> Site:
         attested=_attested(said["notified_by"], said["notified_at"]),
         since=None if said["since"] is None else _instant("--since", said["since"]),
         state=said["state"],
+        layout=CONTRACT if said["old_layout"] is None else read_old_layout(said["old_layout"]),
         timeout=said["timeout"],
     )
 

@@ -94,7 +94,7 @@ def documentation(site: Site) -> Item:
         return sheet.item()
     try:
         for tree in site.documents:
-            found = old_names.in_pages(tree)
+            found = old_names.in_pages(tree, site.layout)
             sheet.saw(f"{tree}: what speaks of the old layout alone, in {found.files:,} pages", _places(found))
             sheet.red.extend(f"{place.where}: {place.what}" for place in found.places)
         lacking = old_names.unnamed(site.documents)

@@ -19,6 +19,7 @@ import urllib3
 from clickhouse_connect.driver.client import Client as ClickHouse
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from tvmigrate.contract.old_layout import CONTRACT, OldLayout
 from tvmigrate.engines.clients import open_clickhouse, open_elasticsearch, open_redis
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.secrets import without_secrets
@@ -72,7 +73,8 @@ class Site:
     `write_probes` allows the items that write, and `held_back` says why they must not all the same, empty where they
     may; `services` are more services by name, each with the URL that answers
     when it is well; `api` the URL of a running API, None to start the tree's own; `since` when the migration was done,
-    None as the journal in `state` says; `timeout` how long a store may take for an answer, in seconds.
+    None as the journal in `state` says; `timeout` how long a store may take for an answer, in seconds;
+    `layout` what the old data were called.
     """
 
     endpoints: Endpoints
@@ -88,6 +90,7 @@ class Site:
     state: Path = Path(".tvmigrate")
     attested: Attested | None = None
     timeout: float = 30.0
+    layout: OldLayout = CONTRACT
     listener: Listener = ignore
 
     @property

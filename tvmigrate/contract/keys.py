@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvmigrate.contract import new, old
+from tvmigrate.contract.old_layout import CONTRACT, OldLayout
 from tvmigrate.contract.outcome import Rule
 
 STRING, LIST, ZSET, HASH = "string", "list", "zset", "hash"
@@ -47,22 +48,27 @@ class UnrelatedKey:
 KeyKind = OldKey | WrongTypeKey | NewKey | UnrelatedKey
 
 
-def classify(db: int, key: bytes, kind: str) -> KeyKind:
-    """Say what the key `key` of database `db` and Redis type `kind` (as TYPE prints it) is."""
+def classify(db: int, key: bytes, kind: str, layout: OldLayout = CONTRACT) -> KeyKind:
+    """Say what the key `key` of database `db` and Redis type `kind` (as TYPE prints it) is.
+
+    Old keys have the names of `layout`.
+    """
     if db != old.REDIS_DB:
         return UnrelatedKey()
-    if key.startswith(old.EAOS_PREFIX):
+    if key.startswith(layout.eaos_prefix):
         if kind == STRING:
-            return OldKey(Rule.REDIS_EAOS, key[len(old.EAOS_PREFIX) :])
+            return OldKey(Rule.REDIS_EAOS, key[len(layout.eaos_prefix) :])
         if kind == HASH and key.startswith(_EAOS_NEW):
             return NewKey(Rule.REDIS_EAOS)
         return WrongTypeKey(Rule.REDIS_EAOS, STRING)
-    if key.startswith(old.TREND_PREFIX):
-        name = key[len(old.TREND_PREFIX) :]
+    if key.startswith(layout.trend_prefix):
+        name = key[len(layout.trend_prefix) :]
         return OldKey(Rule.REDIS_TREND, name) if kind == ZSET else WrongTypeKey(Rule.REDIS_TREND, ZSET)
-    if key.startswith(old.METRICS_PREFIX):
-        name = key[len(old.METRICS_PREFIX) :]
+    if key.startswith(layout.metrics_prefix):
+        name = key[len(layout.metrics_prefix) :]
         return OldKey(Rule.REDIS_METRIC, name) if kind == LIST else WrongTypeKey(Rule.REDIS_METRIC, LIST)
+    if key.startswith(_EAOS_NEW):  # of a layout whose old keys begin otherwise
+        return NewKey(Rule.REDIS_EAOS) if kind == HASH else WrongTypeKey(Rule.REDIS_EAOS, HASH)
     if key.startswith(_TRENDS):
         return NewKey(Rule.REDIS_TREND) if kind == ZSET else WrongTypeKey(Rule.REDIS_TREND, ZSET)
     if key.startswith(_EVENTS):

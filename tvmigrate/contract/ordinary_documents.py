@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from tvmigrate.contract import exact_json, new, old, values
+from tvmigrate.contract import exact_json, new, values
 from tvmigrate.contract.outcome import Unmappable
 from tvmigrate.contract.policy import Policy
 
@@ -65,7 +65,10 @@ class OrdinaryDocuments:
             "topics": _topics,
             "username": _username,
         }
-        self._readers = {name: (field, readers[field]) for field, names in old.SPELLINGS.items() for name in names}
+        spellings = policy.layout.spellings
+        self._readers = {name: (field, readers[field]) for field, names in spellings.items() for name in names}
+        self._id_field = policy.layout.document_id
+        self._fields = tuple(spellings)
 
     def map(self, doc_id: str, raw: bytes) -> Ordinary | None:
         """Map a document by its `_id` and the JSON of its `_source`; None: the rule has to look at it."""
@@ -87,7 +90,7 @@ class OrdinaryDocuments:
                 texts += 1
             known = readers.get(name)
             if known is None:
-                if name == old.DOCUMENT_ID_FIELD:
+                if name == self._id_field:
                     if value is not None and value != doc_id:
                         return None
                     continue
@@ -111,8 +114,8 @@ class OrdinaryDocuments:
         if not _says_nothing_twice(raw, texts):
             return None
         filled: tuple[str, ...] = ()
-        if len(found) != len(old.SPELLINGS):
-            filled = tuple(field for field in old.SPELLINGS if field not in found)
+        if len(found) != len(self._fields):
+            filled = tuple(field for field in self._fields if field not in found)
         mapped = {
             "comment_id": doc_id,
             "program_id": found["program_id"],

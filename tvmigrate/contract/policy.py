@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tvmigrate.contract.old_layout import CONTRACT, OldLayout
 from tvmigrate.contract.unicode import is_blank
 from tvmigrate.errors import UsageError
 
@@ -14,6 +15,7 @@ KEEP_ENTITIES = "TVMIGRATE_KEEP_ENTITIES"
 ENTITY_MAP = "TVMIGRATE_ENTITY_MAP"
 TIMEZONE = "TVMIGRATE_TIMEZONE"
 MISSING_COUNTS = "TVMIGRATE_MISSING_COUNTS"
+OLD_LAYOUT = "TVMIGRATE_OLD_LAYOUT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Policy:
 
     Exactly one of `show` (program ids become `{show}/{entity}`) and `keep_entities` is set. `entity_map` (old entity →
     program id) wins over both. `timezone` is an IANA name for text without an offset. `zero_missing_counts` maps an
-    eaos key without any count to zeros instead of quarantining it.
+    eaos key without any count to zeros instead of quarantining it. `layout` has the site's own names of old data.
 
     Raises:
         UsageError: neither or both of `show` and `keep_entities`, a show name with a forbidden character, an unknown
@@ -34,6 +36,7 @@ class Policy:
     entity_map: Mapping[str, str] = field(default_factory=dict)
     timezone: str = "UTC"
     zero_missing_counts: bool = False
+    layout: OldLayout = CONTRACT
 
     def __post_init__(self) -> None:
         if (self.show is None) != self.keep_entities:
@@ -60,16 +63,19 @@ class Policy:
         """The time zone object of `timezone` (cached by zoneinfo)."""
         return ZoneInfo(self.timezone)
 
-    def environ(self, entity_map_path: str | None = None) -> dict[str, str]:
+    def environ(self, entity_map_path: str | None = None, old_layout_path: str | None = None) -> dict[str, str]:
         """Return the variables a migration command reads its policy from (contract §5).
 
-        `entity_map_path` names the file that holds `entity_map`; it is needed when the map is not empty.
+        `entity_map_path` names the file that holds `entity_map`; it is needed when the map is not empty. So is
+        `old_layout_path`, of the file that holds `layout`, where that is not the contract's.
 
         Raises:
-            ValueError: the map is not empty and no path was given.
+            ValueError: the map is not empty, or the layout another, and no path was given.
         """
         if self.entity_map and not entity_map_path:
             raise ValueError("a policy with an entity map needs the path of its file")
+        if self.layout != CONTRACT and not old_layout_path:
+            raise ValueError("a policy with an old layout needs the path of its file")
         variables = {
             TIMEZONE: self.timezone,
             MISSING_COUNTS: "zero" if self.zero_missing_counts else "quarantine",
@@ -80,6 +86,8 @@ class Policy:
             variables[KEEP_ENTITIES] = "1"
         if entity_map_path:
             variables[ENTITY_MAP] = entity_map_path
+        if old_layout_path:
+            variables[OLD_LAYOUT] = old_layout_path
         return variables
 
 

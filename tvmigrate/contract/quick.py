@@ -82,6 +82,8 @@ def eaos(  # noqa: C901, PLR0912 - one pass, for speed
     entity: bytes, raw: bytes, policy: Policy
 ) -> Eaos | None:
     """Map the JSON string of `eaos:{entity}` as `rules.redis_eaos` does, if its fields are there and plain."""
+    if policy.layout.own_values:
+        return None
     match = _NEWER.fullmatch(raw) or _OLDER.fullmatch(raw)
     if match is not None:
         return _formed(entity, match, policy)
@@ -185,6 +187,8 @@ def _hour(local: bytes, zone: bytes | None) -> bytes | None:
 
 def event(metric: str, raw: bytes, policy: Policy) -> Event | None:
     """Map an item of `metrics:{metric}` (a name that is not empty) as `rules.redis_metric` does, if it is plain."""
+    if policy.layout.own_values:
+        return None
     item = _object(raw)
     if item is None:
         return None

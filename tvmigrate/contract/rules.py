@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from tvmigrate.contract import exact_json, new, old, values
+from tvmigrate.contract import exact_json, new, values
+from tvmigrate.contract.old_layout import CONTRACT, OldLayout, OldTable
 from tvmigrate.contract.outcome import Mapped, Quarantined, Reason, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
@@ -124,14 +125,15 @@ def redis_eaos(entity: bytes, raw: bytes, policy: Policy, run_instant: int) -> M
     """
     key = redis_eaos_target(entity, policy)
     body = _object(raw, "the value")
-    metadata = body.get(old.EAOS_METADATA)
+    old = policy.layout.eaos
+    metadata = body.get(old.metadata)
     if metadata is not None and not isinstance(metadata, dict):
-        raise Unmappable(Reason.BAD_JSON, f"{old.EAOS_METADATA} is not an object")
+        raise Unmappable(Reason.BAD_JSON, f"{old.metadata} is not an object")
     inner: dict[str, Any] = metadata or {}
-    if body.get(old.EAOS_SCORE) is None:
-        raise Unmappable(Reason.MISSING_FIELD, f"no {old.EAOS_SCORE}")
-    score = values.number(body[old.EAOS_SCORE])
-    places = ((f"{old.EAOS_METADATA}.", inner), ("", body))
+    if body.get(old.score) is None:
+        raise Unmappable(Reason.MISSING_FIELD, f"no {old.score}")
+    score = values.number(body[old.score])
+    places = ((f"{old.metadata}.", inner), ("", body))
 
     def given(name: str) -> int | None:
         present = ((p + name, values.count(at[name])) for p, at in places if at.get(name) is not None)
@@ -139,7 +141,7 @@ def redis_eaos(entity: bytes, raw: bytes, policy: Policy, run_instant: int) -> M
 
     filled = []
     counts: dict[str, int] = {}
-    names = {new.POSITIVE: old.EAOS_POSITIVE, new.NEGATIVE: old.EAOS_NEGATIVE, new.NEUTRAL: old.EAOS_NEUTRAL}
+    names = {new.POSITIVE: old.positive, new.NEGATIVE: old.negative, new.NEUTRAL: old.neutral}
     found = {field: given(name) for field, name in names.items()}
     if all(value is None for value in found.values()) and not policy.zero_missing_counts:
         raise Unmappable(Reason.MISSING_COUNTS, f"none of {', '.join(names.values())}")
@@ -147,13 +149,13 @@ def redis_eaos(entity: bytes, raw: bytes, policy: Policy, run_instant: int) -> M
         counts[field] = value or 0
         if value is None:
             filled.append(field)
-    total = given(old.EAOS_TOTAL)
+    total = given(old.total)
     summed = sum(counts.values())
     if total is None:
         total = values.count(summed)
         filled.append(new.TOTAL)
-    times = [(f"{old.EAOS_METADATA}.{old.EAOS_UPDATED_AT}", inner.get(old.EAOS_UPDATED_AT))]
-    times.append((old.EAOS_OLDER_TIMESTAMP, body.get(old.EAOS_OLDER_TIMESTAMP)))
+    times = [(f"{old.metadata}.{old.updated_at}", inner.get(old.updated_at))]
+    times.append((old.timestamp, body.get(old.timestamp)))
     updated = _agree(
         new.UPDATED_AT,
         ((name, values.instant(t, policy)) for name, t in times if t is not None),
@@ -168,22 +170,18 @@ def redis_eaos(entity: bytes, raw: bytes, policy: Policy, run_instant: int) -> M
         new.TOTAL: str(total),
         new.UPDATED_AT: values.rfc3339(updated),
     }
-    count_names = {*names.values(), old.EAOS_TOTAL}
-    archived = {k: v for k, v in body.items() if k not in count_names | _EAOS_TOP}
-    archived |= {f"{old.EAOS_METADATA}.{k}": v for k, v in inner.items() if k not in count_names | _EAOS_INNER}
+    beside, within = old.beside_metadata, old.in_metadata
+    archived = {k: v for k, v in body.items() if k not in beside}
+    archived |= {f"{old.metadata}.{k}": v for k, v in inner.items() if k not in within}
     says = f"{new.TOTAL} is {total}, the counts add up to {summed}" if total != summed else ""
     return Mapped(Hash(key, fields), tuple(filled), archived, says)
 
 
-_EAOS_TOP = {old.EAOS_SCORE, old.EAOS_METADATA, old.EAOS_OLDER_TIMESTAMP}
-_EAOS_INNER = {old.EAOS_UPDATED_AT}
-
-
 @_total
-def redis_trend(window: bytes) -> Mapped[str]:
+def redis_trend(window: bytes, layout: OldLayout = CONTRACT) -> Mapped[str]:
     """Map what stands between `trend:` and the end of the key (`15m`) to the new key (`redis.trend`)."""
     name = _text(window, "the window")
-    suffix = old.TREND_SUFFIX.decode()
+    suffix = layout.trend_suffix.decode()
     if not name.endswith(suffix):
         raise Unmappable(Reason.UNKNOWN_WINDOW, f"window {name!r} is not a number of minutes followed by {suffix}")
     return Mapped(new.trend_key(values.time_range(name.removesuffix(suffix))))
@@ -200,22 +198,23 @@ def redis_metric(metric: bytes, position: int, raw: bytes, policy: Policy) -> Ma
         if isinstance(item, str | list | bool) or item is None:
             raise Unmappable(Reason.BAD_JSON, "the item is JSON, but neither an object nor a number")
         raise Unmappable(Reason.MISSING_TIMESTAMP, "a bare number has no timestamp")
-    entity = item.get(old.ITEM_ENTITY)
+    old = policy.layout.item
+    entity = item.get(old.entity)
     if entity is None:
         if policy.show is None:
-            raise Unmappable(Reason.MISSING_FIELD, f"no {old.ITEM_ENTITY}, and no show to stand in for it")
+            raise Unmappable(Reason.MISSING_FIELD, f"no {old.entity}, and no show to stand in for it")
         program_id = policy.show
     elif not isinstance(entity, str):
-        raise Unmappable(Reason.BAD_JSON, f"{old.ITEM_ENTITY} is {entity!r}, not text")
+        raise Unmappable(Reason.BAD_JSON, f"{old.entity} is {entity!r}, not text")
     else:
         program_id = values.program_id(entity, policy)
-    if item.get(old.ITEM_VALUE) is None:
-        raise Unmappable(Reason.MISSING_FIELD, f"no {old.ITEM_VALUE}")
-    value = values.number(item[old.ITEM_VALUE])
-    if item.get(old.ITEM_TIMESTAMP) is None:
-        raise Unmappable(Reason.MISSING_TIMESTAMP, f"no {old.ITEM_TIMESTAMP}")
-    moment = values.instant(item[old.ITEM_TIMESTAMP], policy)
-    mapped = {old.ITEM_ENTITY, old.ITEM_VALUE, old.ITEM_TIMESTAMP}
+    if item.get(old.value) is None:
+        raise Unmappable(Reason.MISSING_FIELD, f"no {old.value}")
+    value = values.number(item[old.value])
+    if item.get(old.timestamp) is None:
+        raise Unmappable(Reason.MISSING_TIMESTAMP, f"no {old.timestamp}")
+    moment = values.instant(item[old.timestamp], policy)
+    mapped = old.all
     body = {
         new.EVENT_TYPE: new.METRIC_EVENT,
         new.EVENT_METRIC: name,
@@ -231,21 +230,22 @@ def redis_metric(metric: bytes, position: int, raw: bytes, policy: Policy) -> Ma
 # ------------------------------------------------------------------------------------------------------ ClickHouse
 
 
-def _column_text(row: Mapping[str, Any], column: str) -> str:
+def _column_text(row: Mapping[str, Any], column: str, table: OldTable) -> str:
     value = row[column]
-    return _text(value, f"column {column}:") if isinstance(value, bytes) else str(value)
+    return _text(value, f"column {table.their(column)}:") if isinstance(value, bytes) else str(value)
 
 
 @_total
 def clickhouse_comment(row: Mapping[str, Any], policy: Policy) -> Mapped[Row]:
     """Map a row of the old `comments` to one of `raw_comments` (`clickhouse.comments`).
 
-    `row` has the old columns: strings as `str` or `bytes`, `created_at` as nanoseconds since the epoch. Any other
-    column is archived.
+    `row` has the old columns under the contract's names, whatever theirs are: strings as `str` or `bytes`, `created_at`
+    as nanoseconds since the epoch. Any other column is archived.
     """
-    text = {c.name: _column_text(row, c.name) for c in old.COMMENTS.columns if c.type == "String"}
+    table = policy.layout.comments
+    text = {c.name: _column_text(row, c.name, table) for c in table.columns if c.type == "String"}
     if not text["comment_id"]:
-        raise Unmappable(Reason.MISSING_FIELD, "the comment_id is empty")
+        raise Unmappable(Reason.MISSING_FIELD, f"the {table.their('comment_id')} is empty")
     eaos = row["eaos_score"]
     mapped = {
         "comment_id": text["comment_id"],
@@ -259,15 +259,16 @@ def clickhouse_comment(row: Mapping[str, Any], policy: Policy) -> Mapped[Row]:
         "topics": values.split_topics(text["topics"]),
         "eaos_score": None if eaos is None else float(values.number(eaos)),
     }
-    known = old.COMMENTS.column_names
+    known = table.column_names
     return Mapped(Row(mapped), archived={k: v for k, v in row.items() if k not in known})
 
 
 @_total
 def clickhouse_eaos_metric(row: Mapping[str, Any], policy: Policy) -> Mapped[Row]:
     """Map a row of the old `eaos_metrics` to a new one (`clickhouse.eaos_metrics`); `row` as for a comment."""
-    entity = _column_text(row, "entity")
-    breakdown = _object(_column_text(row, "sentiment_breakdown"), "sentiment_breakdown")
+    table = policy.layout.eaos_metrics
+    entity = _column_text(row, "entity", table)
+    breakdown = _object(_column_text(row, "sentiment_breakdown", table), table.their("sentiment_breakdown"))
     counts = dict.fromkeys(values.Sentiment, 0)
     program_id = values.program_id(entity, policy)
     for label, value in breakdown.items():
@@ -284,8 +285,8 @@ def clickhouse_eaos_metric(row: Mapping[str, Any], policy: Policy) -> Mapped[Row
     }
     summed = sum(counts.values())
     total = mapped["total_comments"]
-    says = f"comment_count is {total}, the breakdown adds up to {summed}" if total != summed else ""
-    known = old.EAOS_METRICS.column_names
+    says = f"{table.their('comment_count')} is {total}, the breakdown adds up to {summed}" if total != summed else ""
+    known = table.column_names
     return Mapped(Row(mapped), archived={k: v for k, v in row.items() if k not in known}, inconsistency=says)
 
 
@@ -342,7 +343,6 @@ _FIELD_RULES: Mapping[str, Callable[[Any, str, Policy], Any]] = {
     "username": lambda v, name, policy: _keyword(_string(v, name), name),
 }
 _DEFAULTS: Mapping[str, Callable[[], Any]] = {"engagement_score": lambda: 0, "username": str, "topics": list}
-_ALL_SPELLINGS = {spelling for spellings in old.SPELLINGS.values() for spelling in spellings}
 
 
 @_total
@@ -352,12 +352,13 @@ def elasticsearch_document(doc_id: str, source: Mapping[str, Any], policy: Polic
     `source` is its `_source`, read by `exact_json.parse` so that no number lost a digit.
     """
     exact_json.refuse_surrogates(dict(source))
+    layout = policy.layout
     mapped: dict[str, Any] = {"comment_id": _keyword(doc_id, "_id", new.MAX_ID_BYTES)}
-    if source.get(old.DOCUMENT_ID_FIELD) not in (None, doc_id):
-        says = source[old.DOCUMENT_ID_FIELD]
-        raise Unmappable(Reason.CONFLICTING_FIELDS, f"{old.DOCUMENT_ID_FIELD} says {says!r:.200}, _id says {doc_id!r}")
+    if source.get(layout.document_id) not in (None, doc_id):
+        says = source[layout.document_id]
+        raise Unmappable(Reason.CONFLICTING_FIELDS, f"{layout.document_id} says {says!r:.200}, _id says {doc_id!r}")
     filled = []
-    for field, spellings in old.SPELLINGS.items():
+    for field, spellings in layout.spellings.items():
         rule = _FIELD_RULES[field]
         present = [name for name in spellings if source.get(name) is not None]
         if not present and field in _DEFAULTS:
@@ -371,6 +372,7 @@ def elasticsearch_document(doc_id: str, source: Mapping[str, Any], policy: Polic
             _missing(reason, f"none of {', '.join(spellings)}"),
         )
     mapped["timestamp"] = values.rfc3339(mapped["timestamp"])
-    archived = {k: v for k, v in source.items() if k not in _ALL_SPELLINGS and k != old.DOCUMENT_ID_FIELD}
+    known = layout.document_fields
+    archived = {k: v for k, v in source.items() if k not in known}
     ordered = {field: mapped[field] for field in new.DOCUMENT_FIELDS}
     return Mapped(Document(doc_id, ordered), tuple(filled), archived)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tvmigrate.contract import new, old
+from tvmigrate.contract import new
 from tvmigrate.contract.exact_json import ABSURD_EXPONENT
 from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.old_layout import OldTable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.rules import BUCKET_S
 from tvmigrate.contract.unicode import WHITE_SPACE_RANGES
@@ -32,14 +33,14 @@ class TableRule:
     that what both need is computed once a row.
     """
 
-    source: Table
+    source: OldTable
     target: Table
     mapped: str
     select: Mapping[str, str]
     derived: tuple[str, ...] = ()
 
     def query(self, source: str, where: str = "") -> str:
-        """Return the SELECT that yields the mapped rows of `source` (a quoted `db`.`table`), new columns in order.
+        """Return the SELECT that yields the mapped rows of `source` (of `OldTable.read`), new columns in order.
 
         `where` narrows it further, for instance to one partition.
         """
@@ -107,7 +108,7 @@ def _not_blank(text: str) -> str:
     return f"{trim(text)} != ''"
 
 
-def _all_utf8(table: Table, few: tuple[str, ...]) -> list[str]:
+def _all_utf8(table: OldTable, few: tuple[str, ...]) -> list[str]:
     names = [c.name for c in table.columns if c.type == "String"]
     return [f"isValidUTF8({_few(quoted(name)) if name in few else quoted(name)})" for name in names]
 
@@ -115,7 +116,7 @@ def _all_utf8(table: Table, few: tuple[str, ...]) -> list[str]:
 def comments(policy: Policy) -> TableRule:
     """Return the rule `clickhouse.comments` in SQL."""
     mapped = [
-        *_all_utf8(old.COMMENTS, ("entity", "sentiment")),
+        *_all_utf8(policy.layout.comments, ("entity", "sentiment")),
         "comment_id != ''",
         _not_blank(_few("entity")),
         f"({sentiment(_few('sentiment'))} AS {_LABEL}) != ''",
@@ -135,7 +136,7 @@ def comments(policy: Policy) -> TableRule:
         "topics": split_topics(_few("topics")),
         "eaos_score": "toFloat64(eaos_score)",
     }
-    return TableRule(old.COMMENTS, new.RAW_COMMENTS, " AND ".join(mapped), select, (_LABEL,))
+    return TableRule(policy.layout.comments, new.RAW_COMMENTS, " AND ".join(mapped), select, (_LABEL,))
 
 
 def _count_of(raw: str, kind: str) -> str:
@@ -213,7 +214,7 @@ def eaos_metrics(policy: Policy) -> TableRule:
         f"toString(JSONType({breakdown})) = 'Object'",
     ]
     mapped = [
-        *_all_utf8(old.EAOS_METRICS, ("entity",)),
+        *_all_utf8(policy.layout.eaos_metrics, ("entity",)),
         _not_blank(_few("entity")),
         "isFinite(eaos_score)",
         f"notEmpty(multiIf({plain}, {plainly}, {' AND '.join(can_be_read)}, {by_label}, []) AS {_BY_LABEL})",
@@ -229,7 +230,7 @@ def eaos_metrics(policy: Policy) -> TableRule:
         "neutral_count": f"toUInt64({places[Sentiment.NEUTRAL]})",
         "total_comments": "toUInt64(comment_count)",
     }
-    return TableRule(old.EAOS_METRICS, new.EAOS_METRICS, " AND ".join(mapped), select, (_BY_LABEL,))
+    return TableRule(policy.layout.eaos_metrics, new.EAOS_METRICS, " AND ".join(mapped), select, (_BY_LABEL,))
 
 
 def _exact_sum(score: str) -> str:
@@ -261,7 +262,7 @@ def _exact_sum(score: str) -> str:
 
 
 def aggregates(policy: Policy, source: str, where: str = "") -> str:
-    """Return the SELECT of `comment_aggregates`' rows, computed from the old comments in `source`.
+    """Return the SELECT of `comment_aggregates`' rows, computed from the old comments in `source` (`OldTable.read`).
 
     `where` may narrow it to whole 5-minute buckets only (a month is: both are UTC).
     """

@@ -20,6 +20,7 @@ from tvmigrate.dataset.model import STRING, IndexFiles, RedisKey, RowFormat, Sto
 
 TOML = "dataset.toml"
 REDIS = "redis.ndjson"
+LAYOUT = "layout.toml"  # what a site with names of its own calls its old data; who asks for it names it
 CLICKHOUSE = "clickhouse"
 ELASTICSEARCH = "elasticsearch"
 
@@ -246,7 +247,7 @@ def _indices(folder: Path) -> Iterator[IndexFiles]:
 
 
 def _refuse_strangers(path: Path, tables: Mapping[str, TableFiles], indices: Mapping[str, IndexFiles]) -> None:
-    known = {path / TOML, path / REDIS}
+    known = {path / TOML, path / REDIS, path / LAYOUT}
     for table in tables.values():
         known |= {path / CLICKHOUSE / f"{table.name}.sql", table.rows}
     for index in indices.values():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tvmigrate.contract import old
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.dataset.write import Part, write_toml
 from tvmigrate.migrate import backup_check, manifest
@@ -44,11 +43,11 @@ def verify(work: Work) -> None:
     dataset = Dataset.open(work.backup)
     for name, records in (
         ("redis.ndjson", sum(1 for _ in dataset.redis_keys())),
-        (f"elasticsearch/{old.INDEX.name}.ndjson", sum(1 for _ in dataset.documents())),
+        (f"elasticsearch/{work.layout.index}.ndjson", sum(1 for _ in dataset.documents(work.layout.index))),
     ):
         if records != work.noted(f"part.{name}")[0]:
             raise NotEqual(f"{work.backup / name} reads back as {records} records, not as many as were written.")
-    tables = {table.name: work.noted(f"clickhouse.old.{table.name}") for table in old.TABLES}
+    tables = {table.name: work.noted(f"clickhouse.old.{table.name}") for table in work.layout.tables}
     whole = Manifest(work.run.id, work.run.system, work.noted("redis.epoch_ms"), tables, tuple(listed))
     work.note(NOTED, manifest.write(work.folder, whole))
 

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from tvmigrate.contract import policy as variables
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.clients import masked
 from tvmigrate.engines.endpoints import Endpoints
@@ -25,6 +26,7 @@ from tvmigrate.migrate.again import PATIENCE_SECONDS
 from tvmigrate.migrate.backup_pack import GZIP, ZSTD
 from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.work import KEEP, REPLACE
+from tvmigrate.old_layout import read_old_layout
 from tvmigrate.printable import one_line, printable
 from tvmigrate.progress import Watch, watch
 from tvmigrate.state_option import state_option
@@ -43,6 +45,13 @@ _map = click.option(
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
     help="JSON object entity → program id; it wins over the two above.",
+)
+_old_layout = click.option(
+    "--old-layout",
+    envvar=variables.OLD_LAYOUT,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML: what this site calls its old databases, tables, columns, keys, index and fields.",
 )
 _timezone = click.option(
     "--timezone", envvar=variables.TIMEZONE, metavar="NAME", help="IANA zone of times without an offset. [default: UTC]"
@@ -79,7 +88,7 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def _policy_options(command: Any) -> Any:
-    for option in (_existing, _missing, _timezone, _map, _keep, _show):
+    for option in (_existing, _missing, _timezone, _old_layout, _map, _keep, _show):
         command = option(command)
     return command
 
@@ -295,6 +304,7 @@ def _required(chosen: dict[str, Any]) -> Policy:
         entity_map={} if chosen["entity_map"] is None else read_entity_map(chosen["entity_map"]),
         timezone=chosen["timezone"] or "UTC",
         zero_missing_counts=chosen["missing_counts"] == _ZERO,
+        layout=CONTRACT if chosen["old_layout"] is None else read_old_layout(chosen["old_layout"]),
     )
 
 

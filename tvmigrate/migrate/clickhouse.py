@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from tvmigrate.contract import new, old, sql
+from tvmigrate.contract import new, sql
+from tvmigrate.contract.layout import literal
+from tvmigrate.contract.old_layout import At
 from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.migrate import clickhouse_inspect
 from tvmigrate.migrate.backup import keep
@@ -22,8 +24,7 @@ from tvmigrate.migrate.clickhouse_cluster import site, wait_for_replicas
 from tvmigrate.migrate.clickhouse_moved import moved
 from tvmigrate.migrate.clickhouse_old import drop, dump, holder, note_digest, noted_digest, require_same
 from tvmigrate.migrate.clickhouse_quiet import wait_until_quiet
-from tvmigrate.migrate.clickhouse_rows import INSTANT
-from tvmigrate.migrate.clickhouse_tables import digest, months, number, place, staging, uuids
+from tvmigrate.migrate.clickhouse_tables import DATABASE, at, digest, months, number, place, rows, staging, uuids
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.moved import Moved, folder
 from tvmigrate.migrate.moved import keep as keep_moved
@@ -31,6 +32,7 @@ from tvmigrate.migrate.work import Work
 
 inspect = clickhouse_inspect.inspect
 _ALL_NEW = (*new.TABLES, *new.OWN_TABLES)
+_MADE_DATABASE = "clickhouse.database_made"
 
 
 def backup(work: Work) -> None:
@@ -41,16 +43,18 @@ def backup(work: Work) -> None:
         NotEqual: a file does not have the rows that the table has.
     """
     client = work.clients.clickhouse
+    _make_database(work)
     known = uuids(client)
-    for table in old.TABLES:
-        before = digest(client, f"SELECT * FROM {place(table.name)}")
+    olds = uuids(client, work.layout.database)
+    for table in work.layout.tables:
+        before = digest(client, f"SELECT * FROM {table.place}")
         note_digest(work, f"clickhouse.old.{table.name}", before)
-        work.note(f"clickhouse.uuid.{table.name}", known[table.name])
+        work.note(f"clickhouse.uuid.{table.name}", olds[table.name])
         written = 0
-        for part in dump(work, table.name, work.backup):
+        for part in dump(work, table.at, work.backup):
             keep(work, part)
             written = part.records
-        require_same(work, table.name, "while it was being backed up")
+        require_same(work, table, "while it was being backed up")
         if written != before.rows:
             raise NotEqual(
                 f"The backup of {table.name} has {written} rows, the table has {before.rows}. Nothing was changed; run "
@@ -64,16 +68,16 @@ def build(work: Work) -> None:
     """Build every new table under its staging name, a range of months at a time; a retry builds a range anew."""
     wait_until_quiet(work)
     client = work.clients.clickhouse
-    for table in old.TABLES:
-        require_same(work, table.name, "since its backup")
+    for table in work.layout.tables:
+        require_same(work, table, "since its backup")
     create(work, *new.TABLES)
     for rule in table_rules(work.policy):
-        column = INSTANT[rule.source.name]
+        column, source = rule.source.instant, rule.source.read()
         done = 0
-        for part in months(client, rule.source.name, column):
-            fill(work, rule.target, part, rule.query(place(rule.source.name), part.where(column)))
-            if rule.source is old.COMMENTS:
-                aggregates = sql.aggregates(work.policy, place(rule.source.name), part.where(column))
+        for part in months(client, source, column):
+            fill(work, rule.target, part, rule.query(source, part.where(column)))
+            if rule.source.is_comments:
+                aggregates = sql.aggregates(work.policy, source, part.where(column))
                 fill(work, new.COMMENT_AGGREGATES, part, aggregates)
             done += part.rows
             work.advanced("build.clickhouse", done)
@@ -94,18 +98,18 @@ def compare(work: Work) -> None:
         SourceChanged: an old table changed after its backup.
     """
     client = work.clients.clickhouse
-    for table in old.TABLES:
-        require_same(work, table.name, "since its backup")
+    for table in work.layout.tables:
+        require_same(work, table, "since its backup")
     for rule in table_rules(work.policy):
-        column = INSTANT[rule.source.name]
-        for part in months(client, rule.source.name, column):
+        column = rule.source.instant
+        for part in months(client, rule.source.read(), column):
             compare_rows(work, rule, part, part.where(column))
-            if rule.source is old.COMMENTS:
+            if rule.source.is_comments:
                 compare_aggregates(work, part, part.where(column))
         compare_counts(work, rule)
-    for table in _ALL_NEW:
-        found = digest(client, f"SELECT * FROM {place(staging(table, work.run.id))}")
-        note_digest(work, f"clickhouse.new.{table.name}", found)
+    for new_table in _ALL_NEW:
+        found = digest(client, f"SELECT * FROM {place(staging(new_table, work.run.id))}")
+        note_digest(work, f"clickhouse.new.{new_table.name}", found)
 
 
 def switch(work: Work) -> None:
@@ -144,27 +148,30 @@ def remove(work: Work) -> None:
     wait_until_quiet(work)
     client = work.clients.clickhouse
     found: list[Iterator[Moved]] = []
-    for table in old.TABLES:
+    for table in work.layout.tables:
         name = holder(work, table)
-        kept = new.kept_table(table.name, work.run.id)
+        kept = At(table.database, new.kept_table(table.name, work.run.id))
         if name != kept:
             client.command(site(work).rename(name, kept))
         if digest(client, f"SELECT * FROM {place(kept)}") != noted_digest(work, f"clickhouse.old.{table.name}"):
             found.append(moved(work, table, kept, folder(work) / "clickhouse"))
     keep_moved(work, Store.CLICKHOUSE, chain.from_iterable(found))
-    work.say(f"ClickHouse keeps {', '.join(new.kept_table(t.name, work.run.id) for t in old.TABLES)} until finish.")
+    work.say(
+        f"ClickHouse keeps {', '.join(new.kept_table(t.name, work.run.id) for t in work.layout.tables)} until finish."
+    )
 
 
 def restore(work: Work) -> None:
     """Give the old tables their names back, whatever step the run had reached; new tables keep staging names."""
     wait_until_quiet(work)
-    for table in old.TABLES:
+    for table in work.layout.tables:
         if work.noted(f"clickhouse.uuid.{table.name}") is not None:
-            _give_name(work, holder(work, table), table.name)
+            _give_name(work, holder(work, table), table.at)
     there = {uuid: name for name, uuid in uuids(work.clients.clickhouse).items()}
+    olds = {work.noted(f"clickhouse.uuid.{table.name}") for table in work.layout.tables}
     for name, uuid in (work.noted("clickhouse.before") or {}).items():
-        if uuid in there and name != old.EAOS_METRICS.name:
-            _give_name(work, there[uuid], name)
+        if uuid in there and uuid not in olds:
+            _give_name(work, at(there[uuid]), at(name))
 
 
 def clean(work: Work) -> None:
@@ -174,13 +181,16 @@ def clean(work: Work) -> None:
     for name, uuid in uuids(work.clients.clickhouse).items():
         if uuid in made or name.endswith(_staging_suffix(work)):
             drop(work, name)
+    if work.noted(_MADE_DATABASE) and not uuids(work.clients.clickhouse):
+        work.clients.clickhouse.command(site(work).drop_database())
 
 
 def finish(work: Work) -> None:
     """Drop the kept old tables, and empty ones that the new tables changed places with."""
-    kept = {new.kept_table(table.name, work.run.id) for table in old.TABLES}
+    for table in work.layout.tables:
+        drop(work, At(table.database, new.kept_table(table.name, work.run.id)))
     for name in uuids(work.clients.clickhouse):
-        if name in kept or name.endswith(_staging_suffix(work)):
+        if name.endswith(_staging_suffix(work)):
             drop(work, name)
 
 
@@ -192,11 +202,19 @@ def _staging_suffix(work: Work) -> str:
     return staging(new.RAW_COMMENTS, work.run.id).removeprefix(new.RAW_COMMENTS.name)
 
 
-def _give_name(work: Work, holder_name: str, name: str) -> None:
+def _make_database(work: Work) -> None:
+    """Make the database of the new tables, where the old ones are in another and it is not there."""
+    client = work.clients.clickhouse
+    if not rows(client, f"SELECT 1 FROM system.databases WHERE name = {literal(DATABASE)}"):
+        work.note(_MADE_DATABASE, True)
+        client.command(site(work).create_database())
+
+
+def _give_name(work: Work, holder_name: At, name: At) -> None:
     client = work.clients.clickhouse
     if holder_name == name:
         return
-    if name in uuids(client):
+    if name.name in uuids(client, name.database):
         client.command(site(work).exchange(holder_name, name))
     else:
         client.command(site(work).rename(holder_name, name))

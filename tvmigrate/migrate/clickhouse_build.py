@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tvmigrate.contract import new, old, sql
+from tvmigrate.contract import new, sql
 from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.old_layout import OldTable
 from tvmigrate.contract.outcome import Fate, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.sql import TableRule
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.migrate.clickhouse_cluster import site
 from tvmigrate.migrate.clickhouse_old import drop
-from tvmigrate.migrate.clickhouse_rows import RULES, record_key_sql, unmapped
+from tvmigrate.migrate.clickhouse_rows import record_key_sql, unmapped
 from tvmigrate.migrate.clickhouse_tables import (
     Digest,
     Months,
@@ -65,15 +66,15 @@ def set_aside(work: Work, rule: TableRule) -> None:
     The new table has been filled: where it has as many rows as the old one there is none to be looked for.
     """
     client, table = work.clients.clickhouse, rule.source.name
-    total = number(client, f"SELECT count() FROM {place(table)}")
+    total = number(client, f"SELECT count() FROM {rule.source.place}")
     aside = 0
     if number(client, f"SELECT count() FROM {place(staging(rule.target, work.run.id))}") != total:
         for row in unmapped(client, rule, work.policy):
             work.spool.quarantine(row)
             aside += 1
     mapped = total - aside
-    work.spool.fate(RULES[table], Store.CLICKHOUSE, Fate.MAPPED, mapped)
-    work.spool.fate(RULES[table], Store.CLICKHOUSE, Fate.QUARANTINED, aside)
+    work.spool.fate(rule.source.rule, Store.CLICKHOUSE, Fate.MAPPED, mapped)
+    work.spool.fate(rule.source.rule, Store.CLICKHOUSE, Fate.QUARANTINED, aside)
     for column in _extra_columns(work, rule.source):
         work.spool.count_extra(Store.CLICKHOUSE, table, column, mapped)
 
@@ -103,19 +104,19 @@ def archive_columns(work: Work) -> None:
         extra = _extra_columns(work, rule.source)
         if not extra:
             continue
-        names = ", ".join(quoted(name) for name in extra)
+        names = ", ".join(quoted(rule.source.alias(name)) for name in extra)
         types = ", ".join(f"{quoted(name)} {kind}" for name, kind in extra.items())
         values = (
             literal(work.run.id),
             literal(Store.CLICKHOUSE),
             literal(rule.source.name),
-            record_key_sql(rule.source.name),
+            record_key_sql(rule.source),
             f"toJSONString(CAST(tuple({names}), {literal(f'Tuple({types})')}))",
             f"fromUnixTimestamp64Milli({work.run.started_ns // 10**6}, 'UTC')",
         )
         client.command(
             f"INSERT INTO {place(staging(new.ARCHIVE, work.run.id))} SELECT {', '.join(values)}"
-            f" FROM {place(rule.source.name)} WHERE {rule.mapped}",
+            f" FROM {rule.source.read()} WHERE {rule.mapped}",
             settings=dict(ROWS_OUTPUT_SETTINGS),
         )
 
@@ -127,7 +128,7 @@ def compare_rows(work: Work, rule: TableRule, part: Months, where: str) -> None:
         NotEqual: they differ.
     """
     client = work.clients.clickhouse
-    wanted = cast(rule.target, rule.query(place(rule.source.name), where))
+    wanted = cast(rule.target, rule.query(rule.source.read(), where))
     _require_equal(rule.target, part, digest(client, wanted), digest(client, _built(work, rule.target, part)))
 
 
@@ -141,7 +142,7 @@ def compare_aggregates(work: Work, part: Months, where: str) -> None:
     """
     client, table = work.clients.clickhouse, new.COMMENT_AGGREGATES
     built = _built(work, table, part)
-    wanted = cast(table, sql.aggregates(work.policy, place(old.COMMENTS.name), where))
+    wanted = cast(table, sql.aggregates(work.policy, work.layout.comments.read(), where))
     if digest(client, wanted) == digest(client, built):
         return
     keys = "SELECT program_id, timestamp, topic, count FROM ({})"
@@ -165,7 +166,7 @@ def compare_counts(work: Work, rule: TableRule) -> None:
         NotEqual: they do not add up.
     """
     client = work.clients.clickhouse
-    total = number(client, f"SELECT count() FROM {place(rule.source.name)}")
+    total = number(client, f"SELECT count() FROM {rule.source.place}")
     found = number(client, f"SELECT count() FROM {place(staging(rule.target, work.run.id))}")
     aside = work.spool.db.execute(
         "SELECT count(*) FROM quarantine WHERE store = ? AND source = ?", (Store.CLICKHOUSE, rule.source.name)
@@ -189,6 +190,6 @@ def _require_equal(table: Table, part: Months, wanted: Digest, found: Digest) ->
         )
 
 
-def _extra_columns(work: Work, table: Table) -> Mapping[str, str]:
-    found = columns(work.clients.clickhouse, table.name)
-    return {name: kind for name, kind in found.items() if name not in table.column_names}
+def _extra_columns(work: Work, table: OldTable) -> Mapping[str, str]:
+    found = columns(work.clients.clickhouse, table.at)
+    return {name: found[name] for name in table.meaningless(found)}

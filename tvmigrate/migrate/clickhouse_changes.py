@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvmigrate.contract import new, old, sql, values
+from tvmigrate.contract import new, sql, values
 from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.old_layout import At, OldLayout, OldTable
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.sql import TableRule
@@ -33,6 +34,7 @@ from tvmigrate.migrate.clickhouse_settle import (
 )
 from tvmigrate.migrate.clickhouse_tables import (
     GROUP_SETTINGS,
+    Name,
     cast,
     columns,
     digest,
@@ -50,18 +52,24 @@ _FOLDER = "clickhouse"
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How rows of a new table come back: into which old one, by which inverse, with which instant's columns."""
+    """How rows of a new table come back: into which old one, by which inverse."""
 
-    rule: Rule
-    old: Table
+    old: OldTable
     back: Callable[[Mapping[str, Any], Policy], Back[Row]]
-    instant: str
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of the old rows."""
+        return self.old.rule
 
 
-_WAYS: Mapping[str, _Way] = {
-    new.RAW_COMMENTS.name: _Way(Rule.CLICKHOUSE_COMMENTS, old.COMMENTS, inverse.comment, "created_at"),
-    new.EAOS_METRICS.name: _Way(Rule.CLICKHOUSE_EAOS_METRICS, old.EAOS_METRICS, inverse.eaos_metric, "recorded_at"),
-}
+def _ways(layout: OldLayout) -> Mapping[str, _Way]:
+    return {
+        new.RAW_COMMENTS.name: _Way(layout.comments, inverse.comment),
+        new.EAOS_METRICS.name: _Way(layout.eaos_metrics, inverse.eaos_metric),
+    }
+
+
 _NO_WAY = {new.COMMENT_AGGREGATES.name: Rule.CLICKHOUSE_AGGREGATES, new.ANOMALIES.name: Rule.CLICKHOUSE_ANOMALIES}
 
 
@@ -96,8 +104,8 @@ def _due(work: Work, table: Table, stack: ExitStack) -> str:
     """Return the SELECT of the rows that the migration wrote: of the kept old table, if nobody wrote to that."""
     if table is new.ANOMALIES:
         return f"SELECT * FROM {place(table.name)} WHERE 0"
-    known = old.EAOS_METRICS if table is new.EAOS_METRICS else old.COMMENTS
-    source = holder(work, known)
+    known = work.layout.eaos_metrics if table is new.EAOS_METRICS else work.layout.comments
+    source: Name = holder(work, known)
     if moved.counts(work.journal, work.run.id).get(Store.CLICKHOUSE):
         name = f"{known.name}__backup__staging_{work.run.id}"
         stack.enter_context(scratch(work, name, source))
@@ -106,9 +114,9 @@ def _due(work: Work, table: Table, stack: ExitStack) -> str:
         insert_file(work, name, path)
         source = name
     if table is new.COMMENT_AGGREGATES:
-        return cast(table, sql.aggregates(work.policy, place(source)))
+        return cast(table, sql.aggregates(work.policy, known.read(place(source))))
     rule = next(rule for rule in table_rules(work.policy) if rule.target is table)
-    return cast(table, rule.query(place(source)))
+    return cast(table, rule.query(known.read(place(source))))
 
 
 # --------------------------------------------------------------------------------------------------------- carried back
@@ -120,7 +128,7 @@ def carry(work: Work) -> None:
         return
     carried = Carried()
     folder = work.after_switch / _FOLDER
-    for name, way in _WAYS.items():
+    for name, way in _ways(work.layout).items():
         targets = f"{way.old.name}__targets__staging_{work.run.id}"
         if not work.noted(f"after.targets.{name}"):
             _carry_targets(work, name, way, targets, carried)
@@ -129,7 +137,7 @@ def carry(work: Work) -> None:
             for rule, what, why, n in work.noted(f"after.targets.{name}"):
                 carried.counts[rule, what, why] = n
         if targets in uuids(work.clients.clickhouse):
-            settle(work, way.old.name, targets)
+            settle(work, way.old.at, targets)
     for name, rule in _NO_WAY.items():
         for end in ("", ".deleted"):
             lines = sum(int(line["copies"]) for line in after.read(folder / f"{name}{end}.ndjson"))
@@ -145,9 +153,9 @@ def _carry_targets(work: Work, name: str, way: _Way, targets: str, carried: Carr
     drop(work, targets)
     if not added.exists() and not deleted.exists():
         return
-    table = way.old.name
+    table = way.old.at
     with (
-        scratch(work, f"{table}__delta__staging_{work.run.id}", table, "__copies Int64") as delta,
+        scratch(work, f"{way.old.name}__delta__staging_{work.run.id}", table, "__copies Int64") as delta,
         scratch(work, f"{name}__deleted__staging_{work.run.id}", _model(work, name), "copies Int64") as gone,
     ):
         insert(work, delta, _carried_rows(work, name, way, carried))
@@ -195,7 +203,9 @@ def _carried_rows(work: Work, name: str, way: _Way, carried: Carried) -> Iterato
             lines.append(line | {"what": after.NEW, "id": 0})
             continue
         carried.take(way.rule, Carried.PARTLY if back.lost else Carried.WHOLE, back.lost, copies)
-        made.append({**back.old, way.instant: _moment(back.old[way.instant]), "__copies": copies})
+        instant = way.old.instant
+        told = {**back.old, instant: _moment(back.old[instant])}
+        made.append({**{theirs: told[name] for name, theirs in way.old.theirs.items()}, "__copies": copies})
         lines.append(line | {"what": after.NEW, "id": number if back.lost else 0})
         if back.lost:
             bases.append({**back.again, "timestamp": _moment(back.again["timestamp"]), COPIES: copies, "id": number,
@@ -214,19 +224,23 @@ def _moment(ns: int) -> str:
     return values.rfc3339(ns)
 
 
-def _victims(work: Work, rule: TableRule, table: str, gone: str, delta: str) -> None:
+def _victims(work: Work, rule: TableRule, table: At, gone: str, delta: str) -> None:
     """Find old rows that become those that V2 took away, as many, and take each from what is to be there."""
     client = work.clients.clickhouse
     names = columns(client, table)
     listed = ", ".join(map(quoted, names))
-    derived = "".join(f", {quoted(name)}" for name in rule.derived)
+    # Their names are read beside the meanings, which may be the same words for other columns.
+    theirs = {name: f"__theirs_{number}" for number, name in enumerate(names)}
     mapped = ", ".join(f"CAST({rule.select[column.name]}, {literal(column.type)})" for column in rule.target.columns)
+    kept = ", ".join(theirs.values())
+    meant = ", ".join(map(quoted, (*rule.source.column_names, *rule.derived)))
     became = (
-        f"SELECT {listed}, cityHash64(tuple({mapped})) AS __new FROM (SELECT {listed}{derived} FROM {place(table)}"
-        f" WHERE {rule.mapped})"
+        f"SELECT {kept}, cityHash64(tuple({mapped})) AS __new FROM (SELECT {kept}, {meant}"
+        f" FROM {rule.source.read(place(table), theirs)} WHERE {rule.mapped})"
     )
+    again = ", ".join(f"{alias} AS {quoted(name)}" for name, alias in theirs.items())
     numbered = (
-        f"SELECT {listed}, __new, row_number() OVER (PARTITION BY __new ORDER BY {hashed(list(names))}) AS __n"
+        f"SELECT {again}, __new, row_number() OVER (PARTITION BY __new ORDER BY {hashed(list(theirs.values()))}) AS __n"
         f" FROM ({became})"
     )
     taken = f"SELECT {hashed(rule.target.column_names)} AS h, copies FROM {place(gone)}"

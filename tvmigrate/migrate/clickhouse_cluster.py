@@ -9,10 +9,12 @@ from itertools import groupby
 from clickhouse_connect.driver.client import Client
 
 from tvmigrate.contract import cluster as layout
-from tvmigrate.contract import new, old, sql
+from tvmigrate.contract import new, sql
 from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.old_layout import CONTRACT, At, OldLayout
 from tvmigrate.contract.policy import Policy
-from tvmigrate.migrate.clickhouse_tables import DATABASE, INSERT_SETTINGS, place, rows, staging
+from tvmigrate.migrate.clickhouse_tables import DATABASE, INSERT_SETTINGS, Name, place, rows, staging
+from tvmigrate.migrate.clickhouse_tables import where as which
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.work import Work
 
@@ -54,15 +56,23 @@ class Site:
         created = replace(table, engine=layout.replicated(table)).create(DATABASE, name)
         return created.replace("\n(", f"{self._on}\n(", 1)
 
-    def drop(self, name: str) -> str:
+    def create_database(self) -> str:
+        """Return the statement that makes the database of the new tables."""
+        return f"CREATE DATABASE IF NOT EXISTS {quoted(DATABASE)}{self._on}"
+
+    def drop_database(self) -> str:
+        """Return the statement that drops it again."""
+        return f"DROP DATABASE IF EXISTS {quoted(DATABASE)}{self._on} SYNC"
+
+    def drop(self, name: Name) -> str:
         """Return the statement that drops a table if it is there."""
         return f"DROP TABLE IF EXISTS {place(name)}{self._on} SYNC"
 
-    def rename(self, name: str, to: str) -> str:
+    def rename(self, name: Name, to: Name) -> str:
         """Return the statement that gives a table another name."""
         return f"RENAME TABLE {place(name)} TO {place(to)}{self._on}"
 
-    def exchange(self, one: str, other: str) -> str:
+    def exchange(self, one: Name, other: Name) -> str:
         """Return the statement by which two tables change places."""
         return f"EXCHANGE TABLES {place(one)} AND {place(other)}{self._on}"
 
@@ -97,7 +107,7 @@ def clusters(client: Client) -> list[Cluster]:
     return [Cluster(name, tuple(int(replicas) for _, _, replicas in shards)) for name, shards in by_name]
 
 
-def in_the_way(client: Client, name: str) -> list[str]:
+def in_the_way(client: Client, name: str, layout_of_old: OldLayout = CONTRACT) -> list[str]:
     """Return why `apply` cannot work on the cluster `name`, as sentences."""
     known = {cluster.name: cluster for cluster in clusters(client)}
     if name not in known:
@@ -120,12 +130,11 @@ def in_the_way(client: Client, name: str) -> list[str]:
         for host, there in sorted(macros.items())
         if (missing := sorted({layout.SHARD, layout.REPLICA} - there))
     ]
-    for table in old.TABLES:
-        where = f"database = {literal(DATABASE)} AND name = {literal(table.name)}"
-        engine = rows(client, f"SELECT engine FROM system.tables WHERE {where}")
+    for table in layout_of_old.tables:
+        engine = rows(client, f"SELECT engine FROM system.tables WHERE {which(table.at)}")
         if engine and not str(engine[0][0]).startswith(("Replicated", "Shared")):
             blockers.append(
-                f"{DATABASE}.{table.name} is a {engine[0][0]}, of which each server of the cluster {name} has rows of "
+                f"{table.at} is a {engine[0][0]}, of which each server of the cluster {name} has rows of "
                 "its own; expected is a ReplicatedMergeTree. Copy its rows into one of that name first, or migrate "
                 "without --clickhouse-cluster."
             )
@@ -186,17 +195,20 @@ def statements(policy: Policy, cluster: Cluster, run: str) -> Iterator[str]:
             yield _spread(cluster, table, staging(table, run), built[table])
     each = "-- on one server of each shard\n" if cluster.is_sharded else ""
     for rule in (sql.comments(policy), sql.eaos_metrics(policy)):
-        yield each + _insert(place(built[rule.target]), rule.query(place(rule.source.name)), built[rule.target])
+        yield each + _insert(place(built[rule.target]), rule.query(rule.source.read()), built[rule.target])
     yield _aggregates(policy, cluster, built[new.COMMENT_AGGREGATES])
     for table in new.TABLES:
         yield on.synced(built[table])
-    taken = {table.name for table in old.TABLES}
+    olds = policy.layout.tables
+    taken = {table.name for table in olds if table.database == DATABASE}
     for table in new.TABLES:
         name = staging(table, run)
         yield on.exchange(name, table.name) if table.name in taken else on.rename(name, table.name)
-    # What changed places with a new table has its staging name now.
-    yield on.rename(staging(new.EAOS_METRICS, run), new.kept_table(old.EAOS_METRICS.name, run))
-    yield on.rename(old.COMMENTS.name, new.kept_table(old.COMMENTS.name, run))
+    for was in reversed(olds):
+        # What changed places with a new table has its staging name now.
+        exchanged = was.at == At(DATABASE, new.EAOS_METRICS.name)
+        named = At(DATABASE, staging(new.EAOS_METRICS, run)) if exchanged else was.at
+        yield on.rename(named, At(was.database, new.kept_table(was.name, run)))
 
 
 def _spread(cluster: Cluster, table: Table, name: str, local: str) -> str:
@@ -210,9 +222,10 @@ def _spread(cluster: Cluster, table: Table, name: str, local: str) -> str:
 
 def _aggregates(policy: Policy, cluster: Cluster, name: str) -> str:
     if not cluster.is_sharded:
-        return _insert(place(name), sql.aggregates(policy, place(old.COMMENTS.name)), name)
+        return _insert(place(name), sql.aggregates(policy, policy.layout.comments.read()), name)
     # The comments of one aggregate may be in several shards, the aggregate goes to one.
-    source = f"cluster({literal(cluster.name)}, {place(old.COMMENTS.name)})"
+    comments = policy.layout.comments
+    source = comments.read(f"cluster({literal(cluster.name)}, {comments.place})")
     key = layout.SHARDED_BY[new.COMMENT_AGGREGATES.name]
     target = f"FUNCTION cluster({literal(cluster.name)}, {place(name)}, {key})"
     return _insert(target, sql.aggregates(policy, source), name) + ", distributed_foreground_insert = 1"

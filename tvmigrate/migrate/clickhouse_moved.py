@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tvmigrate.contract.layout import Table
+from tvmigrate.contract.old_layout import At, OldTable
 from tvmigrate.migrate.clickhouse_rows import record_key_sql
 from tvmigrate.migrate.clickhouse_settle import ROW, insert_file, more, scratch, write_rows
 from tvmigrate.migrate.clickhouse_tables import GROUP_SETTINGS, place
@@ -13,7 +13,7 @@ from tvmigrate.migrate.moved import ADDED, CHANGED, DELETED, Moved
 from tvmigrate.migrate.work import Work
 
 
-def moved(work: Work, table: Table, name: str, keep: Path | None = None) -> Iterator[Moved]:
+def moved(work: Work, table: OldTable, name: At, keep: Path | None = None) -> Iterator[Moved]:
     """Yield the rows in which the table that is called `name` now and the backup of the old `table` differ.
 
     With `keep` the rows themselves are written there: `{table}.added.ndjson` and `{table}.deleted.ndjson`, each with
@@ -30,8 +30,8 @@ def moved(work: Work, table: Table, name: str, keep: Path | None = None) -> Iter
         yield from _named(work, table, now, before)
 
 
-def _named(work: Work, table: Table, now: str, before: str) -> Iterator[Moved]:
-    key = f"{record_key_sql(table.name)} AS record"
+def _named(work: Work, table: OldTable, now: str, before: str) -> Iterator[Moved]:
+    key = f"{record_key_sql(table, theirs=True)} AS record"
     query = (
         f"SELECT record, sum(added), sum(gone) FROM (SELECT record, copies AS added, 0 AS gone FROM"
         f" ({more(now, before, key)}) UNION ALL SELECT record, 0, copies FROM ({more(before, now, key)}))"

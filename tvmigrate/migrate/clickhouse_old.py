@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tvmigrate.contract import new, old
-from tvmigrate.contract.layout import Table
+from tvmigrate.contract import new
+from tvmigrate.contract.old_layout import At, OldTable
 from tvmigrate.contract.outcome import Store
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.write import Part, RowsWriter, write_table
 from tvmigrate.migrate.clickhouse_cluster import site
 from tvmigrate.migrate.clickhouse_moved import moved
-from tvmigrate.migrate.clickhouse_tables import DATABASE, Digest, create_statement, digest, place, staging, uuids
+from tvmigrate.migrate.clickhouse_tables import DATABASE, Digest, Name, create_statement, digest, place, staging, uuids
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
 from tvmigrate.migrate.moved import told
 from tvmigrate.migrate.work import Work
@@ -20,11 +20,11 @@ from tvmigrate.migrate.work import Work
 _CHUNK = 1 << 20
 
 
-def dump(work: Work, table: str, folder: Path) -> Iterator[Part]:
+def dump(work: Work, table: At, folder: Path) -> Iterator[Part]:
     """Write a table's CREATE TABLE and its rows as dataset files below `folder`; yield both parts, the rows last."""
     client = work.clients.clickhouse
-    yield write_table(folder, table, create_statement(client, table))
-    with RowsWriter(folder / "clickhouse" / f"{table}.ndjson") as writer:
+    yield write_table(folder, table.name, create_statement(client, table))
+    with RowsWriter(folder / "clickhouse" / f"{table.name}.ndjson") as writer:
         query = f"SELECT * FROM {place(table)}"
         with client.raw_stream(query, fmt="JSONEachRow", settings=dict(ROWS_OUTPUT_SETTINGS)) as stream:
             while chunk := stream.read(_CHUNK):
@@ -44,47 +44,47 @@ def noted_digest(work: Work, name: str) -> Digest | None:
     return None if noted is None else Digest(*map(int, noted))
 
 
-def require_same(work: Work, table: str, since: str) -> None:
+def require_same(work: Work, table: OldTable, since: str) -> None:
     """Return if the old `table`, under its own name, is what its backup holds.
 
     Raises:
         SourceChanged: it is not; what depends on the backup is to be done again.
     """
-    before = noted_digest(work, f"clickhouse.old.{table}")
-    if digest(work.clients.clickhouse, f"SELECT * FROM {place(table)}") != before:
+    before = noted_digest(work, f"clickhouse.old.{table.name}")
+    if digest(work.clients.clickhouse, f"SELECT * FROM {table.place}") != before:
         raise changed(work, table, since)
 
 
-def changed(work: Work, table: str, since: str) -> SourceChanged:
+def changed(work: Work, table: OldTable, since: str) -> SourceChanged:
     """Take back what was built on the old `table`, and return the error that names the rows that moved."""
-    (known,) = (one for one in old.TABLES if one.name == table)
-    words = told(moved(work, known, table))
+    words = told(moved(work, table, table.at))
     for new_table in new.TABLES:
         drop(work, staging(new_table, work.run.id))
     work.redo(Store.CLICKHOUSE)
     work.forget("clickhouse.filled.", *(f"clickhouse.built.{new_table.name}" for new_table in new.TABLES))
     return SourceChanged(
-        f"The old ClickHouse table {table} changed {since}: {words}. Stop what writes to it, then run `tvmigrate "
+        f"The old ClickHouse table {table.name} changed {since}: {words}. Stop what writes to it, then run `tvmigrate "
         "apply` again: it takes a new backup. The old data are as they were."
     )
 
 
-def holder(work: Work, table: Table) -> str:
+def holder(work: Work, table: OldTable) -> At:
     """Return the name that the old `table` has now: a RENAME or EXCHANGE does not change its uuid.
 
     Raises:
         NotEqual: it has none any more.
     """
     uuid = work.noted(f"clickhouse.uuid.{table.name}")
-    for name, found in uuids(work.clients.clickhouse).items():
-        if found == uuid:
-            return name
+    for database in dict.fromkeys((DATABASE, table.database)):
+        for name, found in uuids(work.clients.clickhouse, database).items():
+            if found == uuid:
+                return At(database, name)
     raise NotEqual(
-        f"The old table {table.name} (uuid {uuid}) is in {DATABASE} under no name any more: something else dropped it. "
-        f"Its rows are in {work.backup / 'clickhouse'}; load them with `tvmigrate load`."
+        f"The old table {table.name} (uuid {uuid}) is in {table.database} under no name any more: something else "
+        f"dropped it. Its rows are in {work.backup / 'clickhouse'}; load them with `tvmigrate load`."
     )
 
 
-def drop(work: Work, name: str) -> None:
-    """Drop a table of the database, however big, if it is there."""
+def drop(work: Work, name: Name) -> None:
+    """Drop a table, however big, if it is there."""
     work.clients.clickhouse.command(site(work).drop(name), settings={"max_table_size_to_drop": 0})

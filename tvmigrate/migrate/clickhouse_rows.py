@@ -11,8 +11,9 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from tvmigrate.contract import exact_json, old
+from tvmigrate.contract import exact_json
 from tvmigrate.contract.layout import quoted
+from tvmigrate.contract.old_layout import OldTable
 from tvmigrate.contract.outcome import Mapped, Quarantined, Rule, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.rules import Row, clickhouse_comment, clickhouse_eaos_metric
@@ -21,28 +22,27 @@ from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.contract.values import NS_PER_S, rfc3339
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.redis_form import from_bytes, from_surrogates
-from tvmigrate.migrate.clickhouse_tables import columns, place
+from tvmigrate.migrate.clickhouse_tables import columns
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.spool import QuarantineRow
 
-_MAPS: Mapping[str, Callable[[Mapping[str, Any], Policy], Mapped[Row] | Quarantined]] = {
-    old.COMMENTS.name: clickhouse_comment,
-    old.EAOS_METRICS.name: clickhouse_eaos_metric,
+_MAPS: Mapping[Rule, Callable[[Mapping[str, Any], Policy], Mapped[Row] | Quarantined]] = {
+    Rule.CLICKHOUSE_COMMENTS: clickhouse_comment,
+    Rule.CLICKHOUSE_EAOS_METRICS: clickhouse_eaos_metric,
 }
-RULES: Mapping[str, Rule] = {
-    old.COMMENTS.name: Rule.CLICKHOUSE_COMMENTS,
-    old.EAOS_METRICS.name: Rule.CLICKHOUSE_EAOS_METRICS,
-}
-INSTANT: Mapping[str, str] = {old.COMMENTS.name: "created_at", old.EAOS_METRICS.name: "recorded_at"}
 
 
-def record_key_sql(table: str) -> str:
-    """Return the SQL of `record_key` for rows that are UTF-8 throughout."""
+def record_key_sql(table: OldTable, *, theirs: bool = False) -> str:
+    """Return the SQL of `record_key` for rows that are UTF-8 throughout, over the meanings or over `theirs`."""
+
+    def column(meaning: str) -> str:
+        return quoted(table.their(meaning) if theirs else meaning)
+
     shown = "replaceAll({}, '\\\\', '\\\\\\\\')"
-    if table == old.COMMENTS.name:
-        return shown.format("comment_id")
-    instant = "formatDateTime(recorded_at, '%Y-%m-%dT%H:%i:%SZ', 'UTC')"
-    return f"concat({shown.format('entity')}, '@', {instant})"
+    if table.is_comments:
+        return shown.format(column("comment_id"))
+    instant = f"formatDateTime({column('recorded_at')}, '%Y-%m-%dT%H:%i:%SZ', 'UTC')"
+    return f"concat({shown.format(column('entity'))}, '@', {instant})"
 
 
 def unmapped(client: Client, rule: TableRule, policy: Policy) -> Iterator[QuarantineRow]:
@@ -51,41 +51,48 @@ def unmapped(client: Client, rule: TableRule, policy: Policy) -> Iterator[Quaran
     Raises:
         NotEqual: the rules in Python map a row that the same rules in SQL do not.
     """
-    table = rule.source.name
-    known = rule.source.column_names
-    extra = [name for name in columns(client, table) if name not in known]
+    source = rule.source
+    table, known = source.name, source.column_names
+    extra = source.meaningless(columns(client, source.at))
     # An extra column may be of any type: the server writes it as JSON, which no Python value comes between. Of a NULL
     # toJSONString gives NULL.
-    chosen = [*map(quoted, known), *(f"toJSONString({quoted(name)}) AS e{n}" for n, name in enumerate(extra))]
-    query = f"SELECT {', '.join(chosen)} FROM {place(table)} WHERE NOT ({rule.mapped})"
+    chosen = [
+        *map(quoted, known),
+        *(f"toJSONString({quoted(source.alias(name))}) AS e{n}" for n, name in enumerate(extra)),
+    ]
+    query = f"SELECT {', '.join(chosen)} FROM {source.read()} WHERE NOT ({rule.mapped})"
     formats = {"String": "bytes", "FixedString": "bytes", "DateTime": "int"}
     settings = dict(ROWS_OUTPUT_SETTINGS)
     with client.query_row_block_stream(query, query_formats=formats, settings=settings) as blocks:
         for block in blocks:
             for values in block:
                 row = dict(zip(known, values[: len(known)], strict=True))
-                key = _record_key(table, row)
-                instant = INSTANT[table]
-                outcome = _MAPS[table](row | {instant: row[instant] * NS_PER_S}, policy)
+                key = _record_key(source, row)
+                instant = source.instant
+                outcome = _MAPS[source.rule](row | {instant: row[instant] * NS_PER_S}, policy)
                 if isinstance(outcome, Mapped):
                     raise NotEqual(
                         f"The row {key} of {table} maps by the rules in Python and does not by the same rules in SQL. "
                         "Nothing was switched. This is a fault in tvmigrate: please report the row."
                     )
                 others = dict(zip(extra, values[len(known) :], strict=True))
-                yield QuarantineRow(Store.CLICKHOUSE, table, key, outcome, _record(row, instant, others))
+                yield QuarantineRow(Store.CLICKHOUSE, table, key, outcome, _record(source, row, others))
 
 
-def _record_key(table: str, row: Mapping[str, Any]) -> str:
-    if table == old.COMMENTS.name:
+def _record_key(table: OldTable, row: Mapping[str, Any]) -> str:
+    if table.is_comments:
         return show_bytes(row["comment_id"])
     return f"{show_bytes(row['entity'])}@{rfc3339(row['recorded_at'] * NS_PER_S)}"
 
 
-def _record(row: Mapping[str, Any], instant: str, others: Mapping[str, bytes | None]) -> str:
-    """Return a row as JSON: bytes that are not UTF-8 as `{"b64": …}`, NaN and infinities as text (contract §7.20)."""
-    moment = datetime.fromtimestamp(row[instant], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    told = {name: _json(value) for name, value in {**row, instant: moment}.items()}
+def _record(table: OldTable, row: Mapping[str, Any], others: Mapping[str, bytes | None]) -> str:
+    """Return a row as JSON, under their names (contract §7.20).
+
+    Bytes that are not UTF-8 stand as `{"b64": …}`, NaN and infinities as text.
+    """
+    moment = datetime.fromtimestamp(row[table.instant], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = {**row, table.instant: moment}
+    told = {theirs: _json(shown[meaning]) for meaning, theirs in table.theirs.items()}
     return exact_json.dump(told | {name: None if raw is None else _written(raw) for name, raw in others.items()})
 
 

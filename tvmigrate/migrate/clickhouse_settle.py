@@ -11,7 +11,7 @@ from typing import Any
 from tvmigrate.contract.layout import quoted
 from tvmigrate.dataset.model import ROWS_INPUT_SETTINGS, ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.write import RowsWriter
-from tvmigrate.migrate.clickhouse_tables import GROUP_SETTINGS, columns, place
+from tvmigrate.migrate.clickhouse_tables import GROUP_SETTINGS, Name, at, columns, place
 from tvmigrate.migrate.work import Work
 
 _CHUNK = 1 << 20
@@ -67,7 +67,7 @@ def drop(work: Work, name: str) -> None:
 
 
 @contextmanager
-def scratch(work: Work, name: str, like: str, *more_columns: str) -> Iterator[str]:
+def scratch(work: Work, name: str, like: Name, *more_columns: str) -> Iterator[str]:
     """Make an empty table with the columns of `like` and more, to be dropped at the end; gives its name."""
     drop(work, name)
     client = work.clients.clickhouse
@@ -111,7 +111,7 @@ def hashed(names: Sequence[str]) -> str:
     return f"cityHash64(tuple({', '.join(map(quoted, names))}))"
 
 
-def settle(work: Work, table: str, targets: str) -> None:
+def settle(work: Work, table: Name, targets: str) -> None:
     """Let `table` have each row as often as its `__target` in the table `targets` says; others are left alone.
 
     `targets` has the columns of `table` and `__target`. A row that is there too often goes first, with all its copies.
@@ -121,7 +121,7 @@ def settle(work: Work, table: str, targets: str) -> None:
     listed, one = ", ".join(map(quoted, names)), hashed(names)
     have = f"(SELECT {one} AS h, count() AS n FROM {place(table)} GROUP BY h)"
     wanted = f"(SELECT {listed}, {one} AS h, __target FROM {place(targets)})"
-    surplus = f"{table}__surplus__staging_{work.run.id}"
+    surplus = f"{at(table).name}__surplus__staging_{work.run.id}"
     drop(work, surplus)
     try:
         client.command(

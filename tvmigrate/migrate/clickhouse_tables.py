@@ -11,8 +11,11 @@ from clickhouse_connect.driver.client import Client
 
 from tvmigrate.contract import new
 from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.old_layout import At
 
 DATABASE = new.DATABASE
+# A table: of the new layout's database if it is a text, since the migration makes its tables there.
+Name = str | At
 # A new table is partitioned by month, and one insert may touch 100 partitions (error 252,
 # https://clickhouse.com/docs/operations/settings/settings#max_partitions_per_insert_block).
 MONTHS_AN_INSERT = 50
@@ -48,9 +51,19 @@ class Months:
         return f"toYYYYMM({quoted(column)}, 'UTC') BETWEEN {self.first} AND {self.last}"
 
 
-def place(name: str) -> str:
-    """Return a table of the database, quoted."""
-    return f"{quoted(DATABASE)}.{quoted(name)}"
+def at(name: Name) -> At:
+    """Return where a table is."""
+    return At(DATABASE, name) if isinstance(name, str) else name
+
+
+def place(name: Name) -> str:
+    """Return a table, quoted."""
+    return at(name).place
+
+
+def where(name: Name, called: str = "name") -> str:
+    """Return the condition that picks a table out of one of the server's own, in which it is `called`."""
+    return f"database = {literal(at(name).database)} AND {called} = {literal(at(name).name)}"
 
 
 def staging(table: Table, run: str) -> str:
@@ -68,18 +81,17 @@ def number(client: Client, query: str) -> int:
     return int(rows(client, query)[0][0])
 
 
-def uuids(client: Client) -> dict[str, str]:
-    """Return the tables of the database with their uuids, which a RENAME or EXCHANGE does not change."""
-    found = rows(client, f"SELECT name, toString(uuid) FROM system.tables WHERE database = {literal(DATABASE)}")
+def uuids(client: Client, database: str = DATABASE) -> dict[str, str]:
+    """Return the tables of a database with their uuids, which a RENAME or EXCHANGE does not change."""
+    found = rows(client, f"SELECT name, toString(uuid) FROM system.tables WHERE database = {literal(database)}")
     return {str(name): str(uuid) for name, uuid in found}
 
 
-def columns(client: Client, table: str) -> dict[str, str]:
+def columns(client: Client, table: Name) -> dict[str, str]:
     """Return a table's columns and their types, in order."""
     found = rows(
         client,
-        "SELECT name, type FROM system.columns"
-        f" WHERE database = {literal(DATABASE)} AND table = {literal(table)} ORDER BY position",
+        f"SELECT name, type FROM system.columns WHERE {where(table, 'table')} ORDER BY position",
     )
     return {str(name): str(kind) for name, kind in found}
 
@@ -89,13 +101,9 @@ def same_type(actual: str, expected: str) -> bool:
     return actual == expected or (expected == "DateTime" and re.fullmatch(r"DateTime\('[^']+'\)", actual) is not None)
 
 
-def create_statement(client: Client, table: str) -> str:
+def create_statement(client: Client, table: Name) -> str:
     """Return the CREATE TABLE of a table, as the server prints it."""
-    found = rows(
-        client,
-        f"SELECT create_table_query FROM system.tables"
-        f" WHERE database = {literal(DATABASE)} AND name = {literal(table)}",
-    )
+    found = rows(client, f"SELECT create_table_query FROM system.tables WHERE {where(table)}")
     return str(found[0][0])
 
 
@@ -116,11 +124,11 @@ def cast(table: Table, select: str) -> str:
     return f"SELECT {casts} FROM ({select})"
 
 
-def months(client: Client, table: str, column: str) -> Iterator[Months]:
-    """Yield ranges of months that hold all rows of `table` by its instant `column`."""
+def months(client: Client, source: str, column: str) -> Iterator[Months]:
+    """Yield ranges of months that hold all rows of `source` (of `OldTable.read`) by their instant `column`."""
     found = rows(
         client,
-        f"SELECT toYYYYMM({quoted(column)}, 'UTC') AS month, count() FROM {place(table)} GROUP BY month ORDER BY month",
+        f"SELECT toYYYYMM({quoted(column)}, 'UTC') AS month, count() FROM {source} GROUP BY month ORDER BY month",
     )
     taken: list[tuple[int, int]] = []
     for month, count in found:
@@ -137,16 +145,17 @@ def _range(taken: list[tuple[int, int]]) -> Months:
     return Months(each[0], each[-1], each, sum(count for _, count in taken))
 
 
-def readers(client: Client, table: str) -> list[tuple[str, str]]:
-    """Return (name, engine) of the views and other tables whose definition names `table` of the database."""
+def readers(client: Client, named: At) -> list[tuple[str, str]]:
+    """Return (name, engine) of the views and other tables whose definition names a table."""
+    its_database, table = named.database, named.name
     found = rows(
         client,
         "SELECT database, name, engine, create_table_query FROM system.tables WHERE database NOT IN"
         " ('system', 'information_schema', 'INFORMATION_SCHEMA')"
         " AND (engine LIKE '%View' OR engine IN ('Distributed', 'Buffer', 'Merge', 'Dictionary'))",
     )
-    spelled = rf"`?{re.escape(DATABASE)}`?\.`?{re.escape(table)}`?(?![\w`])"
-    argument = rf"'{re.escape(DATABASE)}',\s*'{re.escape(table)}'"
+    spelled = rf"`?{re.escape(its_database)}`?\.`?{re.escape(table)}`?(?![\w`])"
+    argument = rf"'{re.escape(its_database)}',\s*'{re.escape(table)}'"
     unqualified = rf"TABLE '?{re.escape(table)}'?(?![\w`])"
     pattern = re.compile(f"{spelled}|{argument}|{unqualified}")
     return [

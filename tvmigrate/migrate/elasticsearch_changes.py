@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tvmigrate.contract import exact_json, new, old
+from tvmigrate.contract import exact_json, new
 from tvmigrate.contract.outcome import Rule, Store, Unmappable
 from tvmigrate.migrate import after, backup_pack, documents, inverse, moved
 from tvmigrate.migrate.after import CHANGED, DELETED, NEW, Carried
@@ -59,9 +59,9 @@ def _changes(work: Work) -> Iterator[Line]:
 
 def _due(work: Work) -> Iterator[tuple[str, bytes]]:
     """Yield the documents that the migration wrote, with their digests: of the kept copy, if nobody wrote to that."""
-    kept = new.kept_index(old.INDEX.name, work.run.id)
+    kept = new.kept_index(work.layout.index, work.run.id)
     if moved.counts(work.journal, work.run.id).get(Store.ELASTICSEARCH) or not _exists(work, kept):
-        backup_pack.unpack(work.folder, f"elasticsearch/{old.INDEX.name}.ndjson")
+        backup_pack.unpack(work.folder, f"elasticsearch/{work.layout.index}.ndjson")
         yield from wanted(work)
         return
     with documents.text_client(work.endpoints.elasticsearch) as reader:
@@ -90,20 +90,20 @@ def carry(work: Work) -> None:
     lines = after.read(after.changes(work, Store.ELASTICSEARCH))
     after.write(after.forward(work, Store.ELASTICSEARCH), _carry(work, lines, carried))
     after.note(work, Store.ELASTICSEARCH, carried)
-    work.clients.elasticsearch.indices.refresh(index=old.INDEX.name)
+    work.clients.elasticsearch.indices.refresh(index=work.layout.index)
 
 
 def _carry(work: Work, lines: Iterable[Line], carried: Carried) -> Iterator[Line]:
     rule = Rule.ELASTICSEARCH_COMMENTS
     for some in batches(lines, _BATCH):
-        there = _sources(work, old.INDEX.name, [line["id"] for line in some])
+        there = _sources(work, work.layout.index, [line["id"] for line in some])
         backs: dict[str, tuple[bytes | None, bytes | None, str]] = {}  # old source, what becomes of it, what is lost
         for line in some:
             try:
                 backs[line["id"]] = _back(work, line, there.get(line["id"]))
             except NoWayBack as why:
                 carried.take(rule, Carried.KEPT, str(why))
-        refused = _write(work, old.INDEX.name, {doc_id: raw for doc_id, (raw, _, _) in backs.items()})
+        refused = _write(work, work.layout.index, {doc_id: raw for doc_id, (raw, _, _) in backs.items()})
         for line in some:
             doc_id = line["id"]
             if doc_id in refused:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tvmigrate.contract import new, old
+from tvmigrate.contract import new
 from tvmigrate.migrate import documents
 from tvmigrate.migrate.documents import Slice
 from tvmigrate.migrate.elasticsearch_index import REFRESH, REPLICAS, count, sequence
@@ -59,7 +59,7 @@ def compare(work: Work) -> None:
         NotEqual: a document is missing, differs, or is one too many, or the index is not set as the old one was.
     """
     client = work.clients.elasticsearch
-    kept = new.kept_index(old.INDEX.name, work.run.id)
+    kept = new.kept_index(work.layout.index, work.run.id)
     client.indices.refresh(index=kept)
     copied = count(client, kept)
     if copied != work.noted("elasticsearch.documents"):
@@ -125,7 +125,7 @@ def _explain(work: Work, found: Sum, due: int) -> None:
 
 def wanted(work: Work) -> Iterator[tuple[str, bytes]]:
     """Yield the ids and digests of the new documents that the backup maps to."""
-    path = work.backup / "elasticsearch" / f"{old.INDEX.name}.ndjson"
+    path = work.backup / "elasticsearch" / f"{work.layout.index}.ndjson"
     for part in parts(path, work.endpoints.elasticsearch, _NAME, work.policy, len):
         made: list[tuple[str, bytes]] = []
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from tvmigrate.contract import exact_json, old
+from tvmigrate.contract import exact_json
 from tvmigrate.contract.ordinary_documents import OrdinaryDocuments
 from tvmigrate.contract.outcome import Fate, Mapped, Quarantined, Rule, Store, Unmappable
 from tvmigrate.contract.policy import Policy
@@ -25,7 +25,6 @@ from tvmigrate.migrate.documents import Pair
 from tvmigrate.migrate.elasticsearch_bulk import Bulk
 from tvmigrate.migrate.spool import QuarantineRow, Spool
 
-INDEX = old.INDEX.name
 PART_BYTES = 4 << 20
 _SUM = 2**256
 
@@ -63,8 +62,8 @@ class Tally:
         """New documents."""
         return self.fates[Fate.MAPPED] + self.fates[Fate.FILLED]
 
-    def keep(self, spool: Spool) -> None:
-        """Tell the spool of them; raises sqlite3.Error."""
+    def keep(self, spool: Spool, index: str) -> None:
+        """Tell the spool of them, of the old `index`; raises sqlite3.Error."""
         for fate, count in self.fates.items():
             if count:
                 spool.fate(Rule.ELASTICSEARCH_COMMENTS, Store.ELASTICSEARCH, fate, count)
@@ -72,10 +71,10 @@ class Tally:
             spool.quarantine(row)
         spool.db.executemany(
             "INSERT INTO archive VALUES (?, ?, ?, ?)",
-            ((Store.ELASTICSEARCH, INDEX, key, fields) for key, fields in self.archived),
+            ((Store.ELASTICSEARCH, index, key, fields) for key, fields in self.archived),
         )
         for name, count in self.extras.items():
-            spool.count_extra(Store.ELASTICSEARCH, INDEX, name, count)
+            spool.count_extra(Store.ELASTICSEARCH, index, name, count)
         for program, entity in self.programs:
             spool.program(program, entity)
 
@@ -160,11 +159,11 @@ def _by_the_rule(doc_id: str, raw: bytes, policy: Policy, tally: Tally) -> bytes
     tally.fates[outcome.fate] += 1
     if isinstance(outcome, Quarantined):
         key = show_bytes(doc_id.encode())
-        tally.quarantined.append(QuarantineRow(Store.ELASTICSEARCH, INDEX, key, outcome, raw.decode()))
+        tally.quarantined.append(QuarantineRow(Store.ELASTICSEARCH, policy.layout.index, key, outcome, raw.decode()))
         return None
     if outcome.archived:
         _archive(tally, doc_id.encode(), dict(outcome.archived))
-    for name in old.SPELLINGS["program_id"]:
+    for name in policy.layout.spellings["program_id"]:
         if source.get(name) is not None:
             tally.programs.add((outcome.value.source["program_id"], source[name]))
     return exact_json.dump(dict(outcome.value.source)).encode()

@@ -18,6 +18,7 @@ from typing import Any
 from tvmigrate.contract.policy import Policy
 from tvmigrate.errors import UsageError
 from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS, contract_digest
+from tvmigrate.old_layout_document import document_of
 
 NOTED = "gate"  # in the journal
 USUAL_REHEARSAL = Path("report") / "verdict.json"
@@ -115,6 +116,7 @@ def _choices(policy: Policy) -> dict[str, Any]:
         "show": policy.show,
         "keep_entities": policy.keep_entities,
         "entity_map": dict(policy.entity_map),
+        "old_layout": document_of(policy.layout),
         "timezone": policy.timezone,
         "missing_counts": "zero" if policy.zero_missing_counts else "quarantine",
     }

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from tvmigrate.contract import exact_json, new, old, rules, values
+from tvmigrate.contract import exact_json, new, rules, values
+from tvmigrate.contract.old_layout import ABSENT, CONTRACT, EaosFields, OldLayout
 from tvmigrate.contract.outcome import Mapped, Quarantined, Rule, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
@@ -110,17 +111,24 @@ def eaos(entity: bytes, fields: Mapping[bytes, bytes], before: bytes | None, pol
         counts = [values.count(text[name]) for name in (new.POSITIVE, new.NEGATIVE, new.NEUTRAL, new.TOTAL)]
     except Unmappable as why:
         raise NoWayBack(why.detail) from None
-    top, inner = _others(before)
-    names = (old.EAOS_POSITIVE, old.EAOS_NEGATIVE, old.EAOS_NEUTRAL, old.EAOS_TOTAL)
-    metadata = {**dict(zip(names, counts, strict=True)), old.EAOS_UPDATED_AT: text[new.UPDATED_AT], **inner}
-    raw = exact_json.dump({old.EAOS_SCORE: score, old.EAOS_METADATA: metadata, **top}).encode()
+    top, inner = _others(before, policy.layout.eaos)
+    old = policy.layout.eaos
+    names = (*old.counts, old.total)
+    told: dict[str, Any] = {name: n for name, n in zip(names, counts, strict=True) if name != ABSENT}
+    beside: dict[str, Any] = {old.score: score}
+    if ABSENT not in {old.metadata, old.updated_at}:
+        told[old.updated_at] = text[new.UPDATED_AT]
+    elif old.timestamp != ABSENT:
+        beside[old.timestamp] = text[new.UPDATED_AT]
+    beside |= told if old.metadata == ABSENT else {old.metadata: {**told, **inner}}
+    raw = exact_json.dump({**beside, **top}).encode()
     again = dict(_told(rules.redis_eaos(entity, raw, policy, 0)).fields)
     apart = [name for name in new.EAOS_FIELDS if again[name] != text[name]]
     spelled = {name.encode(): value.encode() for name, value in again.items()}
     return Back(raw, spelled, f"the spelling of {', '.join(apart)}" if apart else "")
 
 
-def _others(before: bytes | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def _others(before: bytes | None, old: EaosFields) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the fields of an old value that no rule knows, beside `score` and in its `metadata`."""
     try:
         body = None if before is None else exact_json.parse(before)
@@ -128,22 +136,18 @@ def _others(before: bytes | None) -> tuple[dict[str, Any], dict[str, Any]]:
         body = None
     if not isinstance(body, dict):
         return {}, {}
-    known = {
-        old.EAOS_SCORE, old.EAOS_METADATA, old.EAOS_OLDER_TIMESTAMP, old.EAOS_UPDATED_AT, old.EAOS_POSITIVE,
-        old.EAOS_NEGATIVE, old.EAOS_NEUTRAL, old.EAOS_TOTAL,
-    }  # fmt: skip
-    inner = body.get(old.EAOS_METADATA)
+    inner = body.get(old.metadata)
     metadata = inner if isinstance(inner, dict) else {}
     # A field named `updated_at` beside the score is none of the rule's, and one named `timestamp` in the metadata.
-    top = {k: v for k, v in body.items() if k not in known - {old.EAOS_UPDATED_AT}}
-    return top, {k: v for k, v in metadata.items() if k not in known - {old.EAOS_OLDER_TIMESTAMP, old.EAOS_SCORE}}
+    top = {k: v for k, v in body.items() if k not in old.beside_metadata}
+    return top, {k: v for k, v in metadata.items() if k not in old.in_metadata | {old.metadata}}
 
 
-def trend(key: bytes) -> bytes:
+def trend(key: bytes, layout: OldLayout = CONTRACT) -> bytes:
     """Return the old key of a trend; raises NoWayBack for another range than the three."""
     for window, time_range in values.TIME_RANGES.items():
         if key == new.trend_key(time_range).encode():
-            return old.TREND_PREFIX + window.encode() + old.TREND_SUFFIX
+            return layout.trend_prefix + window.encode() + layout.trend_suffix
     raise NoWayBack("no window becomes it")
 
 
@@ -164,11 +168,12 @@ def event(key: bytes, item: bytes, policy: Policy) -> Back[tuple[bytes, bytes]]:
         raise NoWayBack("it has not just the six members of an event")
     if not isinstance(metric, str) or not isinstance(program_id, str):
         raise NoWayBack("its metric or its program id is no text")
-    told = {old.ITEM_VALUE: body[new.EVENT_VALUE], old.ITEM_TIMESTAMP: body[new.EVENT_TIMESTAMP]}
-    if {old.ITEM_ENTITY, *told} & set(data):
+    old = policy.layout.item
+    told = {old.value: body[new.EVENT_VALUE], old.timestamp: body[new.EVENT_TIMESTAMP]}
+    if {old.entity, *told} & set(data):
         raise NoWayBack("its data name what the item itself says")
     try:
-        told = {old.ITEM_ENTITY: entities(program_id, policy)[0], **told}
+        told = {old.entity: entities(program_id, policy)[0], **told}
     except NoWayBack:
         if program_id != policy.show:
             raise
@@ -263,10 +268,10 @@ def document(
     Raises:
         NoWayBack: the document is not of the layout.
     """
-    known = {spelling for spellings in old.SPELLINGS.values() for spelling in spellings} | {old.DOCUMENT_ID_FIELD}
+    known = policy.layout.document_fields
     back = {name: value for name, value in (before or {}).items() if name not in known}
-    for field, spellings in old.SPELLINGS.items():
-        if source.get(field) is None:
+    for field, spellings in policy.layout.spellings.items():
+        if source.get(field) is None or not spellings:
             continue
         value = source[field]
         if field == "program_id":

@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tvmigrate import old_layout_document
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.policy import Policy
 from tvmigrate.sqlite_file import SqliteFile
 
@@ -88,7 +90,7 @@ class Journal(SqliteFile):
         ).fetchone()
         if row is None:
             return None
-        return Run(row[0], row[1], State(row[2]), int(row[3]), Policy(**json.loads(row[4])), row[5], json.loads(row[6]))
+        return Run(row[0], row[1], State(row[2]), int(row[3]), _policy(row[4]), row[5], json.loads(row[6]))
 
     def set_state(self, run: str, state: State) -> None:
         """Record the state of a run."""
@@ -141,5 +143,13 @@ def _policy_json(policy: Policy) -> str:
             "entity_map": dict(policy.entity_map),
             "timezone": policy.timezone,
             "zero_missing_counts": policy.zero_missing_counts,
+            "layout": old_layout_document.document_of(policy.layout),
         }
     )
+
+
+def _policy(text: str) -> Policy:
+    choices = json.loads(text)
+    told = choices.pop("layout", None)  # a run of an earlier version has the contract's
+    layout = CONTRACT if told is None else old_layout_document.parse(told, "the journal")
+    return Policy(**choices, layout=layout)

@@ -11,7 +11,7 @@ from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Finished, Listener, Started
-from tvmigrate.migrate import clickhouse, elasticsearch, ledger, redis
+from tvmigrate.migrate import clickhouse, elasticsearch, ledger, redis, unnamed
 from tvmigrate.migrate.redis_keys import now_ms
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Found
@@ -91,4 +91,6 @@ def _look(  # noqa: PLR0913, PLR0917 - the two above share it
         together.remarks += found.remarks
         together.counts.update(found.counts)
         listener(Finished(f"plan.{store}", time.monotonic() - begun))
+    told = unnamed.told(policy.layout, spool.extras())
+    together.blockers += [sentence for sentence in told if sentence not in together.blockers]
     return together

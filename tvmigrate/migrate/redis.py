@@ -45,7 +45,7 @@ def inspect(clients: Clients, policy: Policy, spool: Spool, existing: str | None
 
     def outcomes() -> Iterator[Assessed]:
         nonlocal count
-        for lives in old_keys(client, spool):
+        for lives in old_keys(client, spool, policy.layout):
             count += len(lives)
             outcome = of_lives(lives, terms)
             outcome.targets = redis_parts.existing(client, outcome.targets)
@@ -53,7 +53,7 @@ def inspect(clients: Clients, policy: Policy, spool: Spool, existing: str | None
 
     with spool.together():
         found.blockers += _take(clients, spool, terms, ((0, outcome) for outcome in outcomes()))
-        count_unrelated(clients, spool)
+        count_unrelated(clients, spool, policy.layout)
     found.counts["old keys"] = count
     equal = sum(len(names(piece.commands, terms.temporary)) for piece in pieces(spool, (EQUAL,)))
     if equal:
@@ -82,12 +82,12 @@ def backup(work: Work) -> None:
     with work.spool.together():
         forget(work.spool, _temporary(work))
         with RedisWriter(work.backup / "redis.ndjson") as writer:
-            for lives in old_keys(client, work.spool):
+            for lives in old_keys(client, work.spool, work.layout):
                 for live in lives:
                     ttl = None if live.expires_ms is None else live.expires_ms - epoch
                     writer.write(replace(live.key, ttl_ms=ttl))
                 work.advanced("backup.redis", writer.records)
-        count_unrelated(work.clients, work.spool)
+        count_unrelated(work.clients, work.spool, work.layout)
     keep(work, writer.close())
     work.note("redis.epoch_ms", epoch)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tvmigrate.contract import exact_json, new, old, quick, rules
@@ -19,11 +19,6 @@ from tvmigrate.migrate.redis_keys import Live
 from tvmigrate.migrate.redis_pack import creating, six
 from tvmigrate.migrate.spool import NEVER, QuarantineRow
 
-_SOURCES: Mapping[Rule, str] = {
-    Rule.REDIS_EAOS: old.EAOS_PREFIX.decode().rstrip(":"),
-    Rule.REDIS_TREND: old.TREND_PREFIX.decode().rstrip(":"),
-    Rule.REDIS_METRIC: old.METRICS_PREFIX.decode().rstrip(":"),
-}
 _EAOS_NEW = new.EAOS_PREFIX.encode()
 # Old keys that stay as they are: quarantined whole, or of a type that neither layout has there.
 WHOLE, WRONG_TYPE = "whole", "wrong-type"
@@ -73,9 +68,10 @@ class Assessed:
 def of_lines(lines: bytes, epoch_ms: int, terms: Terms) -> Assessed:
     """Map the keys in whole lines of a backup, whose TTLs count from `epoch_ms`."""
     assessor = _Assessor(terms)
+    prefix = terms.policy.layout.eaos_prefix
     for line in lines.split(b"\n"):
         plain = redis_form.string_of(line)
-        if plain is not None and plain[0] == old.REDIS_DB and plain[1].startswith(old.EAOS_PREFIX):
+        if plain is not None and plain[0] == old.REDIS_DB and plain[1].startswith(prefix):
             _, key, ttl, value = plain
             if ttl is None or ttl > 0:
                 assessor.eaos(key, value, None if ttl is None else epoch_ms + ttl)
@@ -112,6 +108,9 @@ class _Assessor:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._policy = terms.policy
+        self._layout = terms.policy.layout
+        self._eaos_prefix = self._layout.eaos_prefix
+        self._sources = self._layout.sources
         self._found = Assessed()
         self._commands: list[bytes] = []
         self._mapped = 0  # eaos keys that do not expire
@@ -128,12 +127,12 @@ class _Assessor:
         if self._mapped:
             found.fates[Rule.REDIS_EAOS, Fate.MAPPED, NEVER] += self._mapped
         for name, n in self._extras.items():
-            found.extras[_SOURCES[Rule.REDIS_EAOS], name] += n
+            found.extras[self._sources[Rule.REDIS_EAOS], name] += n
         return found
 
     def take(self, live: Live) -> None:
         key = live.key
-        kind = classify(key.db, key.key, key.type)
+        kind = classify(key.db, key.key, key.type, self._layout)
         if isinstance(kind, NewKey | UnrelatedKey):
             raise TypeError(f"{key.key!r} is no old key")
         if isinstance(kind, OldKey) and kind.rule is Rule.REDIS_EAOS:
@@ -153,7 +152,7 @@ class _Assessor:
         if expires_ms is not None and expires_ms <= self._terms.now_ms:
             self._fate(rule, Fate.EXPIRED, 1)
             return
-        entity = key[len(old.EAOS_PREFIX) :]
+        entity = key[len(self._eaos_prefix) :]
         plain = quick.eaos(entity, value, self._policy)
         if plain is not None:
             program_id, texts, filled, archived, says = plain
@@ -184,7 +183,7 @@ class _Assessor:
         found.targets.append((target, key))
         self._suspect(entity, program_id, target)
         if archived:
-            found.archive.append((_SOURCES[rule], show_bytes(key), exact_json.dump(archived)))
+            found.archive.append((self._sources[rule], show_bytes(key), exact_json.dump(archived)))
             for name in archived:
                 self._extras[name] += 1
         if says:
@@ -205,10 +204,10 @@ class _Assessor:
         if stripped is not None:
             others.add(stripped)
         for other in others - {entity.decode()}:
-            self._found.suspects.append((target, old.EAOS_PREFIX + entity, old.EAOS_PREFIX + other.encode()))
+            self._found.suspects.append((target, self._eaos_prefix + entity, self._eaos_prefix + other.encode()))
 
     def _trend(self, live: Live, kind: OldKey) -> None:
-        outcome = rules.redis_trend(kind.name)
+        outcome = rules.redis_trend(kind.name, self._layout)
         key, members = live.key.key, live.key.value
         if isinstance(outcome, Quarantined):
             self._found.stays.append((key, WHOLE))
@@ -263,7 +262,7 @@ class _Assessor:
         self._fate(rule, Fate.QUARANTINED, 1)
 
     def _quarantine(self, rule: Rule, shown: str, why: Quarantined, record: str) -> None:
-        self._found.quarantine.append(QuarantineRow(Store.REDIS, _SOURCES[rule], shown, why, record))
+        self._found.quarantine.append(QuarantineRow(Store.REDIS, self._sources[rule], shown, why, record))
 
     def _fate(self, rule: Rule, fate: Fate, count: int, expires_ms: int | None = None) -> None:
         self._found.fates[rule, fate, NEVER if expires_ms is None else expires_ms] += count

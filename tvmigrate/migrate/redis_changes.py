@@ -179,7 +179,7 @@ class _Planner:
     def _hash(self, key: bytes, v2: Live | None) -> Live | None:
         program, policy = key[len(_EAOS) :].decode(), self._work.policy
         entities = [entity.encode() for entity in inverse.entities(program, policy)]
-        found = read_named(self._client, [old.EAOS_PREFIX + entity for entity in entities])
+        found = read_named(self._client, [self._work.layout.eaos_prefix + entity for entity in entities])
         there = [(entity, live) for entity, live in zip(entities, found, strict=True) if live is not None]
         if v2 is None:
             for entity, live in there:
@@ -191,7 +191,7 @@ class _Planner:
         if before is not None and not self._maps(entity, before):
             raise NoWayBack("the old key of that name was set aside, and stays as it is")
         back = inverse.eaos(entity, v2.key.value, None if before is None else before.key.value, policy)
-        name = old.EAOS_PREFIX + entity
+        name = self._work.layout.eaos_prefix + entity
         self._puts[name] = Live(RedisKey(old.REDIS_DB, name, STRING, None, back.old), v2.expires_ms)
         self.carried.back(Rule.REDIS_EAOS, back.lost)
         return Live(RedisKey(new.REDIS_DB, key, HASH, None, back.again), v2.expires_ms)
@@ -202,7 +202,7 @@ class _Planner:
         return isinstance(rules.redis_eaos(entity, live.key.value, self._work.policy, 0), Mapped)
 
     def _trend(self, key: bytes, v2: Live | None) -> Live | None:
-        name = inverse.trend(key)
+        name = inverse.trend(key, self._work.layout)
         there = read_named(self._client, [name])[0]
         if there is not None and there.key.type != ZSET:
             raise NoWayBack("the old key of that name was set aside, and stays as it is")
@@ -225,7 +225,9 @@ class _Planner:
             try:
                 back = inverse.event(key, item, self._work.policy)
                 metric, raw = back.old
-                lost = self._append(old.METRICS_PREFIX + metric, raw, None if v2 is None else v2.expires_ms)
+                lost = self._append(
+                    self._work.layout.metrics_prefix + metric, raw, None if v2 is None else v2.expires_ms
+                )
             except NoWayBack as why:
                 self.carried.take(Rule.REDIS_METRIC, Carried.KEPT, str(why))
                 continue

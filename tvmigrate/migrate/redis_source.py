@@ -9,6 +9,7 @@ import redis
 
 from tvmigrate.contract import old
 from tvmigrate.contract.keys import NewKey, UnrelatedKey, classify
+from tvmigrate.contract.old_layout import OldLayout
 from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import LIST, SET, STREAM, STRING, ZSET
@@ -23,23 +24,23 @@ from tvmigrate.migrate.work import Work
 
 _LENGTH = {LIST: b"LLEN", SET: b"SCARD", ZSET: b"ZCARD", STREAM: b"XLEN"}
 _ITEMS = 50_000  # read at once; one key may have more
-_OLD = ((STRING, old.EAOS_PREFIX), (ZSET, old.TREND_PREFIX), (LIST, old.METRICS_PREFIX))
 
 
-def old_keys(client: redis.Redis, spool: Spool) -> Iterator[list[Live]]:
+def old_keys(client: redis.Redis, spool: Spool, layout: OldLayout) -> Iterator[list[Live]]:
     """Yield old and wrong-type keys of the old database, each once, as they are now, in lists of a bounded size."""
     for page in _once(client, spool):
-        ours = [(key, kind) for key, kind in page if _is_ours(key, kind)]
+        ours = [(key, kind) for key, kind in page if _is_ours(key, kind, layout)]
         for some in _in_bounds(client, ours):
-            yield [live for live in read(client, some) if live is not None and _is_ours(live.key.key, live.key.type)]
+            found = (live for live in read(client, some) if live is not None)
+            yield [live for live in found if _is_ours(live.key.key, live.key.type, layout)]
 
 
-def count_unrelated(clients: Clients, spool: Spool) -> None:
+def count_unrelated(clients: Clients, spool: Spool, layout: OldLayout) -> None:
     """Tell `spool` how many keys there are, in any database, that the migration has nothing to do with."""
     for number in sorted(int(name.removeprefix("db")) for name in clients.redis.info("keyspace")):
         client = clients.redis_db(number)
         for page in _once(client, spool):
-            found = [(key, classify(number, key, kind)) for key, kind in page]
+            found = [(key, classify(number, key, kind, layout)) for key, kind in page]
             others = [key for key, kind in found if isinstance(kind, UnrelatedKey)]
             there = [(key,) for key, kind in found if isinstance(kind, NewKey) and not spool.has("written", key)]
             spool.db.executemany("INSERT OR IGNORE INTO bystander VALUES (?)", there)
@@ -54,7 +55,7 @@ def changed(work: Work) -> Iterator[Moved]:
         yield from (as_moved(*one) for one in apart)
         count, total = count + len(present), total + sum(map(hash, present))
     # As many as are in the backup, and the same by their hashes: none that is not. SCAN may give one twice.
-    for page in _old_names(work.clients.redis):
+    for page in _old_names(work):
         count, total = count - len(page), total - sum(map(hash, page))
     if count or total:
         yield from _new_old_keys(work)
@@ -72,7 +73,7 @@ def come_since(work: Work, left: Iterable[bytes]) -> Iterator[bytes]:
         spool.db.execute("DELETE FROM seen")
         spool.db.execute("INSERT OR IGNORE INTO seen SELECT key FROM stays")
         spool.db.executemany("INSERT OR IGNORE INTO seen VALUES (?)", ((key,) for key in left))
-        for page in _old_names(work.clients.redis):
+        for page in _old_names(work):
             for key in page:
                 if not spool.has("seen", key):
                     spool.db.execute("INSERT INTO seen VALUES (?)", (key,))
@@ -88,20 +89,21 @@ def _new_old_keys(work: Work) -> Iterator[Moved]:
         for part in redis_parts.parts(work):
             lives = lives_in(part.lines, part.epoch_ms)
             work.spool.db.executemany(seen, ((live.key.key,) for live in lives))
-        for page in _old_names(work.clients.redis):
+        for page in _old_names(work):
             for key in page:
                 if not work.spool.has("seen", key):
                     yield as_moved(key, ADDED)
         work.spool.db.execute("DELETE FROM seen")
 
 
-def _old_names(client: redis.Redis) -> Iterator[list[bytes]]:
-    for kind, prefix in _OLD:
-        yield from scan(client, kind, prefix + b"*")
+def _old_names(work: Work) -> Iterator[list[bytes]]:
+    layout = work.layout
+    for kind, prefix in ((STRING, layout.eaos_prefix), (ZSET, layout.trend_prefix), (LIST, layout.metrics_prefix)):
+        yield from scan(work.clients.redis, kind, prefix + b"*")
 
 
-def _is_ours(key: bytes, kind: str) -> bool:
-    return not isinstance(classify(old.REDIS_DB, key, kind), UnrelatedKey | NewKey)
+def _is_ours(key: bytes, kind: str, layout: OldLayout) -> bool:
+    return not isinstance(classify(old.REDIS_DB, key, kind, layout), UnrelatedKey | NewKey)
 
 
 def _in_bounds(client: redis.Redis, keys: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:

@@ -8,6 +8,7 @@ import redis
 
 from tvmigrate.contract import new
 from tvmigrate.contract.keys import OldKey, WrongTypeKey, classify
+from tvmigrate.contract.old_layout import OldLayout
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import DUMP, STRING, RedisKey
 from tvmigrate.migrate.redis_assess import Terms, of_lives
@@ -52,7 +53,7 @@ def settle(client: redis.Redis, spool: Spool, terms: Terms, piece: int, there: S
         key = live.key.key
         if now is None:
             continue
-        if in_the_way := _live_old(now, olds[key]):
+        if in_the_way := _live_old(now, olds[key], terms.policy.layout):
             blockers[key] = in_the_way
         elif says_the_same(live, now, terms.policy):
             states[key] = EQUAL
@@ -68,9 +69,9 @@ def settle(client: redis.Redis, spool: Spool, terms: Terms, piece: int, there: S
     return blockers
 
 
-def _live_old(there: Live, one: bytes) -> str | None:
+def _live_old(there: Live, one: bytes, layout: OldLayout) -> str | None:
     key = there.key.key
-    kind = classify(new.REDIS_DB, key, there.key.type)
+    kind = classify(new.REDIS_DB, key, there.key.type, layout)
     if not isinstance(kind, OldKey | WrongTypeKey):
         return None
     what = "is itself a live old key" if isinstance(kind, OldKey) else "is there with a type of neither layout"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvmigrate.contract import old
+from tvmigrate.contract.old_layout import At
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.load import LoadReport, load
@@ -17,7 +17,7 @@ from tvmigrate.engines.clients import Clients, check_reachable
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Listener
 from tvmigrate.migrate import backup_check, backup_pack, documents, redis_parts
-from tvmigrate.migrate.clickhouse_tables import digest, place
+from tvmigrate.migrate.clickhouse_tables import digest
 from tvmigrate.migrate.elasticsearch_map import digest_sum, pairs_of, parts
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.manifest import BACKUP, Manifest
@@ -53,7 +53,11 @@ def restore(endpoints: Endpoints, directory: Path, listener: Listener) -> Restor
         dataset = Dataset.open(place_of)
         report = load(dataset, endpoints, listener, redis_epoch_ms=found.redis_epoch_ms)
         with Clients(endpoints) as clients:
-            wrong = [*_redis(dataset, endpoints, found), *_clickhouse(clients, found), *_documents(dataset, endpoints)]
+            wrong = [
+                *_redis(dataset, endpoints, found),
+                *_clickhouse(dataset, clients, found),
+                *_documents(dataset, endpoints),
+            ]
             clock = now_ms(clients.redis)
         if wrong:
             raise NotEqual(
@@ -92,16 +96,16 @@ def _redis(dataset: Dataset, endpoints: Endpoints, found: Manifest) -> Iterator[
             yield f"the Redis key {show_bytes(key)}"
 
 
-def _clickhouse(clients: Clients, found: Manifest) -> Iterator[str]:
+def _clickhouse(dataset: Dataset, clients: Clients, found: Manifest) -> Iterator[str]:
     for table, noted in found.tables.items():
-        there = digest(clients.clickhouse, f"SELECT * FROM {place(table)}")
+        there = digest(clients.clickhouse, f"SELECT * FROM {At(dataset.tables[table].database, table).place}")
         if [str(value) for value in (there.rows, there.total, there.xor)] != noted:
             yield f"the ClickHouse table {table}"
 
 
 def _documents(dataset: Dataset, endpoints: Endpoints) -> Iterator[str]:
-    name, url = old.INDEX.name, endpoints.elasticsearch
-    file = dataset.indices[name].documents
+    ((name, files),) = dataset.indices.items()  # a backup has one, whatever its name
+    url, file = endpoints.elasticsearch, files.documents
     due = sum(digest_sum(pairs_of(part)) for part in parts(file, url, name, _POLICY, len))
     with documents.text_client(url) as reader:
         reader.indices.refresh(index=name)

@@ -6,13 +6,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvmigrate.contract import old
+from tvmigrate.contract.old_layout import OldLayout
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.redis_routed import Routed
 from tvmigrate.migrate import documents
-from tvmigrate.migrate.clickhouse_tables import number, place, uuids
+from tvmigrate.migrate.clickhouse_tables import number, uuids
 
 _SAMPLE_ROWS = 1000
 _SAMPLE_DOCUMENTS = 200
@@ -48,10 +48,10 @@ class Room:
         return [f"{self.told} {advice}"]
 
 
-def look(endpoints: Endpoints, clients: Clients, state: Path) -> Room:
+def look(endpoints: Endpoints, clients: Clients, layout: OldLayout, state: Path) -> Room:
     """Estimate from samples what a run on these stores will write to `state`, which need not be there yet."""
     in_redis = _redis(clients)
-    backup = in_redis + _clickhouse(clients) + _elasticsearch(endpoints, clients)
+    backup = in_redis + _clickhouse(clients, layout) + _elasticsearch(endpoints, clients, layout.index)
     there = next(path for path in (state, *state.absolute().parents) if path.exists())
     return Room(state, backup, _NOTES * in_redis + _LEAST, shutil.disk_usage(there).free)
 
@@ -63,22 +63,21 @@ def _redis(clients: Clients) -> int:
     return max(0, int(client.info("memory")["used_memory_dataset"]))
 
 
-def _clickhouse(clients: Clients) -> int:
+def _clickhouse(clients: Clients, layout: OldLayout) -> int:
     client = clients.clickhouse
     total = 0
-    for table in (table for table in old.TABLES if table.name in uuids(client)):
+    there = uuids(client, layout.database)
+    for table in (table for table in layout.tables if table.name in there):
         a_row = client.query(
-            f"SELECT avg(length(formatRow('JSONEachRow', *))) FROM (SELECT * FROM {place(table.name)} LIMIT "
-            f"{_SAMPLE_ROWS})",
+            f"SELECT avg(length(formatRow('JSONEachRow', *))) FROM (SELECT * FROM {table.place} LIMIT {_SAMPLE_ROWS})",
             settings=dict(ROWS_OUTPUT_SETTINGS),
         ).result_rows[0][0]
-        count = number(client, f"SELECT count() FROM {place(table.name)}")
+        count = number(client, f"SELECT count() FROM {table.place}")
         total += int(count * a_row) if count else 0
     return total
 
 
-def _elasticsearch(endpoints: Endpoints, clients: Clients) -> int:
-    name = old.INDEX.name
+def _elasticsearch(endpoints: Endpoints, clients: Clients, name: str) -> int:
     if not clients.elasticsearch.indices.exists(index=name):
         return 0
     count = int(clients.elasticsearch.count(index=name)["count"])

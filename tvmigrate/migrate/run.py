@@ -16,6 +16,7 @@ import redis
 import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import LedgerLine
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.clients import Clients, check_reachable, masked
@@ -178,7 +179,7 @@ def plan(  # noqa: PLR0913 - they are the command's own
     with Clients(endpoints) as clients, _sentences("The plan"):
         run, _ = system.glance(clients, state)
         found = look.look(endpoints, clients, policy, existing, listener)
-        there = room.look(endpoints, clients, state)
+        there = room.look(endpoints, clients, policy.layout, state)
         found.remarks.append(there.told)
         found.blockers.extend(there.blockers)
         if run is not None and run.state not in _OVER:
@@ -195,7 +196,7 @@ def _plan_cluster(clients: Clients, policy: Policy, cluster: str | None, found: 
     if cluster is None:
         found.remarks.extend(clickhouse_cluster.seen(clients.clickhouse))
         return
-    found.blockers.extend(clickhouse_cluster.in_the_way(clients.clickhouse, cluster))
+    found.blockers.extend(clickhouse_cluster.in_the_way(clients.clickhouse, cluster, policy.layout))
     for known in clickhouse_cluster.clusters(clients.clickhouse):
         if known.name == cluster:
             found.statements.extend(clickhouse_cluster.statements(policy, known, "RUN"))
@@ -237,7 +238,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
             lines = ledger.read(opened.journal.noted(run.id, "ledger"))
             count, words = _moved(opened.journal, run, state)
             return Done(False, f"The run {run.id} is applied already; nothing was changed.{words}", run, lines, count)
-        if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients):
+        if run is not None and run.state is State.FINISHED and not system.old_layout(opened.clients, run.policy.layout):
             return Done(False, f"The run {run.id} is applied and finished for good; nothing was changed.", run)
         before = run
         if forward and (before is None or before.state not in {State.ROLLED_BACK, State.APPLYING}):
@@ -409,8 +410,8 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
         policy = Policy()  # raises the sentence that says what is missing
     blockers = look.blockers(opened.endpoints, opened.clients, policy, existing, opened.listener)
     if cluster is not None:
-        blockers += clickhouse_cluster.in_the_way(opened.clients.clickhouse, cluster)
-    there = room.look(opened.endpoints, opened.clients, opened.state)
+        blockers += clickhouse_cluster.in_the_way(opened.clients.clickhouse, cluster, policy.layout)
+    there = room.look(opened.endpoints, opened.clients, policy.layout, opened.state)
     opened.listener(Said(there.told))
     if not assume_room:
         blockers += there.blockers
@@ -500,4 +501,5 @@ def _said(policy: Policy) -> str:
     words = "--keep-entities" if policy.keep_entities else f"--show {policy.show}"
     zero = " --missing-counts zero" if policy.zero_missing_counts else ""
     mapped = f" --entity-map with {len(policy.entity_map)} entities" if policy.entity_map else ""
-    return f"{words} --timezone {policy.timezone}{zero}{mapped}"
+    layout = "" if policy.layout == CONTRACT else f" --old-layout of {policy.layout.database}, {policy.layout.index}"
+    return f"{words} --timezone {policy.timezone}{zero}{mapped}{layout}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tvmigrate.contract import old
-from tvmigrate.migrate import clickhouse, clickhouse_old, elasticsearch, redis
-from tvmigrate.migrate.errors import SourceChanged
+from tvmigrate.migrate import clickhouse, clickhouse_old, elasticsearch, redis, unnamed
+from tvmigrate.migrate.errors import MigrationError, SourceChanged
 from tvmigrate.migrate.work import Work
 
 STEP = "compare.source"
@@ -17,7 +16,10 @@ def compare(work: Work) -> None:
 
     Raises:
         SourceChanged: some moved; which, in whole sentences. What was built on them is taken back in the journal.
+        MigrationError: old records have fields that the layout file does not name.
     """
+    if told := unnamed.told(work.layout, work.spool.extras()):
+        raise MigrationError(" ".join([*told, "Nothing was switched; run `tvmigrate rollback`, then begin anew."]))
     found: list[str] = []
     for look in (redis.require_same, _clickhouse, elasticsearch.require_same):
         try:
@@ -29,8 +31,8 @@ def compare(work: Work) -> None:
 
 
 def _clickhouse(work: Work) -> None:
-    for table in old.TABLES:
-        clickhouse_old.require_same(work, table.name, "since its backup")
+    for table in work.layout.tables:
+        clickhouse_old.require_same(work, table, "since its backup")
 
 
 def begin_again(work: Work) -> None:

@@ -6,9 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tvmigrate.contract import new, old
+from tvmigrate.contract import new
+from tvmigrate.contract.old_layout import OldLayout
 from tvmigrate.engines.clients import Clients
-from tvmigrate.migrate.clickhouse_tables import rows, uuids
+from tvmigrate.migrate.clickhouse_tables import DATABASE, rows, uuids
 from tvmigrate.migrate.journal import Journal, Run, State
 
 JOURNAL = "journal.sqlite"
@@ -69,17 +70,19 @@ def applied_at(clients: Clients, state: Path) -> datetime | None:
         return journal.done_at(run.id, LAST_STEP)
 
 
-def old_layout(clients: Clients) -> bool:
+def old_layout(clients: Clients, layout: OldLayout) -> bool:
     """Return whether an old table is there under its name."""
-    return old.COMMENTS.name in uuids(clients.clickhouse)
+    return layout.comments.name in uuids(clients.clickhouse, layout.database)
 
 
 def _lost(clients: Clients, journal: Journal, run: Run) -> bool:
     """Return whether someone filled the stores anew: neither the old tables nor the kept index of the run are there."""
     if run.state in {State.ROLLED_BACK, State.FINISHED, State.FINISHING}:
         return False
-    noted = {journal.noted(run.id, f"clickhouse.uuid.{table.name}") for table in old.TABLES}
+    layout = run.policy.layout
+    noted = {journal.noted(run.id, f"clickhouse.uuid.{table.name}") for table in layout.tables}
     if None in noted:
         return False
-    kept = new.kept_index(old.INDEX.name, run.id)
-    return not noted & set(uuids(clients.clickhouse).values()) and not clients.elasticsearch.indices.exists(index=kept)
+    kept = new.kept_index(layout.index, run.id)
+    there = {uuid for database in {DATABASE, layout.database} for uuid in uuids(clients.clickhouse, database).values()}
+    return not noted & there and not clients.elasticsearch.indices.exists(index=kept)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tvmigrate.contract.old_layout import OldLayout
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Advanced, Listener, Said
@@ -56,6 +57,11 @@ class Work:
     def policy(self) -> Policy:
         """The choices the run was begun with."""
         return self.run.policy
+
+    @property
+    def layout(self) -> OldLayout:
+        """The site's names of old data."""
+        return self.run.policy.layout
 
     @property
     def backup(self) -> Path:

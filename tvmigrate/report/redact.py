@@ -95,10 +95,14 @@ class Hidden(str):
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """Decides what is shown. With `show_values` all values are; `hosts` are names that never are."""
+    """Decides what is shown. With `show_values` all values are; `hosts` are names that never are.
+
+    `private` are fields of the site's own whose values are not, though the contract has another use for such a name.
+    """
 
     show_values: bool = False
     hosts: tuple[str, ...] = ()
+    private: frozenset[str] = frozenset()
 
     def text(self, text: str) -> str:
         """Return `text` without host names (those of URLs, addresses with a port, `hosts`) and whose home it names."""
@@ -143,7 +147,7 @@ class Redactor:
         if self.show_values or is_definition(check_id):
             return None
         is_strange = rule is Rule.REDIS_UNRELATED or check_id.startswith(_STRANGERS)
-        return _STRUCTURE if is_strange else _KNOWN
+        return (_STRUCTURE if is_strange else _KNOWN) - self.private
 
     def _side(self, value: Any, field: str | None, shown: frozenset[str] | None, names: Iterable[str]) -> Any:
         if shown is None or (isinstance(value, str) and (value in _REASONS or value in names)):

@@ -67,6 +67,7 @@ _POLICY = {
         "show": _TEXT_OR_NULL,
         "keep_entities": {"type": "boolean"},
         "entity_map": {"type": "object", "additionalProperties": _TEXT},
+        "old_layout": {"type": ["object", "null"], "description": "the site's names of old data"},
         "timezone": _TEXT,
         "missing_counts": {"enum": ["quarantine", "zero"]},
         "old": {"enum": ["removed", "kept"]},

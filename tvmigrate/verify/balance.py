@@ -11,7 +11,7 @@ from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.context import Context, QuarantineKind
 from tvmigrate.verify.errors import VerificationError
 from tvmigrate.verify.findings import Direction, Finding, Phase
-from tvmigrate.verify.quarantine import SOURCES, rows_of
+from tvmigrate.verify.quarantine import rows_of
 
 BALANCE = Check(
     "ledger.balance",
@@ -69,7 +69,8 @@ def _unbalanced(line: LedgerLine, lost: int) -> Finding:
 
 def _unknown_sources(context: Context, sheet: Sheet) -> None:
     """Find rows of the quarantine and of the archive that belong to no rule's records."""
-    known = ", ".join(f"({literal(LEDGER_RULES[rule])}, {literal(source)})" for rule, source in SOURCES.items())
+    sources = context.policy.layout.sources.items()
+    known = ", ".join(f"({literal(LEDGER_RULES[rule])}, {literal(source)})" for rule, source in sources)
     for table in new.OWN_TABLES:
         if context.quarantine is QuarantineKind.NONE:
             continue

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tvmigrate.contract import new, old, rules, sql, values
-from tvmigrate.contract.layout import Column, Table, literal, quoted
+from tvmigrate.contract.layout import Column, literal, quoted
+from tvmigrate.contract.old_layout import OldTable
 from tvmigrate.contract.outcome import Fate, Quarantined, Rule, Store
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.verify import clickhouse_sums
@@ -22,7 +23,6 @@ from tvmigrate.verify.clickhouse_rows import (
     live_types,
     reference_count,
     reference_has,
-    reference_table,
 )
 from tvmigrate.verify.clickhouse_schema import keeps_quarantine_tables
 from tvmigrate.verify.context import Context
@@ -75,8 +75,9 @@ _ARCHIVED = {
 }
 
 
-def _old_comment(record: Mapping[str, Any]) -> str:
-    return f"{old.COMMENTS.name} {record.get('comment_id')}"
+def _old_comment(context: Context) -> Callable[[Mapping[str, Any]], str]:
+    name = context.policy.layout.comments.name
+    return lambda record: f"{name} {record.get('comment_id')}"
 
 
 def _unnamed(record: Mapping[str, Any]) -> None:
@@ -94,9 +95,9 @@ def eaos_metrics(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Compare `eaos_metrics`, count the fates of old rows, and note totals that never were the sum."""
     rule = sql.eaos_metrics(context.policy)
     subject = _subject(context, rule, ("program_id", "timestamp"), _unnamed)
-    if reference_has(context, old.EAOS_METRICS):
+    if reference_has(context, rule.source):
         subject = replace(subject, query=f"SELECT * FROM {metrics_as_they_should_be(context)}")
-        _totals_that_are_no_sums(context)
+        _totals_that_are_no_sums(context, rule)
     _rows_of(context, sheets[EAOS_METRICS.id], rule, subject)
 
 
@@ -107,7 +108,7 @@ def metrics_as_they_should_be(context: Context) -> str:
 
 
 def _comments(context: Context) -> Subject:
-    subject = _subject(context, sql.comments(context.policy), ("comment_id",), _old_comment)
+    subject = _subject(context, sql.comments(context.policy), ("comment_id",), _old_comment(context))
     return replace(subject, sums=clickhouse_sums.of_comments())
 
 
@@ -115,11 +116,11 @@ def _subject(context: Context, rule: sql.TableRule, key: tuple[str, ...], old_na
     source = rule.source
     there = reference_has(context, source)
     return Subject(
-        _RULES[source.name],
+        source.rule,
         rule.target.name,
         rule.target.columns,
         key,
-        rule.query(reference_table(source)) if there else None,
+        rule.query(source.read()) if there else None,
         reference_count(context, source),
         old_name,
     )
@@ -138,14 +139,15 @@ def _rows_of(context: Context, sheet: Sheet, rule: sql.TableRule, subject: Subje
 @examines(AGGREGATES)
 def aggregates(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Compare `comment_aggregates` with the aggregates of the old comments, the mean to a relative 1e-12."""
-    there = reference_has(context, old.COMMENTS)
+    source = context.policy.layout.comments
+    there = reference_has(context, source)
     subject = Subject(
         Rule.CLICKHOUSE_AGGREGATES,
         new.COMMENT_AGGREGATES.name,
         new.COMMENT_AGGREGATES.columns,
         ("program_id", "timestamp", "topic"),
-        sql.aggregates(context.policy, reference_table(old.COMMENTS)) if there else None,
-        reference_count(context, old.COMMENTS),
+        sql.aggregates(context.policy, source.read()) if there else None,
+        reference_count(context, source),
         _unnamed,
         frozenset({"avg_sentiment"}),
     )
@@ -169,7 +171,7 @@ def _proved(context: Context, sheet: Sheet) -> Compared | None:
     return Compared(rows, rows)
 
 
-def _totals_that_are_no_sums(context: Context) -> None:
+def _totals_that_are_no_sums(context: Context, rule: sql.TableRule) -> None:
     query = (
         "SELECT hex(program_id) AS program, toString(toUnixTimestamp64Milli(timestamp)) AS ms,"
         " toString(total_comments) AS total,"
@@ -178,7 +180,8 @@ def _totals_that_are_no_sums(context: Context) -> None:
     )
     for row in context.reference.tables.rows(query):
         name = f"{bytes.fromhex(row['program']).decode()}@{values.rfc3339(int(row['ms']) * values.NS_PER_MS)}"
-        note = f"comment_count is {row['total']}, the breakdown adds up to {row['summed']}; it is kept."
+        total = f"{rule.source.their('comment_count')} is {row['total']}"
+        note = f"{total}, the breakdown adds up to {row['summed']}; it is kept."
         context.book.inconsistent(Store.CLICKHOUSE, Rule.CLICKHOUSE_EAOS_METRICS, "total-is-not-the-sum", name, note)
 
 
@@ -186,11 +189,11 @@ def _totals_that_are_no_sums(context: Context) -> None:
 def set_aside(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Compare quarantine and archive with what the rules set aside of both old tables."""
     for rule in (sql.comments(context.policy), sql.eaos_metrics(context.policy)):
-        table = rule.source.name
+        table, name = rule.source.role.name, rule.source.rule
         sheet = sheets[_SET_ASIDE[table].id]
-        compare_quarantine(context, sheet, Store.CLICKHOUSE, _RULES[table], _unmapped_records(context, rule))
+        compare_quarantine(context, sheet, Store.CLICKHOUSE, name, _unmapped_records(context, rule))
         sheet = sheets[_ARCHIVED[table].id]
-        compare_archive(context, sheet, Store.CLICKHOUSE, _RULES[table], _archived(context, rule))
+        compare_archive(context, sheet, Store.CLICKHOUSE, name, _archived(context, rule))
 
 
 _BY_ROW = {old.COMMENTS.name: rules.clickhouse_comment, old.EAOS_METRICS.name: rules.clickhouse_eaos_metric}
@@ -225,9 +228,9 @@ def kept_refused(context: Context, rule: sql.TableRule) -> Path:
     return context.reference.kept.spool(f"{rule.source.name} that do not map", context.policy, schema, fill)
 
 
-def _all_metrics_map(context: Context, table: Table) -> bool:
-    """Return whether the table is `eaos_metrics`, whose mapped rows are known already, and all of its rows are."""
-    if table is not old.EAOS_METRICS:
+def _all_metrics_map(context: Context, table: OldTable) -> bool:
+    """Return whether the table is that of `eaos_metrics`, whose mapped rows are known already, and all its rows are."""
+    if table.is_comments:
         return False
     (row,) = context.reference.tables.query(f"SELECT toString(count()) AS n FROM {metrics_as_they_should_be(context)}")
     return int(row["n"]) == reference_count(context, table)
@@ -235,18 +238,20 @@ def _all_metrics_map(context: Context, table: Table) -> bool:
 
 def _refused(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str, str]]:
     there = _old_columns(context, rule.source)
-    known_names = rule.source.column_names
-    judge = _BY_ROW[rule.source.name]
+    source, known_names = rule.source, rule.source.column_names
+    judge = _BY_ROW[source.role.name]
     place = {c.name: f"e{n}" for n, c in enumerate(there)}
     # Texts are read as they stand. JSON has no minus zero among its whole numbers, as which ClickHouse writes -0.0:
     # doubles are asked for bit by bit, and so are instants.
-    plainly = {c.name for c in there if c.type in {"String", "LowCardinality(String)"}} & set(known_names)
-    texts = [(place[name], name) for name in known_names if name in plainly]
-    exact = [c for c in rule.source.columns if c.name not in plainly]
-    exact += [c for c in there if c.name not in known_names and kind_of(c.type) is Kind.NUMBER]
+    read_as = {c.name: source.read_as(c.name) for c in there}
+    plainly = {read_as[c.name] for c in there if c.type in {"String", "LowCardinality(String)"}} & set(known_names)
+    texts = [(place[source.their(name)], name) for name in known_names if name in plainly]
+    exact = [c for c in source.columns if c.name not in plainly]
+    extra = set(source.meaningless(place))
+    exact += [Column(read_as[c.name], c.type) for c in there if c.name in extra and kind_of(c.type) is Kind.NUMBER]
     shown = [f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS k{n}" for n, c in enumerate(exact)]
-    shown += [f"{quoted(c.name)} AS {place[c.name]}" for c in there]
-    query = f"SELECT {', '.join(shown)} FROM {reference_table(rule.source)} WHERE NOT ({rule.mapped})"
+    shown += [f"{quoted(read_as[c.name])} AS {place[c.name]}" for c in there]
+    query = f"SELECT {', '.join(shown)} FROM {rule.source.read()} WHERE NOT ({rule.mapped})"
     read = [(f"k{n}", c.name, kind_of(c.type)) for n, c in enumerate(exact)]
     numbers = [c.name for c in there if kind_of(c.type) is Kind.NUMBER]
     for found in context.reference.tables.rows(query):
@@ -257,13 +262,13 @@ def _refused(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str, 
         key = _record_key(rule.source, row)
         if not isinstance(outcome, Quarantined):
             raise RulesDisagree(f"{rule.source.name} {key} maps by the rules in Python, and not by those in SQL.")
-        record = {name: found[at] for name, at in place.items()} | {name: told[name] for name in numbers}
+        record = {name: found[at] for name, at in place.items()} | {name: told[read_as[name]] for name in numbers}
         yield key, str(outcome.reason), of_row(record)
 
 
-def _old_columns(context: Context, table: Table) -> list[Column]:
+def _old_columns(context: Context, table: OldTable) -> list[Column]:
     """Return every column of an old table, also those that the contract does not know."""
-    where = f"database = {literal(old.DATABASE)} AND table = {literal(table.name)}"
+    where = f"database = {literal(table.database)} AND table = {literal(table.name)}"
     found = context.reference.tables.query(f"SELECT name, type FROM system.columns WHERE {where} ORDER BY position")
     return [Column(str(row["name"]), str(row["type"])) for row in found]
 
@@ -279,8 +284,8 @@ def _old_value(kind: Kind, canonical: bytes) -> Any:
     return int(canonical[1:]) if kind is Kind.COUNT else canonical[1:]
 
 
-def _record_key(table: Table, row: Mapping[str, Any]) -> str:
-    if table is old.COMMENTS:
+def _record_key(table: OldTable, row: Mapping[str, Any]) -> str:
+    if table.is_comments:
         return show_bytes(row["comment_id"])
     return f"{show_bytes(row['entity'])}@{values.rfc3339(row['recorded_at'])}"
 
@@ -289,14 +294,13 @@ def _archived(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, Mapp
     """Yield (record_key, fields) of each mapped row, if the old table has columns that the contract does not know."""
     if not reference_has(context, rule.source):
         return
-    known = rule.source.column_names
-    extra = [column.name for column in _old_columns(context, rule.source) if column.name not in known]
+    extra = rule.source.meaningless(column.name for column in _old_columns(context, rule.source))
     if not extra:
         return
     keys = [column for column in rule.source.columns if column.name in {"comment_id", "entity", "recorded_at"}]
     shown = [f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS k{n}" for n, c in enumerate(keys)]
-    shown += [f"{quoted(name)} AS e{n}" for n, name in enumerate(extra)]
-    query = f"SELECT {', '.join(shown)} FROM {reference_table(rule.source)} WHERE {rule.mapped}"
+    shown += [f"{quoted(rule.source.alias(name))} AS e{n}" for n, name in enumerate(extra)]
+    query = f"SELECT {', '.join(shown)} FROM {rule.source.read()} WHERE {rule.mapped}"
     for row in context.reference.tables.rows(query):
         named = {c.name: _old_value(kind_of(c.type), bytes.fromhex(row[f"k{n}"])) for n, c in enumerate(keys)}
         yield _record_key(rule.source, named), {name: row[f"e{n}"] for n, name in enumerate(extra)}

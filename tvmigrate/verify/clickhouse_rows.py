@@ -8,8 +8,9 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client as ClickHouse
 
-from tvmigrate.contract import new, old
-from tvmigrate.contract.layout import Column, Table, literal, quoted
+from tvmigrate.contract import new
+from tvmigrate.contract.layout import Column, literal, quoted
+from tvmigrate.contract.old_layout import At, OldTable
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.dataset.model import ROWS_COLUMNS
 from tvmigrate.verify.check import Sheet
@@ -20,28 +21,24 @@ from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.made_rows import made_type
 
 
-def reference_table(table: Table) -> str:
-    """Return the quoted name of an old table in the reference."""
-    return f"{quoted(old.DATABASE)}.{quoted(table.name)}"
-
-
-def reference_has(context: Context, table: Table) -> bool:
+def reference_has(context: Context, table: OldTable) -> bool:
     """Return whether the old system had `table`."""
-    return table.name in context.reference.dataset.tables
+    found = context.reference.dataset.tables.get(table.name)
+    return found is not None and found.database == table.database
 
 
-def reference_count(context: Context, table: Table) -> int:
+def reference_count(context: Context, table: OldTable) -> int:
     """Return how many rows the old table had; 0 if there was none."""
     if not reference_has(context, table):
         return 0
-    return context.reference.tables.count(old.DATABASE, table.name)
+    return context.reference.tables.count(table.database, table.name)
 
 
-def live_types(client: ClickHouse, table: str) -> dict[str, str] | None:
-    """Return column → type of a table of the new database, in order; None if there is no such table."""
+def live_types(client: ClickHouse, table: str, database: str = new.DATABASE) -> dict[str, str] | None:
+    """Return column → type of a live table, in order; None if there is no such table."""
     rows = client.query(
         "SELECT name, type FROM system.columns"
-        f" WHERE database = {literal(new.DATABASE)} AND table = {literal(table)} ORDER BY position"
+        f" WHERE database = {literal(database)} AND table = {literal(table)} ORDER BY position"
     ).result_rows
     return {str(name): str(kind) for name, kind in rows} or None
 
@@ -64,11 +61,12 @@ class Subject:
     old_name: Callable[[Mapping[str, Any]], str | None]
     tolerant: frozenset[str] = frozenset()
     sums: tuple[str, ...] = ()
+    database: str = new.DATABASE
 
     @property
     def whole_name(self) -> str:
         """`database.table`."""
-        return f"{new.DATABASE}.{self.table}"
+        return f"{self.database}.{self.table}"
 
     def new_name(self, record: Mapping[str, Any]) -> str:
         """Return how a finding names a row: table and key."""
@@ -96,7 +94,7 @@ def compare_rows(
 
     Examines as many rows as the larger side has. `on_missing` is told of each row that is missing, too.
     """
-    types = live_types(context.clients.clickhouse, subject.table)
+    types = live_types(context.clients.clickhouse, subject.table, subject.database)
     if types is None:
         sheet.old_side_has(subject.rows)
         sheet.find(_no_table(subject))
@@ -112,7 +110,7 @@ def compare_rows(
     if not compared:
         return Compared(subject.rows, 0, subject.rows)
     shape = _shape(subject, compared)
-    live = f"{quoted(new.DATABASE)}.{quoted(subject.table)}"
+    live = f"{quoted(subject.database)}.{quoted(subject.table)}"
     comparison = Comparison.of(
         context.reference,
         context.clients.clickhouse,
@@ -253,8 +251,8 @@ def instant_name(record: Mapping[str, Any], entity: str, instant: str) -> str:
     return f"{record.get(entity)}@{record.get(instant)}"
 
 
-def compare_old_rows(context: Context, sheet: Sheet, table: Table, live_name: str) -> None:
-    """Compare every stored column of every row of the live table `live_name` with what the old `table` had.
+def compare_old_rows(context: Context, sheet: Sheet, table: OldTable, live: At) -> None:
+    """Compare every stored column of every row of a live table with what the old `table` had.
 
     What the server reckons itself is no old data: no dataset holds it.
     """
@@ -264,7 +262,7 @@ def compare_old_rows(context: Context, sheet: Sheet, table: Table, live_name: st
         Column(str(row["name"]), str(row["type"]))
         for row in context.reference.tables.query(
             "SELECT name, type FROM system.columns"
-            f" WHERE database = {literal(old.DATABASE)} AND table = {literal(table.name)}"
+            f" WHERE database = {literal(table.database)} AND table = {literal(table.name)}"
             f" AND {ROWS_COLUMNS} ORDER BY position"
         )
     ]
@@ -275,11 +273,12 @@ def compare_old_rows(context: Context, sheet: Sheet, table: Table, live_name: st
         sheet,
         Subject(
             Rule.CLICKHOUSE_SCHEMA,
-            live_name,
+            live.name,
             columns,
-            ("comment_id", *key) if table is old.COMMENTS else key,
-            f"SELECT {', '.join(quoted(column.name) for column in columns)} FROM {reference_table(table)}",
+            (table.their("comment_id"), *key) if table.is_comments else key,
+            f"SELECT {', '.join(quoted(column.name) for column in columns)} FROM {table.place}",
             reference_count(context, table),
             lambda record: f"{table.name} {' '.join(str(record.get(name)) for name in table.order_by)}",
+            database=live.database,
         ),
     )

@@ -12,9 +12,10 @@ from clickhouse_connect.driver.client import Client as ClickHouse
 
 from tvmigrate.contract import new, old
 from tvmigrate.contract.layout import Table, literal, quoted
+from tvmigrate.contract.old_layout import At, OldTable
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
-from tvmigrate.verify.clickhouse_rows import compare_old_rows, reference_count
+from tvmigrate.verify.clickhouse_rows import compare_old_rows, reference_count, reference_has
 from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding, Phase
 from tvmigrate.verify.quarantine import rows_of
@@ -236,29 +237,34 @@ OLD_TABLES = Check(
 def old_tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Judge what is left of the old tables, and that the tables of others are as they were."""
     sheet = sheets[OLD_TABLES.id]
-    live = live_tables(context.clients.clickhouse)
-    before = context.reference.baseline.tables
+    layout, before = context.policy.layout, context.reference.baseline.all_tables
+    # Copies stand beside what they are copies of, or beside the new tables.
+    live = {
+        At(database, name): table
+        for database in dict.fromkeys((layout.database, new.DATABASE))
+        for name, table in live_tables(context.clients.clickhouse, database).items()
+    }
     sheet.saw()
     _under_old_name(context, sheet, live)
-    for table in old.TABLES:
-        kept = [name for name in live if name.startswith(new.kept_table(table.name, "")) and name not in before]
-        for name in kept:
-            compare_old_rows(context, sheet, table, name)
-        for name in sorted(live.keys() - before.keys() - set(kept)):
-            _empty_copy(context, sheet, table, live[name])
+    come = [at for at in live if str(at) not in before]
+    for table in layout.tables:
+        kept = [at for at in come if at.name.startswith(new.kept_table(table.name, ""))]
+        for at in kept:
+            compare_old_rows(context, sheet, table, at)
+        for at in sorted(set(come) - set(kept), key=str):
+            _empty_copy(context, sheet, table, at, live[at])
 
 
-def _empty_copy(context: Context, sheet: Sheet, table: Table, live: LiveTable) -> None:
+def _empty_copy(context: Context, sheet: Sheet, table: OldTable, at: At, live: LiveTable) -> None:
     """Find a table that by its name and columns is a copy of an old one, and holds nothing of it.
 
     By its name too, since a quarantine of whole rows has the same columns, and is empty where every row maps.
     """
     named = live.name.startswith(f"{table.name}_") and _COPY.search(live.name.removeprefix(table.name))
-    if not named or tuple(column.name for column in live.columns) != table.column_names:
+    if not named or not {*table.theirs.values()} <= {column.name for column in live.columns}:
         return
     had = reference_count(context, table)
-    whole = f"{new.DATABASE}.{live.name}"
-    query = f"SELECT count() FROM {quoted(new.DATABASE)}.{quoted(live.name)}"
+    whole, query = str(at), f"SELECT count() FROM {at.place}"
     if had and not int(context.clients.clickhouse.query(query).result_rows[0][0]):
         note = (
             f"{whole} is named as a copy of {table.name} and holds none of its {had} rows: CREATE TABLE … AS copies "
@@ -267,16 +273,16 @@ def _empty_copy(context: Context, sheet: Sheet, table: Table, live: LiveTable) -
         sheet.saw()
         sheet.find(
             Finding(
-                Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=f"{old.DATABASE}.{table.name}",
+                Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=str(table.at),
                 new=whole, field="rows", expected=had, actual=0,
             )
         )  # fmt: skip
 
 
-def _left(context: Context, whole: str, live: LiveTable) -> Finding:
+def _left(context: Context, table: OldTable, live: LiveTable) -> Finding:
     """Return the finding about what stands under the name of an old table: the table, or something else."""
-    store, rule, name = Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, old.COMMENTS.name
-    before = context.reference.baseline.tables.get(name, {}).get("engine", live.engine)
+    store, rule, name, whole = Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, table.name, str(table.at)
+    before = context.reference.baseline.all_tables.get(whole, {}).get("engine", live.engine)
     if live.engine != before:
         note = (
             f"A {live.engine} stands under the old name {whole}, which was a {before}. Nothing is left there: a "
@@ -285,28 +291,30 @@ def _left(context: Context, whole: str, live: LiveTable) -> Finding:
         return Finding(
             store, rule, Direction.EXTRA, note, old=whole, new=whole, field="engine", expected=None, actual=live.engine
         )
+    target = (new.RAW_COMMENTS if table.is_comments else new.EAOS_METRICS).name
     note = (
-        f"{whole} is still there under its old name. After the migration its rows are in {new.RAW_COMMENTS.name} and "
+        f"{whole} is still there under its old name. After the migration its rows are in {target} and "
         f"the old table is kept as {new.kept_table(name, '…')}, or gone; a migration that is meant to leave it is "
         "judged with --old kept."
     )
     return Finding(store, rule, Direction.EXTRA, note, old=whole, actual=name)
 
 
-def _under_old_name(context: Context, sheet: Sheet, live: Mapping[str, LiveTable]) -> None:
-    # Of the two only `comments` is free to stay: `eaos_metrics` is also the name of a new table.
-    name = old.COMMENTS.name
-    had = name in context.reference.dataset.tables
-    if context.old_end_state is OldEndState.REMOVED and name in live:
-        sheet.find(_left(context, f"{old.DATABASE}.{name}", live[name]))
-    elif context.old_end_state is OldEndState.KEPT and had:
-        if name in live:
-            compare_old_rows(context, sheet, old.COMMENTS, name)
-        else:
-            note = f"{old.DATABASE}.{name} is gone, and with --old kept it is to stay."
-            sheet.find(
-                Finding(
-                    Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=f"{old.DATABASE}.{name}",
-                    expected=name,
-                )
-            )  # fmt: skip
+def _under_old_name(context: Context, sheet: Sheet, live: Mapping[At, LiveTable]) -> None:
+    ours = {At(new.DATABASE, table.name) for table in new.TABLES}
+    for table in context.policy.layout.tables:
+        if table.at in ours:  # in the contract `eaos_metrics` is the name of a new table too, and not free to stay
+            continue
+        if context.old_end_state is OldEndState.REMOVED and table.at in live:
+            sheet.find(_left(context, table, live[table.at]))
+        elif context.old_end_state is OldEndState.KEPT and reference_has(context, table):
+            if table.at in live:
+                compare_old_rows(context, sheet, table, table.at)
+            else:
+                note = f"{table.at} is gone, and with --old kept it is to stay."
+                sheet.find(
+                    Finding(
+                        Store.CLICKHOUSE, Rule.CLICKHOUSE_SCHEMA, Direction.MISSING, note, old=str(table.at),
+                        expected=table.name,
+                    )
+                )  # fmt: skip

@@ -27,6 +27,7 @@ _POLICY = (
     policy_names.SHOW,
     policy_names.KEEP_ENTITIES,
     policy_names.ENTITY_MAP,
+    policy_names.OLD_LAYOUT,
     policy_names.TIMEZONE,
     policy_names.MISSING_COUNTS,
 )

@@ -59,12 +59,11 @@ class ReferenceTables(Protocol):
 class Baseline:
     """The live old system, read after loading and before the migration began, for what no dataset holds.
 
-    `tables` maps the name of each table of the old database to its facts (`reference.live_tables` says which),
-    `all_tables` those of every database by `database.name`; `indices` maps every Elasticsearch index to its settings,
+    `all_tables` maps the name of each table, `database.name`, to its facts (`reference.live_tables` says which);
+    `indices` maps every Elasticsearch index to its settings,
     mappings and aliases (`reference.live_indices`). `redis_dumps` has the states of keys the dataset holds as a DUMP.
     """
 
-    tables: Mapping[str, Mapping[str, Any]]
     indices: Mapping[str, Mapping[str, Any]]
     all_tables: Mapping[str, Mapping[str, Any]]
     databases: frozenset[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 
-from tvmigrate.contract import new, old, sql
+from tvmigrate.contract import new, sql
 from tvmigrate.contract.layout import quoted
 from tvmigrate.verify.clickhouse_canonical import Kind, as_double, expression, hashed, kind_of, mixed, show
 from tvmigrate.verify.clickhouse_rows import live_types, reference_has
@@ -32,9 +32,8 @@ _BUCKET = f"CRC32(toString({ID})) % {BUCKETS}"
 
 def comments_as_they_should_be(context: Context) -> str | None:
     """Return the table in the reference with the facts of the rows that the old comments map to; None without any."""
-    if not reference_has(context, old.COMMENTS):
-        return None
-    return made_rows(context, sql.comments(context.policy), _WANTED)
+    rule = sql.comments(context.policy)
+    return made_rows(context, rule, _WANTED) if reference_has(context, rule.source) else None
 
 
 def _sums_query(source: str, types: Mapping[str, str]) -> str | None:

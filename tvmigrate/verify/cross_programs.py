@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tvmigrate.contract import keys, new, old
+from tvmigrate.contract import keys, new, sql
 from tvmigrate.contract.layout import quoted
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
@@ -122,7 +122,7 @@ _KNOWING = {
 
 def _known_expected(context: Context) -> Iterator[str]:
     sources = [comments_as_they_should_be(context)]
-    if reference_has(context, old.EAOS_METRICS):
+    if reference_has(context, sql.eaos_metrics(context.policy).source):
         sources.append(metrics_as_they_should_be(context))
     for source in filter(None, sources):
         for row in context.reference.tables.rows(f"SELECT DISTINCT hex(program_id) AS program FROM {source}"):

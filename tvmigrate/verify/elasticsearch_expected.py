@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvmigrate.contract import exact_json, old
+from tvmigrate.contract import exact_json
 from tvmigrate.contract.ordinary_documents import Ordinary, OrdinaryDocuments
 from tvmigrate.contract.outcome import Quarantined
 from tvmigrate.contract.policy import Policy
@@ -56,7 +56,7 @@ class _Part:
 
 
 def _parts(context: Context) -> Iterator[_Part]:
-    files = context.reference.dataset.indices.get(old.INDEX.name)
+    files = context.reference.dataset.indices.get(context.policy.layout.index)
     if files is None:
         return
     first = 1
@@ -161,6 +161,6 @@ def archived_fields(context: Context) -> Iterator[tuple[str, Any]]:
 
 def expected_of(context: Context, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Outcome]]:
     """Yield each old document's id and what the rules make of it, of those whose id is `wanted`."""
-    for document in context.reference.dataset.documents(old.INDEX.name):
+    for document in context.reference.dataset.documents(context.policy.layout.index):
         if wanted(document.id):
             yield document.id, expected_document(document, context.policy)

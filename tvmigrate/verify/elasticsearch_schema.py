@@ -7,7 +7,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from tvmigrate.contract import new, old
+from tvmigrate.contract import new
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.compare import ABSENT, differences, shown
@@ -113,7 +113,7 @@ def settings(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Find blocks left on the index, and another number of replicas than the old index had."""
     sheet = sheets[SETTINGS.id]
     client = context.clients.elasticsearch
-    before = context.reference.baseline.indices.get(old.INDEX.name, {}).get("settings", {})
+    before = context.reference.baseline.indices.get(context.policy.layout.index, {}).get("settings", {})
     hidden = [block for block in blocks_of(client, new.INDEX.name) if "metadata" in block]
     if hidden:  # then nothing else can be asked of it
         sheet.saw()
@@ -141,7 +141,7 @@ def settings(context: Context, sheets: Mapping[str, Sheet]) -> None:
                 _finding(
                     Direction.SCHEMA,
                     note,
-                    old=old.INDEX.name,
+                    old=context.policy.layout.index,
                     new=index,
                     field=REPLICAS,
                     expected=before[REPLICAS],
@@ -156,7 +156,9 @@ def kept_index(context: Context, sheets: Mapping[str, Sheet]) -> None:
     sheet = sheets[KEPT.id]
     client = context.clients.elasticsearch
     sheet.saw()
-    copies = client.indices.get(index=new.kept_index(old.INDEX.name, "*"), expand_wildcards="all", flat_settings=True)
+    copies = client.indices.get(
+        index=new.kept_index(context.policy.layout.index, "*"), expand_wildcards="all", flat_settings=True
+    )
     for index, body in copies.body.items():
         if index in context.reference.baseline.indices:
             continue

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.dataset.lines import numbered, text_of
 from tvmigrate.verify.compare import ABSENT, differences, shown
@@ -72,6 +73,8 @@ def holds(context: Context) -> str:
         "missing_counts": "zero" if policy.zero_missing_counts else "quarantine",
     }
     wrong = [f"{name} {declared[name]}" for name, value in asked.items() if value != declared[name]]
+    if policy.layout != CONTRACT:
+        wrong.append("the contract's own old layout")
     if policy.entity_map:
         wrong.append("no entity map")
     return f"The expectations in {place.parent} hold only with {', '.join(wrong)}." if wrong else ""

@@ -21,8 +21,9 @@ class Job:
     """What is to be rehearsed.
 
     `migration` and `rollback` are shell commands that get the engines and the policy by contract §5; `entity_map` is
-    the file that `policy.entity_map` was read from. `directory` keeps the commands' logs and what they leave in their
-    working directory; None: nothing is kept. `only` limits the report to these check ids (and those of second looks).
+    the file that `policy.entity_map` was read from, `old_layout` that of `policy.layout`. `directory` keeps the
+    commands' logs and what they leave in their working directory; None: nothing is kept. `only` limits the report
+    to these check ids (and those of second looks).
     `second_round` also rolls back twice, migrates again and rolls back again. `timeout` is how long the verification
     waits for an answer of a store, in seconds. `keep` is for engines in containers: they run on for the next rehearsal.
     `redis_cluster` is the shape of the embedded engines' Redis Cluster; None: one server.
@@ -35,6 +36,7 @@ class Job:
     dataset: Path
     policy: Policy
     entity_map: Path | None = None
+    old_layout: Path | None = None
     migration: str = MIGRATION_COMMAND
     rollback: str = ROLLBACK_COMMAND
     engines: Kind = "embedded"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from tvmigrate.contract import old
 from tvmigrate.contract.layout import Column, quoted
 from tvmigrate.contract.sql import TableRule
 from tvmigrate.verify.context import Context
@@ -26,9 +25,9 @@ def made_rows(context: Context, rule: TableRule, names: Sequence[str]) -> str:
     Raises:
         ReferenceFailed: the verifier's own ClickHouse cannot make it.
     """
-    source = rule.query(f"{quoted(old.DATABASE)}.{quoted(rule.source.name)}")
+    source = rule.query(rule.source.read())
     wanted = f"SELECT {', '.join(map(quoted, names))} FROM ({source})"
-    table = f"{_DATABASE}.{rule.source.name}_{blake2b(wanted.encode(), digest_size=8).hexdigest()}"
+    table = f"{_DATABASE}.{rule.source.role.name}_{blake2b(wanted.encode(), digest_size=8).hexdigest()}"
     types = {column.name: made_type(column) for column in rule.target.columns}
     columns = ", ".join(f"{quoted(name)} {types[name]}" for name in names)  # by their places, as in the SELECT
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clickhouse_connect.driver.common import StreamContext
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from tvmigrate.contract import exact_json, new, old
+from tvmigrate.contract import exact_json, new
 from tvmigrate.contract.layout import literal, quoted
 from tvmigrate.contract.outcome import Rule, Store, Unmappable
 from tvmigrate.verify.check import Sheet
@@ -24,15 +24,6 @@ from tvmigrate.verify.spool import Spool
 if TYPE_CHECKING:
     from tvmigrate.verify.context import Context
 
-# What stands in the column `source`: the old prefix without its colon, the old table, the old index.
-SOURCES: Mapping[Rule, str] = {
-    Rule.REDIS_EAOS: old.EAOS_PREFIX.decode().rstrip(":"),
-    Rule.REDIS_TREND: old.TREND_PREFIX.decode().rstrip(":"),
-    Rule.REDIS_METRIC: old.METRICS_PREFIX.decode().rstrip(":"),
-    Rule.CLICKHOUSE_COMMENTS: old.COMMENTS.name,
-    Rule.CLICKHOUSE_EAOS_METRICS: old.EAOS_METRICS.name,
-    Rule.ELASTICSEARCH_COMMENTS: old.INDEX.name,
-}
 _QUARANTINE = f"{quoted(new.DATABASE)}.{quoted(new.QUARANTINE.name)}"
 _ARCHIVE = f"{quoted(new.DATABASE)}.{quoted(new.ARCHIVE.name)}"
 
@@ -42,9 +33,10 @@ def quarantined_rows(context: Context, store: Store, rule: Rule) -> Iterator[tup
 
     None where there is no such table: `compare_quarantine` finds that.
     """
+    source = context.policy.layout.sources[rule]
     query = (
         f"SELECT record_key, toString(reason), count() FROM {_QUARANTINE}"
-        f" WHERE store = {literal(store)} AND source = {literal(SOURCES[rule])} GROUP BY record_key, reason"
+        f" WHERE store = {literal(store)} AND source = {literal(source)} GROUP BY record_key, reason"
     )
     return rows_of(context, new.QUARANTINE.name, query)
 
@@ -77,7 +69,7 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
         sheet.old_side_has(due)
         query = (
             f"SELECT record_key, toString(reason), record FROM {_QUARANTINE}"
-            f" WHERE store = {literal(store)} AND source = {literal(SOURCES[rule])}"
+            f" WHERE store = {literal(store)} AND source = {literal(context.policy.layout.sources[rule])}"
         )
         live = rows_of(context, new.QUARANTINE.name, query)
         if live is None:
@@ -205,7 +197,7 @@ def compare_archive(  # noqa: PLR0913, PLR0917 - as above
         sheet.old_side_has(due)
         query = (
             f"SELECT record_key, fields FROM {_ARCHIVE}"
-            f" WHERE store = {literal(store)} AND source = {literal(SOURCES[rule])}"
+            f" WHERE store = {literal(store)} AND source = {literal(context.policy.layout.sources[rule])}"
         )
         live = rows_of(context, new.ARCHIVE.name, query)
         if live is None:
@@ -275,7 +267,7 @@ def _shown_text(text: str) -> Any:
 
 
 def _where(store: Store, rule: Rule) -> str:
-    return f"{store} {SOURCES[rule]} record"
+    return f"{store} {rule} record"
 
 
 def _no_table(store: Store, rule: Rule, table: str, why: str) -> Finding:

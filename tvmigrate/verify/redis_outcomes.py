@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvmigrate.contract import exact_json, new, old, rules
+from tvmigrate.contract import exact_json, new, rules
 from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, WrongTypeKey, classify
 from tvmigrate.contract.outcome import Quarantined, Reason, Rule
 from tvmigrate.contract.unicode import show_bytes
@@ -201,7 +201,7 @@ class _Outcomes:
     def _expect(self, key: RedisKey) -> None:
         deadline = self._deadline(key)
         state = state_before(self._reference, key)
-        kind = classify(key.db, key.key, state["type"])
+        kind = classify(key.db, key.key, state["type"], self._policy.layout)
         if isinstance(kind, UnrelatedKey):
             self._records[Rule.REDIS_UNRELATED] += 1
             self._add(key, UNRELATED, Rule.REDIS_UNRELATED, state, deadline)
@@ -239,7 +239,7 @@ class _Outcomes:
     def _trend(self, key: RedisKey, kind: OldKey, state: dict[str, Any], deadline: int | None) -> None:
         name = show_bytes(key.key)
         self._records[kind.rule] += len(key.value)
-        mapped = rules.redis_trend(kind.name)
+        mapped = rules.redis_trend(kind.name, self._policy.layout)
         if isinstance(mapped, Quarantined):
             for member, held in old_record.of_redis_members(key, state):
                 record = f"{name}#{show_bytes(member)}"
@@ -256,7 +256,8 @@ class _Outcomes:
     def _list(self, key: RedisKey, items: list[redis_plain.Item], state: dict[str, Any], deadline: int | None) -> None:
         """Keep what became of the items of a metrics list."""
         rule = Rule.REDIS_METRIC
-        name, metric = show_bytes(key.key), key.key[len(old.METRICS_PREFIX) :].decode("utf-8", "replace")
+        prefix = self._policy.layout.metrics_prefix
+        name, metric = show_bytes(key.key), key.key[len(prefix) :].decode("utf-8", "replace")
         self._records[rule] += len(key.value)
         rest = []
         rows = []

@@ -96,6 +96,7 @@ def work_out(part: Lines) -> Outcomes:
         NotPlain: two of the dataset's keys may have one target.
     """
     found = Outcomes()
+    prefix = part.policy.layout.eaos_prefix
     plain: list[PlainKey] = []
     *lines, rest = part.lines.split(b"\n")
     if rest:
@@ -103,7 +104,7 @@ def work_out(part: Lines) -> Outcomes:
         raise bad_line(part.path, number, "the last line does not end with a line feed", "a file that is whole")
     for number, line in enumerate(lines, part.first):
         string = redis_form.string_of(line)
-        if string is None or string[0] != old.REDIS_DB or not string[1].startswith(old.EAOS_PREFIX):
+        if string is None or string[0] != old.REDIS_DB or not string[1].startswith(prefix):
             _other(found, part, number, line)
             continue
         _, key, ttl, value = string
@@ -111,7 +112,7 @@ def work_out(part: Lines) -> Outcomes:
             raise NotPlain
         if ttl is not None and ttl <= 0:
             continue
-        mapped = quick.eaos(key[len(old.EAOS_PREFIX) :], value, part.policy)
+        mapped = quick.eaos(key[len(prefix) :], value, part.policy)
         if mapped is None:
             found.others.append((number, line))
             continue
@@ -145,24 +146,25 @@ def may_share(key: bytes, policy: Policy) -> bool:
         return key.startswith(_EAOS_NEW)
     if key.startswith(_EAOS_NEW):
         return b"/" in key
-    return key.startswith(_own(policy.show))
+    return key.startswith(_own(policy.layout.eaos_prefix, policy.show))
 
 
 @lru_cache
-def _own(show: str) -> bytes:
-    return old.EAOS_PREFIX + f"{show}/".encode()
+def _own(prefix: bytes, show: str) -> bytes:
+    return prefix + f"{show}/".encode()
 
 
 def _other(found: Outcomes, part: Lines, number: int, line: bytes) -> None:
     """Take a line that is no string under `eaos:`: an item of a metrics list is worked out here too."""
-    if b'"metrics:' not in line[:60]:
+    prefix = part.policy.layout.metrics_prefix
+    if b'"' + prefix not in line[:60]:
         found.others.append((number, line))
         return
     key = redis_key(part.path, number, line)
-    if key is None or key.db != old.REDIS_DB or key.type != LIST or not key.key.startswith(old.METRICS_PREFIX):
+    if key is None or key.db != old.REDIS_DB or key.type != LIST or not key.key.startswith(prefix):
         found.others.append((number, line))
         return
-    name = key.key[len(old.METRICS_PREFIX) :]
+    name = key.key[len(prefix) :]
     found.lists.append((key, [item(name, n, raw, part.policy) for n, raw in enumerate(key.value)]))
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from tvmigrate.contract import old
 from tvmigrate.contract.layout import literal, quoted
 from tvmigrate.dataset.model import ROWS_INPUT_SETTINGS, ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.read import Dataset
@@ -237,7 +236,6 @@ def load_reference(dataset: Dataset) -> ReferenceEngine:
     """
     tables = ReferenceEngine()
     try:
-        tables.command(f"CREATE DATABASE IF NOT EXISTS {quoted(old.DATABASE)}")
         for table in dataset.tables.values():
             tables.command(f"CREATE DATABASE IF NOT EXISTS {quoted(table.database)}")
             tables.command(f"USE {quoted(table.database)}")
@@ -259,9 +257,6 @@ def read_baseline(dataset: Dataset, clients: Clients, opened: ExitStack) -> Base
             # One that has expired by now is looked for by nobody.
             dumps.remember(key.db, key.key, state)
     return Baseline(
-        tables={
-            facts["name"]: facts for name, facts in live_tables(clients).items() if name.startswith(f"{old.DATABASE}.")
-        },
         indices=live_indices(clients),
         all_tables=live_tables(clients),
         databases=live_databases(clients),

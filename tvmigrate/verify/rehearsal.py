@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import LedgerLine, QuarantineLine, Store
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
@@ -28,6 +29,7 @@ from tvmigrate.errors import TvmigrateError, UsageError
 from tvmigrate.events import Finished, Listener, Said, Started, ignore
 from tvmigrate.executors import open_workers, variables
 from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS
+from tvmigrate.old_layout_document import document_of
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Examination, Registry, Sheet, examine
@@ -39,6 +41,7 @@ from tvmigrate.verify.findings import CheckResult, NotJudged, Phase, State, Verd
 from tvmigrate.verify.job import DEFAULT_MAX_FINDINGS, MIGRATION_COMMAND, ROLLBACK_COMMAND, Job
 from tvmigrate.verify.kept import Kept
 from tvmigrate.verify.ledger import Book
+from tvmigrate.verify.named import require_named
 from tvmigrate.verify.provenance import dataset_digest, provenance
 from tvmigrate.verify.reference import load_reference, read_baseline
 from tvmigrate.workers import ALONE, Workers
@@ -67,7 +70,7 @@ class Rehearsal:
 
         Raises:
             DatasetError: the dataset cannot be opened.
-            UsageError: `job.only` names a check that does not exist; the policy's entity map has no file.
+            UsageError: `job.only` names a check that does not exist; the policy's entity map or layout has no file.
         """
         self.job = job
         self._listener = listener
@@ -76,6 +79,8 @@ class Rehearsal:
         self._refuse_unknown_checks()
         if job.policy.entity_map and job.entity_map is None:
             raise UsageError("The policy has an entity map, but no file of it that the migration could read.")
+        if job.policy.layout != CONTRACT and job.old_layout is None:
+            raise UsageError("The policy has an old layout, but no file of it that the migration could read.")
         self._opened: ExitStack | None = None
         self._engines: EngineSource | None = None
         self._reference: Reference | None = None
@@ -99,7 +104,8 @@ class Rehearsal:
         """Start the engines, load the dataset, build the reference.
 
         Raises:
-            TvmigrateError: an engine does not start, or the dataset cannot be loaded; nothing is left running.
+            TvmigrateError: an engine does not start, or the dataset cannot be loaded or is of another layout; nothing
+                is left running.
         """
         with ExitStack() as opened:
             self._work = self._make_directories(opened)
@@ -111,6 +117,7 @@ class Rehearsal:
                 self._engines = opened.enter_context(self._open_engines())
                 opened.push(self._keep_logs)
             self._digest = digest.result()
+            require_named(self._dataset, tables.result(), self.job.policy.layout)
             with self._timed("load"):
                 report = load(self._dataset, self.endpoints, self._listener)
                 with Clients(self.endpoints, self.job.timeout) as clients:
@@ -208,6 +215,7 @@ class Rehearsal:
                 "show": policy.show,
                 "keep_entities": policy.keep_entities,
                 "entity_map": dict(policy.entity_map),
+                "old_layout": document_of(policy.layout),
                 "timezone": policy.timezone,
                 "missing_counts": "zero" if policy.zero_missing_counts else "quarantine",
                 "old": str(job.old_end_state),
@@ -255,7 +263,8 @@ class Rehearsal:
     def _run(self, phase: Phase, suffix: str) -> command.Run:
         text, task = self.job.migration if phase is Phase.MIGRATION else self.job.rollback, f"{phase}{suffix}"
         environ = self.endpoints.environ() | self.job.policy.environ(
-            str(self.job.entity_map.absolute()) if self.job.entity_map else None
+            str(self.job.entity_map.absolute()) if self.job.entity_map else None,
+            str(self.job.old_layout.absolute()) if self.job.old_layout else None,
         )
         environ |= variables(self.job.workers, self.job.executor)
         if self._opened is None:

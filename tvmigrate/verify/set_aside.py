@@ -9,7 +9,7 @@ from tvmigrate.contract import new
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.context import Context, QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding
-from tvmigrate.verify.quarantine import SOURCES, quarantined_rows
+from tvmigrate.verify.quarantine import quarantined_rows
 from tvmigrate.verify.spool import Spool
 
 SCHEMA = """
@@ -24,7 +24,7 @@ def count_set_aside(context: Context, store: Store, rule: Rule, expected: Iterab
     With `--quarantine none` nobody can look where they are kept: that they are not in the new data is judged elsewhere,
     and here each counts as set aside.
     """
-    book = context.book
+    book, source = context.book, context.policy.layout.sources[rule]
     if context.quarantine is QuarantineKind.NONE:
         for reason, count in Counter(str(reason) for _, reason in expected).items():
             book.set_aside(rule, reason, count)
@@ -37,9 +37,7 @@ def count_set_aside(context: Context, store: Store, rule: Rule, expected: Iterab
             if found:
                 book.set_aside(rule, reason, found)
             for _ in range(due - found):
-                note = (
-                    f"{SOURCES[rule]} {key} does not map ({reason}) and is not in {new.QUARANTINE.name}: it is nowhere."
-                )
+                note = f"{source} {key} does not map ({reason}) and is not in {new.QUARANTINE.name}: it is nowhere."
                 book.without_fate(Finding(store, rule, Direction.MISSING, note, old=key, expected=reason))
 
 

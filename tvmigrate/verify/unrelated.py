@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tvmigrate.contract import new, old
+from tvmigrate.contract import new
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.clickhouse_same import compare_rows
@@ -32,8 +32,7 @@ INDICES = Check(
     Rule.ELASTICSEARCH_SCHEMA,
     "Assert that every index that is none of ours is as it was: aliases, mappings, settings and documents.",
 )
-_OUR_TABLES = frozenset(f"{old.DATABASE}.{table.name}" for table in (*old.TABLES, *new.TABLES, *new.OWN_TABLES))
-_OUR_INDICES = frozenset({old.INDEX.name, new.INDEX.name})
+_OUR_TABLES = frozenset(f"{new.DATABASE}.{table.name}" for table in (*new.TABLES, *new.OWN_TABLES))
 
 
 @examines(TABLES)
@@ -42,7 +41,8 @@ def tables(context: Context, sheets: Mapping[str, Sheet]) -> None:
     sheet = sheets[TABLES.id]
     before, live = context.reference.baseline.all_tables, live_tables(context.clients)
     files = {f"{table.database}.{table.name}": table for table in context.reference.dataset.tables.values()}
-    for name in sorted(before.keys() - _OUR_TABLES):
+    ours = _OUR_TABLES | {str(table.at) for table in context.policy.layout.tables}
+    for name in sorted(before.keys() - ours):
         sheet.saw()
         if name not in live:
             note = f"{name} is gone. {_STAYS}"
@@ -65,7 +65,7 @@ def indices(context: Context, sheets: Mapping[str, Sheet]) -> None:
     """Find indices of others that are gone, redefined, or hold other documents than they did."""
     sheet = sheets[INDICES.id]
     before, live = context.reference.baseline.indices, live_indices(context.clients)
-    for name in sorted(before.keys() - _OUR_INDICES):
+    for name in sorted(before.keys() - {context.policy.layout.index, new.INDEX.name}):
         sheet.saw()
         for finding in definition_findings(name, before[name], live, _INDEX):
             sheet.find(finding)

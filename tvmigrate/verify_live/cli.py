@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
+from tvmigrate.old_layout import read_old_layout
 from tvmigrate.options import policy_options, report_option
 from tvmigrate.state_option import state_option
 from tvmigrate.verify.context import OldEndState
@@ -93,6 +95,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     show: str | None,
     keep_entities: bool,
     entity_map: Path | None,
+    old_layout: Path | None,
     timezone: str,
     missing_counts: str,
     since: str | None,
@@ -120,12 +123,12 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     asked = Asked(
         Sample(sample), max_rate, max_time, max_findings, rounds, recheck, no_writers, OldEndState(old), frozenset(only)
     )
-    given = show is not None or keep_entities or entity_map is not None
+    given = show is not None or keep_entities or entity_map is not None or old_layout is not None
     if dataset is None:
         if given or since is not None:
             raise UsageError(
-                "The journal knows the policy and when the run was over: --show, --keep-entities, --entity-map and "
-                "--since are for --dataset."
+                "The journal knows the policy and when the run was over: --show, --keep-entities, --entity-map, "
+                "--old-layout and --since are for --dataset."
             )
         find = partial(of_run, state=state)
     else:
@@ -135,6 +138,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
             entity_map={} if entity_map is None else read_entity_map(entity_map),
             timezone=timezone,
             zero_missing_counts=missing_counts == "zero",
+            layout=CONTRACT if old_layout is None else read_old_layout(old_layout),
         )
         source = of_dataset(dataset, policy, since)
         find = partial(lambda source, _: source, source)

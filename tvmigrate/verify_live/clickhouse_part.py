@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
-from tvmigrate.contract import new, old, sql, values
+from tvmigrate.contract import new, sql, values
 from tvmigrate.contract.layout import Column, Table, literal, quoted
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.clickhouse_canonical import decode, expression, kind_of
 from tvmigrate.verify.clickhouse_compare import Row, Shape
-from tvmigrate.verify.clickhouse_rows import live_types, reference_has, reference_table
+from tvmigrate.verify.clickhouse_rows import live_types, reference_has
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.errors import VerificationError
 from tvmigrate.verify.findings import Direction, Finding
@@ -254,13 +254,14 @@ def _subjects(context: Context) -> Iterator[_Subject]:
         if reference_has(context, rule.source):
             claim = f"{rule.target.name} holds the row that each old one maps to, as often."
             about = About(f"live.clickhouse.{what}", Store.CLICKHOUSE, name, "rows", claim)
-            yield _Subject(about, rule.target, key, rule.query(reference_table(rule.source)))
-    if reference_has(context, old.COMMENTS):
+            yield _Subject(about, rule.target, key, rule.query(rule.source.read()))
+    comments = context.policy.layout.comments
+    if reference_has(context, comments):
         claim = "comment_aggregates holds count and mean of the old comments by program, bucket and topic."
         about = About("live.clickhouse.aggregates", Store.CLICKHOUSE, Rule.CLICKHOUSE_AGGREGATES, "rows", claim)
         yield _Subject(
             about, new.COMMENT_AGGREGATES, ("program_id", "topic", _TIME),
-            sql.aggregates(context.policy, reference_table(old.COMMENTS)), frozenset({"avg_sentiment"}), _BUCKET_NS,
+            sql.aggregates(context.policy, comments.read()), frozenset({"avg_sentiment"}), _BUCKET_NS,
         )  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from tvmigrate.contract import new, old, values
+from tvmigrate.contract import new, values
 from tvmigrate.contract.outcome import Mapped, Rule, Store, Unmappable
 from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset.model import StoredDocument
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_documents import differing_fields, expected_document
 from tvmigrate.verify.elasticsearch_live import scan, target
@@ -47,11 +48,11 @@ class Documents:
 
     def total(self) -> int:
         """Return how many old documents there are."""
-        return sum(1 for _ in self._context.reference.dataset.documents())
+        return sum(1 for _ in _documents(self._context))
 
     def due(self, skip: int) -> Generator[Due, None, None]:
         """Yield what each old document becomes, None for one that is refused, in the order of the file."""
-        documents = self._context.reference.dataset.documents()
+        documents = _documents(self._context)
         chosen = (one for one in documents if self._sample.takes(one.id.encode("utf-8", "surrogatepass")))
         for document in islice(chosen, skip, None):
             outcome = expected_document(document, self._context.policy)
@@ -104,7 +105,7 @@ class Extra:
         with Spool("CREATE TABLE known (id TEXT PRIMARY KEY) WITHOUT ROWID") as known:
             known.add(
                 "INSERT OR IGNORE INTO known VALUES (?)",
-                ((document.id,) for document in self._context.reference.dataset.documents()),
+                ((document.id,) for document in _documents(self._context)),
             )
             for hit in scan(self._context.clients.elasticsearch, new.ALIAS, [_TIME]):
                 name = hit["_id"]
@@ -132,9 +133,14 @@ class Extra:
 
 def parts(context: Context, times: Times, sample: Sample) -> list[Part]:
     """Return Elasticsearch's parts in the order in which they are looked at."""
-    if old.INDEX.name not in context.reference.dataset.indices:
+    if context.policy.layout.index not in context.reference.dataset.indices:
         return []
     return [Documents(context, times, sample), Extra(context, times, sample)]
+
+
+def _documents(context: Context) -> Iterator[StoredDocument]:
+    """Yield the old documents."""
+    return context.reference.dataset.documents(context.policy.layout.index)
 
 
 def _index(context: Context) -> str:

@@ -229,7 +229,7 @@ def _context(opened: ExitStack, clients: Clients, source: Source, asked: Asked, 
     rows = source.dataset if _of_clickhouse(asked) else replace(source.dataset, tables={})
     tables = opened.enter_context(load_reference(rows))
     reference = Reference(
-        source.dataset, source.epoch_ms, tables, Baseline({}, {}, {}, frozenset(), dumps), opened.enter_context(Kept())
+        source.dataset, source.epoch_ms, tables, Baseline({}, {}, frozenset(), dumps), opened.enter_context(Kept())
     )
     # Rows are counted by the loaded tables themselves: nobody else says how many there should be.
     counted = {

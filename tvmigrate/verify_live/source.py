@@ -16,6 +16,7 @@ from tvmigrate.errors import UsageError
 from tvmigrate.migrate.journal import Journal
 from tvmigrate.migrate.journal import State as RunState
 from tvmigrate.migrate.system import JOURNAL, identify
+from tvmigrate.old_layout_document import document_of
 
 _SWITCHED = "switch.redis"  # the last of the three
 _UTC = Policy(keep_entities=True)
@@ -44,7 +45,7 @@ class Source:
             "reference": self.name,
             "migrated until": values.rfc3339(self.ended_ns),
             "policy": [policy.show, policy.keep_entities, sorted(policy.entity_map.items()), policy.timezone,
-                       policy.zero_missing_counts],
+                       policy.zero_missing_counts, document_of(policy.layout)],
         }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from tvmigrate.migrate import run
 from tvmigrate.migrate.documents import read_all, text_client
 from tvmigrate.migrate.look import Plan
 from tvmigrate.migrate.redis_keys import read_named, scan
+from tvmigrate.verify.reference import live_databases
 
 ROOT = Path(tvmigrate.__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -48,7 +49,8 @@ class Stores:
     def fill(self, name: str) -> None:
         """Empty the stores and load a dataset: a fixture's name, or a folder."""
         self.clients.redis.flushall()
-        self.clients.clickhouse.command(f"DROP DATABASE IF EXISTS {old.DATABASE} SYNC")
+        for database in live_databases(self.clients) - {"default"}:
+            self.clients.clickhouse.command(f"DROP DATABASE `{database}` SYNC")
         for index in self.clients.elasticsearch.indices.get(index="*"):
             self.clients.elasticsearch.indices.delete(index=index)
         load(Dataset.open(FIXTURES / name), self.endpoints)
@@ -69,7 +71,7 @@ class Stores:
     def apply(self, policy: Policy | None = POLICY, existing: str | None = None) -> run.Done:
         return run.apply(self.endpoints, policy, existing, self.state, self.hear)
 
-    def apply_with(self, step: str, meddle: Callable[[], object]) -> run.Done:
+    def apply_with(self, step: str, meddle: Callable[[], object], policy: Policy = POLICY) -> run.Done:
         """Migrate, and do something to the stores just before `step`."""
 
         def listen(event: Event) -> None:
@@ -77,7 +79,7 @@ class Stores:
             if event == Started(step):
                 meddle()
 
-        return run.apply(self.endpoints, POLICY, None, self.state, listen)
+        return run.apply(self.endpoints, policy, None, self.state, listen)
 
     def plan(self, policy: Policy = POLICY, existing: str | None = None) -> Plan:
         return run.plan(self.endpoints, policy, existing, self.state, self.hear)
@@ -150,14 +152,16 @@ class Stores:
 
     def _clickhouse(self) -> Picture:
         client = self.clients.clickhouse
-        tables = client.query(
-            f"SELECT name, create_table_query, toString(uuid) FROM system.tables WHERE database = '{old.DATABASE}'"
-        ).result_rows
         found: Picture = {}
-        for name, create, uuid in tables:
-            hashed = f"SELECT cityHash64(tuple(*)) AS hash FROM {old.DATABASE}.`{name}`"
-            rows = client.query(f"SELECT count(), sum(hash), groupBitXor(hash) FROM ({hashed})").result_rows
-            found[f"clickhouse {name}"] = (create, uuid, str(rows))
+        for database in live_databases(self.clients) - {"default"}:
+            tables = client.query(
+                f"SELECT name, create_table_query, toString(uuid) FROM system.tables WHERE database = '{database}'"
+            ).result_rows
+            for name, create, uuid in tables:
+                hashed = f"SELECT cityHash64(tuple(*)) AS hash FROM `{database}`.`{name}`"
+                rows = client.query(f"SELECT count(), sum(hash), groupBitXor(hash) FROM ({hashed})").result_rows
+                told = name if database == old.DATABASE else f"{database}.{name}"
+                found[f"clickhouse {told}"] = (create, uuid, str(rows))
         return found
 
     def _elasticsearch(self) -> Picture:

@@ -17,6 +17,7 @@ from tests import profiles
 from tests.tool.migrate.stores import FIXTURES, POLICY, Stores, different, item
 from tvmigrate.contract import old
 from tvmigrate.contract.layout import Table
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.dataset.errors import DatasetError
 from tvmigrate.migrate import backup_check, manifest, room, run
 from tvmigrate.migrate.backup_cli import backup
@@ -354,5 +355,5 @@ def test_a_backup_that_does_not_fit_is_a_blocker_with_its_size(stores: Stores, m
     assert stores.plan().remarks[-1].endswith("; 1.0 TB are free there.")
     folder = FIXTURES / "clean"
     size = sum(path.stat().st_size for path in folder.rglob("*.ndjson"))
-    there = room.look(stores.endpoints, stores.clients, stores.state)
+    there = room.look(stores.endpoints, stores.clients, CONTRACT, stores.state)
     assert size / 4 < there.backup < 20 * size + (4 << 20)

@@ -50,7 +50,7 @@ def rehearsed(folder: Path, system: str = HERE, **changes: Any) -> Path:
     made = Provenance(ago(hours=1), version("tvmigrate"), "3", "ab" * 32, contract_digest(), system, ago(hours=2))
     of_made = {name: changes.pop(name) for name in list(changes) if name in Provenance.__slots__}
     policy = {
-        "show": "the_voice", "keep_entities": False, "entity_map": {}, "timezone": "UTC",
+        "show": "the_voice", "keep_entities": False, "entity_map": {}, "old_layout": None, "timezone": "UTC",
         "missing_counts": "quarantine", "migration": MIGRATION_COMMAND,
     }  # fmt: skip
     given = verdict(PASSED, BACK)
@@ -92,6 +92,7 @@ def test_a_passed_rehearsal_of_this_on_data_of_these_stores_opens_the_gate_and_i
         ({"policy": {"migration": "./migrate.sh"}}, "is of another migration: ./migrate.sh"),
         ({"policy": {"show": "idol"}}, "was made with show 'idol', and now it is 'the_voice'"),
         ({"policy": {"entity_map": {"a": "b"}}}, "was made with entity_map {'a': 'b'}, and now it is {}"),
+        ({"policy": {"old_layout": {}}}, "was made with old_layout {}, and now it is None"),
         ({"tvmigrate": "0.0.1"}, f"is of version 0.0.1, and this is {version('tvmigrate')}"),
         ({"contract_sha256": "cd" * 32}, "was judged by another contract than this version has"),
         ({"system": None}, "is of a dataset that was not captured from any live stores"),

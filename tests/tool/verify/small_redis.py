@@ -10,13 +10,13 @@ from typing import Any
 
 from tvmigrate.contract import exact_json, new, rules
 from tvmigrate.contract.keys import OldKey, WrongTypeKey, classify
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import Mapped, Quarantined, Rule
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset.model import RedisKey
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
-from tvmigrate.verify.quarantine import SOURCES
 
 POLICY = Policy(show="show")
 HOUR = 3_600_000
@@ -154,11 +154,11 @@ def _set_aside(
     client.insert(
         f"{new.DATABASE}.{new.QUARANTINE.name}",
         [
-            ("r1", "redis", SOURCES[rule], key, str(reason), "", json.dumps(record), now)
+            ("r1", "redis", CONTRACT.sources[rule], key, str(reason), "", json.dumps(record), now)
             for rule, key, reason, record in quarantined
         ],
     )
     client.insert(
         f"{new.DATABASE}.{new.ARCHIVE.name}",
-        [("r1", "redis", SOURCES[rule], key, fields, now) for rule, key, fields in archived],
+        [("r1", "redis", CONTRACT.sources[rule], key, fields, now) for rule, key, fields in archived],
     )

@@ -447,9 +447,9 @@ def test_the_verdict_says_what_was_asked_and_how_long_it_took(
     assert (verdict.show, verdict.policy) == (
         POLICY.show,
         {
-            "show": POLICY.show, "keep_entities": False, "entity_map": {}, "timezone": POLICY.timezone,
-            "missing_counts": "quarantine", "old": "removed", "quarantine": "table", "migration": "true",
-            "rollback": "true", "dataset": small_dataset.name,
+            "show": POLICY.show, "keep_entities": False, "entity_map": {}, "old_layout": None,
+            "timezone": POLICY.timezone, "missing_counts": "quarantine", "old": "removed", "quarantine": "table",
+            "migration": "true", "rollback": "true", "dataset": small_dataset.name,
         },
     )  # fmt: skip
     assert sorted(verdict.engines) == ["clickhouse", "elasticsearch", "redis"]

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify import expected_tables, quarantine
 from tvmigrate.verify.expected_files import Line
@@ -89,7 +90,7 @@ def test_a_table_that_is_not_there() -> None:
 
 
 def test_a_source_has_the_name_that_the_old_system_had_for_it() -> None:
-    assert {str(rule): source for rule, source in quarantine.SOURCES.items()} == {
+    assert {str(rule): source for rule, source in CONTRACT.sources.items()} == {
         "redis.eaos": "eaos", "redis.trend": "trend", "redis.metric": "metrics", "clickhouse.comments": "comments",
         "clickhouse.eaos_metrics": "eaos_metrics", "elasticsearch.comments": "tv_comments",
     }  # fmt: skip

@@ -13,6 +13,7 @@ from elasticsearch.helpers import bulk
 
 from tvmigrate.contract import exact_json, keys, new, old, rules, sql
 from tvmigrate.contract.layout import Table
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import Mapped, Rule, Unmappable
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
@@ -20,7 +21,6 @@ from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.model import RedisKey
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
-from tvmigrate.verify.quarantine import SOURCES
 
 RUN = "r1"
 PRISTINE = "pristine"
@@ -63,7 +63,7 @@ class Migrated:
         comments = f"tv_analytics.{new.kept_table('comments', RUN)}"
         self.sql(f"INSERT INTO tv_analytics.comment_aggregates {sql.aggregates(self.policy, comments)}")
         records = self._records()
-        source_of = {str(rule): source for rule, source in SOURCES.items()}
+        source_of = {str(rule): source for rule, source in CONTRACT.sources.items()}
         now = "2026-01-01 00:00:00"
         self.clients.clickhouse.insert(
             "tv_analytics.migration_quarantine",

@@ -165,7 +165,7 @@ def kept_copy(site: Site, table: Table) -> str:
     where = f"database = {literal(new.DATABASE)} AND startsWith(name, {literal(new.kept_table(table.name, ''))})"
     names = ask(site, f"SELECT name FROM system.tables WHERE {where} AND total_rows > 0 ORDER BY name")
     # One that was there before is somebody else's, whatever its name.
-    mine = [str(name) for (name,) in names if name not in site.reference.baseline.tables]
+    mine = [str(name) for (name,) in names if f"{new.DATABASE}.{name}" not in site.reference.baseline.all_tables]
     if not mine:
         raise NothingToPlant(f"there is no copy kept of {old.DATABASE}.{table.name} with a row in it")
     return mine[0]

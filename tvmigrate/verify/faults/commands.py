@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tvmigrate.contract import new, old
+from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import Rule
 from tvmigrate.verify.faults.model import AnyOf, Finds, of_commands
 from tvmigrate.verify.faults.site import NothingToPlant
 from tvmigrate.verify.findings import Direction
 from tvmigrate.verify.job import MIGRATION_COMMAND, ROLLBACK_COMMAND, Job
-from tvmigrate.verify.quarantine import SOURCES
 from tvmigrate.verify.rehearsal import AFTER_SECOND_MIGRATION
 
 _MISSING, _EXTRA, _CHANGED, _SCHEMA = Direction.MISSING, Direction.EXTRA, Direction.CHANGED, Direction.SCHEMA
@@ -73,7 +73,7 @@ def _maybe(check: str, *directions: Direction, rules: tuple[Rule | None, ...] = 
 
 
 _OF_REDIS = (Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC)
-_OF_RECORDS = (*_OF_REDIS, *(rule for rule in SOURCES if rule not in _OF_REDIS))
+_OF_RECORDS = (*_OF_REDIS, *(rule for rule in CONTRACT.sources if rule not in _OF_REDIS))
 
 
 @of_commands(
