@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from tvmigrate import settings
-from tvmigrate.contract.policy import OLD_LAYOUT
 
 Command = Callable[..., Any]
 
@@ -29,7 +28,6 @@ def old_layout_option() -> Callable[[Command], Command]:
     """Return the decorator that adds --old-layout."""
     return click.option(
         "--old-layout",
-        envvar=OLD_LAYOUT,
         type=click.Path(path_type=Path),
         metavar="FILE",
         help="TOML: what this site calls its old databases, tables, columns, keys, index and fields.",

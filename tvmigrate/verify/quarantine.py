@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from tvmigrate.contract import exact_json, new
 from tvmigrate.contract.layout import literal, quoted
+from tvmigrate.contract.old_layout import CONTRACT, OldLayout
 from tvmigrate.contract.outcome import Rule, Store, Unmappable
 from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.compare import differences, shown
@@ -80,9 +81,9 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
         spool.add("INSERT INTO live VALUES (?, ?, ?, ?)", _live_rows(spool, live))
         sheet.saw(max(1, due))
         spool.run("CREATE INDEX live_key ON live (key)")
-        for finding in _quarantine_findings(spool, store, rule):
+        for finding in _quarantine_findings(spool, store, rule, context.policy.layout):
             sheet.find(finding)
-        for finding in _record_findings(spool, store, rule):
+        for finding in _record_findings(spool, store, rule, context.policy.layout):
             sheet.find(finding)
 
 
@@ -93,7 +94,7 @@ def _live_rows(spool: Spool, live: Iterable[tuple[Any, ...]]) -> Iterator[tuple[
         yield (key, reason, "", b"") if form is None else (key, reason, record, digest(form[0], record))
 
 
-def _record_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Finding]:
+def _record_findings(spool: Spool, store: Store, rule: Rule, layout: OldLayout = CONTRACT) -> Iterator[Finding]:
     """Yield how the records kept differ from the old ones (contract §7.20).
 
     Of rows that share a key, those that are equal belong together, and the others in the order of their digests.
@@ -113,7 +114,7 @@ def _record_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Finding
         JOIN expected ON expected.rowid = left_expected.id JOIN live ON live.rowid = left_live.id
         ORDER BY expected.key"""
     for key, form, wanted, found in spool.rows(pairs):
-        where = f"{_where(store, rule)} {key}"
+        where = f"{_where(store, rule, layout)} {key}"
         for field, one, other in compared(form, wanted, found):
             nothing = other is None and field == "record"
             what = "nothing of the record itself" if nothing else f"another {field} than the old data"
@@ -127,7 +128,7 @@ def _record_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Finding
             )  # fmt: skip
 
 
-def _quarantine_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Finding]:
+def _quarantine_findings(spool: Spool, store: Store, rule: Rule, layout: OldLayout = CONTRACT) -> Iterator[Finding]:
     # Records that share a key (two rows with one comment_id) are counted here, and told apart by their records below.
     query = """
         SELECT key, reason, sum(due), sum(may), sum(found) FROM (
@@ -135,7 +136,7 @@ def _quarantine_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Fin
             UNION ALL SELECT key, reason, 0, 0, 1 FROM live)
         GROUP BY key, reason HAVING sum(found) < sum(due) OR sum(found) > sum(due) + sum(may) ORDER BY key, reason"""
     for key, reason, due, may, found in spool.rows(query):
-        where = f"{_where(store, rule)} {key}"
+        where = f"{_where(store, rule, layout)} {key}"
         if found > due + may:
             if spool.number("SELECT count(*) FROM expected WHERE key = ?", (key,)) == 0:
                 note = (
@@ -208,11 +209,11 @@ def compare_archive(  # noqa: PLR0913, PLR0917 - as above
         spool.add("INSERT INTO live VALUES (?, ?)", live)
         sheet.saw(max(1, due))
         spool.run("CREATE INDEX live_key ON live (key)")
-        for finding in _archive_findings(spool, store, rule):
+        for finding in _archive_findings(spool, store, rule, context.policy.layout):
             sheet.find(finding)
 
 
-def _archive_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Finding]:
+def _archive_findings(spool: Spool, store: Store, rule: Rule, layout: OldLayout = CONTRACT) -> Iterator[Finding]:
     # Rows that share a key are paired in the order of their text, which is exact for all but doubled keys.
     pairs = """
         SELECT key, max(fields), max(kept), max(optional) FROM (
@@ -222,7 +223,7 @@ def _archive_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Findin
             SELECT key, row_number() OVER (PARTITION BY key ORDER BY fields), NULL, fields, 0 FROM live)
         GROUP BY key, n ORDER BY key"""
     for key, fields, kept, optional in spool.rows(pairs):
-        where = f"{_where(store, rule)} {key}"
+        where = f"{_where(store, rule, layout)} {key}"
         if fields is None:
             note = (
                 f"{where} has archived fields, though it maps whole or not at all. The archive holds just the fields "
@@ -240,11 +241,13 @@ def _archive_findings(spool: Spool, store: Store, rule: Rule) -> Iterator[Findin
                 store, rule, Direction.MISSING, note, old=key, new=new.ARCHIVE.name, expected=_shown_text(fields)
             )
         else:
-            yield from _archived_differences(store, rule, key, fields, kept)
+            yield from _archived_differences(store, rule, key, fields, kept, layout)
 
 
-def _archived_differences(store: Store, rule: Rule, key: str, fields: str, kept: str) -> Iterator[Finding]:
-    where = f"{_where(store, rule)} {key}"
+def _archived_differences(  # noqa: PLR0913, PLR0917 - what is compared, and how it is named
+    store: Store, rule: Rule, key: str, fields: str, kept: str, layout: OldLayout = CONTRACT
+) -> Iterator[Finding]:
+    where = f"{_where(store, rule, layout)} {key}"
     try:
         found = exact_json.parse(kept)
     except Unmappable as problem:
@@ -266,8 +269,8 @@ def _shown_text(text: str) -> Any:
     return shown(exact_json.parse(text))
 
 
-def _where(store: Store, rule: Rule) -> str:
-    return f"{store} {rule} record"
+def _where(store: Store, rule: Rule, layout: OldLayout) -> str:
+    return f"{store} {layout.sources[rule]} record"
 
 
 def _no_table(store: Store, rule: Rule, table: str, why: str) -> Finding:
