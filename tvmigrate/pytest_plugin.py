@@ -75,6 +75,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--missing-counts", "an eaos key without any count: set aside (default), or zeros")
     add("--old", "what the migration is to leave of mapped old data: nothing (default), or all")
     add("--quarantine", "refused records are in migration_quarantine (default), or in a place of the migration's own")
+    group.addoption(
+        "--show-values", dest="tvmigrate_show_values", action="store_true", help="show comment texts and user names"
+    )
     add("--report", "where verdict.json, junit.xml, report.html and summary.md go; default: report", "DIR")
 
 
@@ -127,6 +130,7 @@ def asked_for(config: pytest.Config) -> settings.Asked:
         timeout=settings.timeout_of(os.environ),
         report=Path(given("report") or config.rootpath / _DEFAULTS.report),
         keep=bool(config.option.tvmigrate_keep),
+        show_values=bool(config.option.tvmigrate_show_values),
         redis_cluster=given("redis_cluster"),
         elasticsearch_nodes=int(given("elasticsearch_nodes") or 1),
         workers=workers_of(os.environ),
@@ -190,12 +194,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Outcome:
     """What came of one phase: its results by check id, and `rehearsal`, whose engines still hold the data.
 
-    `repeat(check_id)` is the shell command that runs just that check again.
+    `asked` is what was asked for: the command that repeats a check, and whether a failure's text shows values.
     """
 
     rehearsal: Rehearsal
     results: Sequence[CheckResult]
-    repeat: Callable[[str], str]
+    asked: settings.Asked
 
     def result(self, check_id: str) -> CheckResult:
         """Return what the check `check_id` saw; raises KeyError if there is no such check."""
@@ -216,10 +220,11 @@ class Outcome:
         ran = {result.id for result in self.results}
         not_judged = [check_id for check_id in check_ids if check_id not in ran and check_of(check_id) is not None]
         results = [self.result(check_id) for check_id in check_ids if check_id not in not_judged]
-        wrong = [result for result in results if result.state not in {State.PASS, State.EMPTY}]
+        redactor = self.asked.redactor(os.environ)
+        wrong = [redactor.result(result) for result in results if result.state not in {State.PASS, State.EMPTY}]
         if wrong:
             told = [
-                f"{explain(result, check_of(result.id), _SHOWN)}\n\n{repeat_lines(self.repeat(result.id))}"
+                f"{explain(result, check_of(result.id), _SHOWN)}\n\n{repeat_lines(self.asked.repeat(result.id))}"
                 for result in wrong
             ]
             pytest.fail("\n\n".join(told), pytrace=False)
@@ -264,19 +269,19 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
 @pytest.fixture(scope="session")
 def migrated(rehearsal: Rehearsal, pytestconfig: pytest.Config) -> Outcome:
     """Run the migration under test and every check of it, once."""
-    return Outcome(rehearsal, rehearsal.migrated(), asked_for(pytestconfig).repeat)
+    return Outcome(rehearsal, rehearsal.migrated(), asked_for(pytestconfig))
 
 
 @pytest.fixture(scope="session")
 def rolled_back(rehearsal: Rehearsal, pytestconfig: pytest.Config) -> Outcome:
     """Run the rollback under test and every check of it, once: twice over, and after a second migration."""
-    return Outcome(rehearsal, rehearsal.rolled_back(), asked_for(pytestconfig).repeat)
+    return Outcome(rehearsal, rehearsal.rolled_back(), asked_for(pytestconfig))
 
 
 @pytest.fixture(scope="session")
 def outcome(migrated: Outcome, rolled_back: Outcome) -> Callable[[str], CheckResult]:
     """Return what a check saw, by its id, whatever its phase."""
-    return Outcome(rolled_back.rehearsal, [*migrated.results, *rolled_back.results], rolled_back.repeat).result
+    return Outcome(rolled_back.rehearsal, [*migrated.results, *rolled_back.results], rolled_back.asked).result
 
 
 @pytest.hookimpl(optionalhook=True)

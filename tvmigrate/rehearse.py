@@ -56,7 +56,7 @@ from tvmigrate.options import command_options, dataset_option, engines_option, p
 @workers_options
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; may be given again.")
 @report_option("verdict.json, junit.xml, report.html and summary.md go")
-@click.option("--show-values", is_flag=True, help="Show comment texts and user names in report.html and summary.md.")
+@click.option("--show-values", is_flag=True, help="Show comment texts and user names.")
 @click.option(
     "--annotations",
     type=click.Choice(["github", "gitlab"]),
@@ -98,11 +98,12 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
     with annotations.nothing_obeyed(click.echo) if is_github else nullcontext():
         with watch(Console(stderr=True, highlight=False)) as listener:
             verdict = run_rehearsal(job, listener)
-        written = write_reports(verdict, asked.report, asked.repeat, asked.redactor(os.environ))
+        redactor = asked.redactor(os.environ)
+        written = write_reports(verdict, asked.report, asked.repeat, redactor)
         paths = [*written.paths]
         if asked.annotations == "gitlab":
             paths.append(annotations.write_gitlab(written.view, asked.dataset, asked.report))
-        print_verdict(stdout_console(), verdict, claims(verdict), asked.repeat, paths)
+        print_verdict(stdout_console(), redactor.verdict(verdict), claims(verdict), asked.repeat, paths)
     if is_github:
         for line in annotations.github(written.view, asked.dataset):
             click.echo(line)

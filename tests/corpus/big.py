@@ -18,7 +18,10 @@ _TABLES = ("comments", "eaos_metrics")
 
 @dataclass(frozen=True)
 class Big:
-    """A dataset of one big record, the size of its largest value in bytes, and its records by (rule, fate)."""
+    """A dataset of one big record, the size of its largest value in bytes, and its records by (rule, fate).
+
+    `objects` is how many bytes its items may take, which are held as objects of Python while they are mapped.
+    """
 
     largest: int
     fates: Mapping[tuple[str, str], int]
@@ -26,6 +29,7 @@ class Big:
     rows: Iterable[str] = ()
     documents: Iterable[str] = ()
     reasons: Counter[str] = field(default_factory=Counter)
+    objects: int = 0
 
     def write(self, folder: Path) -> None:
         """Write it as a dataset."""
@@ -77,7 +81,12 @@ def million_names(part: int) -> Big:
 def million_members(part: int) -> Big:
     """Return a trend of a million topics."""
     members = [[f"topic {number}", number] for number in range(10**6 // part)]
-    return Big(20 * len(members), {("redis.trend", "mapped"): len(members)}, redis=[_key("trend:5m", "zset", members)])
+    return Big(
+        20 * len(members),
+        {("redis.trend", "mapped"): len(members)},
+        redis=[_key("trend:5m", "zset", members)],
+        objects=500 * len(members),
+    )
 
 
 def long_list(part: int) -> Big:
@@ -88,6 +97,7 @@ def long_list(part: int) -> Big:
     return Big(
         50 * len(items), {("redis.metric", "mapped"): len(items) - bad, ("redis.metric", "quarantined"): bad},
         redis=[_key("metrics:long", "list", items)], reasons=Counter({"missing-timestamp": bad}),
+        objects=3000 * len(items),
     )  # fmt: skip
 
 
@@ -111,7 +121,7 @@ def long_comment(part: int) -> Big:
         },
         rows=[json.dumps(row), json.dumps(row | bad)],
         documents=[
-            json.dumps({"_id": name, "_source": source | more})
+            json.dumps({"_id": name, "_source": source | more}, ensure_ascii=False)  # escaped it would be twice as long
             for name, more in (("big", {}), ("bad", {"sentiment": "?"}))
         ],
         reasons=Counter({"unknown-sentiment": 2}),

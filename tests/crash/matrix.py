@@ -26,8 +26,13 @@ from tvmigrate.migrate.journal import Journal
 from tvmigrate.migrate.plan import REVERSE, STEPS
 from tvmigrate.verify.findings import Phase, State
 
-APPLY, ROLLBACK = "apply", "rollback"
-OPTIONS = {APPLY: ("--yes", "--show", "the_voice"), ROLLBACK: ("--yes",)}
+APPLY, ROLLBACK, FINISH = "apply", "rollback", "finish"
+OPTIONS = {APPLY: ("--yes", "--show", "the_voice"), ROLLBACK: ("--yes",), FINISH: ("--yes",)}
+WAYS = {
+    APPLY: (APPLY, ROLLBACK),
+    ROLLBACK: (APPLY,),
+    FINISH: (FINISH, ROLLBACK),
+}  # that are tried from where it was struck
 ALONE = ("--workers", "1")
 WORKERS = ("--workers", "2")
 _PART_BYTES = 8192  # with workers
@@ -99,6 +104,7 @@ class Ground:
         self.stores = Stores(self.endpoints, clients, self.folder)
         self.stores.outlive_brief_keys(self.dataset)
         self._picture: Picture | None = None  # of the old state, if nothing happened since
+        self._finished = False  # the old data are gone for good
         self.new_state()
         self._right: Picture | None = None
         self.ends_well(APPLY)
@@ -128,11 +134,12 @@ class Ground:
         self._journalled = ("", "")
 
     def run(self, command: str, strike: Strike | None = None, more: tuple[str, ...] = ALONE) -> Ended:
-        """Run `apply` or `rollback`, and strike it."""
+        """Run a command, and strike it."""
         folder = self.stores.state.with_name(f"{next(self._numbers)}-{command}")
         environ = {**self.endpoints.environ(), "TVMIGRATE_STATE": str(self.stores.state)}
         part_bytes = None if more is ALONE else _PART_BYTES
-        code = child.run((command, *self._options[command], *more), environ, folder, strike, part_bytes)
+        words = (command, *self._options[command], *(() if command == FINISH else more))
+        code = child.run(words, environ, folder, strike, part_bytes)
         said = child.said(folder)
         require("Traceback" not in said, said)
         self._journalled = trap.journalled(folder, self._journalled)
@@ -185,6 +192,8 @@ class Ground:
             "applied": "Applied: the run RUN. ",
             "rolling back": f"Rolling back: the run RUN is at the step {at}. `tvmigrate rollback` goes on.",
             "rolled back": "Rolled back: the run RUN. ",
+            "finishing": "Finishing: the run RUN. `tvmigrate finish` goes on.",
+            "finished": "Finished for good: the run RUN; what was kept for a rollback is gone.",
         }[ended.state]
         runs = [path.name for path in self.stores.state.glob("runs/*")]
         said = self.stores.status()
@@ -234,6 +243,60 @@ class Ground:
                 require(("nothing was changed" in done.said) == (ended.state == "applied"), done.said)
                 self.looks_right()
             self.ends_well(ROLLBACK)
+
+    def count_finish(self) -> list[Point]:
+        """Return the writes of a finish that nobody strikes."""
+        if (FINISH, ALONE) not in self._counted:
+            self._old_again()
+            self.ends_well(APPLY)
+            self._finished = True
+            self._counted[FINISH, ALONE] = self.ends_well(FINISH).points
+        return self._counted[FINISH, ALONE]
+
+    def try_finish(self, trial: Trial) -> None:
+        """Strike a finish; another is to end it, and all but the kept copies is what `apply` had made.
+
+        A rollback is to bring the old state back if `status` still says applied, and else to change nothing.
+        """
+        self._old_again()
+        old = self.stores.picture()
+        self.ends_well(APPLY)
+        applied = self.stores.picture()
+        self._finished = True
+        ended = self.run(FINISH, trial.strike)
+        self.was_killed(ended)
+        self.status_is(ended)
+        if trial.then == ROLLBACK:
+            if ended.state == "applied":
+                self.ends_well(ROLLBACK)
+                found = apart(old, self.stores.picture())
+                require(not found, "The old state is not back:", *found.items())
+                return
+            left = self.stores.picture()
+            self._refuses(ROLLBACK, 3, "there is no way back without them")
+            if ended.state == "finishing":
+                self._refuses(APPLY, 3, "run `tvmigrate finish` until it ends")
+            else:
+                self._refuses(APPLY, 0, "is applied and finished for good; nothing was changed.")
+            require(not apart(left, self.stores.picture()), "What was refused changed something.")
+        done = self.ends_well(FINISH)
+        require(("nothing was changed" in done.said) == (ended.state == "finished"), done.said)
+        self.status_is(done)
+        kept = {name for name in applied if "_old_" in name}
+        found = apart(applied, self.stores.picture())
+        require(found.keys() == kept, "Something else than the kept copies is gone or there:", *found.items())
+        require(all(now is None for _, now in found.values()), "Kept copies were changed and not dropped.")
+
+    def _refuses(self, command: str, code: int, says: str) -> None:
+        refused = self.run(command)
+        require((refused.code, says in refused.said) == (code, True), refused.said)
+
+    def _old_again(self) -> None:
+        """Begin with old stores, filled anew if the last trial had finished."""
+        if self._finished:
+            self.stores.fill(self.dataset)
+            self.stores.outlive_brief_keys(self.dataset)
+        self.new_state()
 
     def try_twice(self, first: Strike, second: Strike, then: str) -> bool:
         """Strike an apply, and the apply that goes on; return whether it came to the second strike."""
@@ -309,6 +372,8 @@ class Ground:
     @contextmanager
     def _back_where_it_was(self) -> Iterator[None]:
         """What happens within begins with old stores, and ends with them, bit for bit."""
+        if self._finished:
+            self.renew()
         self.new_state()
         before = self._picture or self.stores.picture()
         self._picture = None
@@ -328,10 +393,9 @@ def trials(command: str, points: list[Point]) -> list[Trial]:
     halfway = [Strike(point.n, Moment.HALFWAY) for point in points if point.halves]
     after = [Strike(point.n, Moment.AFTER) for point in points]
     before = [Strike(point.n, Moment.BEFORE) for point in points]
-    ways = (APPLY, ROLLBACK) if command == APPLY else (APPLY,)
     chance = random.Random(0)  # noqa: S311 - an order, no secret
     found: list[Trial] = []
     for some in ([*halfway, *after], before):
-        of_both = [Trial(command, strike, then) for strike in some for then in ways]
+        of_both = [Trial(command, strike, then) for strike in some for then in WAYS[command]]
         found += chance.sample(of_both, len(of_both))
     return found

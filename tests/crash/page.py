@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests import nightly
-from tests.crash.matrix import APPLY, ROLLBACK
+from tests.crash.matrix import APPLY, FINISH, ROLLBACK, WAYS
 from tests.crash.outcomes import GOOD, Outcomes
 from tests.crash.trap import Moment, Point
 
@@ -20,6 +20,7 @@ _WHAT = {
     "resumed": "`apply` killed, and killed again as it goes on; pairs of writes drawn by a seed",
     "workers": "a worker of `apply` killed at its write, or `apply` itself at that moment",
     "signals": "SIGINT, SIGTERM and SIGHUP, in turn, at each write of `apply` and of `rollback`",
+    FINISH: "`finish` killed at each of its writes; then `finish` ends it, or `rollback` goes back or is refused",
 }
 _MOMENTS = (Moment.BEFORE, Moment.HALFWAY, Moment.AFTER)
 _HEAD = """# What a killed run leaves
@@ -84,14 +85,14 @@ def _lines(kinds: dict[str, dict[str, Any]]) -> Iterator[str]:
     ]
     for kind, name, outcome in failed:
         yield f"\nNot good: {kind}, {name}: {outcome.splitlines()[0]}"
-    for command in (APPLY, ROLLBACK):
+    for command in (APPLY, ROLLBACK, FINISH):
         if command in kinds:
             yield from _table(command, kinds[command])
 
 
 def _table(command: str, told: dict[str, Any]) -> Iterator[str]:
-    ways = (APPLY, ROLLBACK) if command == APPLY else (APPLY,)
-    words = "`apply`, `rollback`" if command == APPLY else "`rollback`"
+    ways = WAYS[command]
+    words = {APPLY: "`apply`, `rollback`", ROLLBACK: "`rollback`", FINISH: "`finish`, `rollback`"}[command]
     yield f"\n## The writes of `{command}`\n"
     yield f"A cell is what came of {words} afterwards: ✓ good, ✗ not, · not tried yet; empty: no such moment.\n"
     yield "| | step | write | before | halfway | after |"

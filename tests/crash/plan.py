@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.crash.matrix import APPLY, ROLLBACK, WORKERS, Ground, Trial, trials
+from tests.crash.matrix import APPLY, FINISH, ROLLBACK, WORKERS, Ground, Trial, trials
 from tests.crash.trap import Moment, Point, Strike, Whom
 from tvmigrate.stopping import ASKING
 
@@ -36,6 +36,12 @@ def every_rollback(ground: Ground) -> Listed:
     """Return the same of `rollback`."""
     points = ground.count(ROLLBACK)
     return points, [Named(t.name, lambda g, t=t: g.try_rollback(t)) for t in trials(ROLLBACK, points)]
+
+
+def every_finish(ground: Ground) -> Listed:
+    """Return the same of `finish`, and both ways on: another finish, and a rollback."""
+    points = ground.count_finish()
+    return points, [Named(t.name, lambda g, t=t: g.try_finish(t)) for t in trials(FINISH, points)]
 
 
 def every_signal(ground: Ground) -> Listed:
@@ -104,4 +110,5 @@ KINDS: dict[str, Callable[[Ground], Listed]] = {
     "resumed": some_twice,
     "workers": some_workers,
     "signals": every_signal,
+    "finish": every_finish,  # last: after it the old data are gone
 }

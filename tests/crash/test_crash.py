@@ -20,7 +20,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.migrate.plan import STEPS
 
 RUN = ("crash", "trials")
-SHARE = {"apply": 1, "rollback": 1, "signals": 1, "workers": 1}
+SHARE = {"apply": 1, "rollback": 1, "signals": 1, "workers": 1, "finish": 1}
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,13 @@ def ground(endpoints: Endpoints) -> Iterator[Ground]:
     found = Ground(endpoints, "clean")
     yield found
     found.close()
+
+
+@pytest.mark.parametrize("command", [APPLY, ROLLBACK])
+def test_no_record_is_waited_for_by_itself_until_it_is_on_the_disk(ground: Ground, command: str) -> None:
+    """Assert that SQLite commits many records together: a commit is some ms of waiting."""
+    commits = Counter(point.what for point in ground.count(command) if point.kind == "journal")
+    assert max(commits.values()) <= len(STEPS), commits.most_common(5)
 
 
 @pytest.mark.parametrize("kind", SHARE)
@@ -45,13 +52,6 @@ def test_a_command_that_was_killed_or_stopped_goes_on_or_back(ground: Ground, ki
             error.add_note(f"It is the trial {trial.name!r} of {kind}.")
             ground.renew()
             raise
-
-
-@pytest.mark.parametrize("command", [APPLY, ROLLBACK])
-def test_no_record_is_waited_for_by_itself_until_it_is_on_the_disk(ground: Ground, command: str) -> None:
-    """Assert that SQLite commits many records together: a commit is some ms of waiting."""
-    commits = Counter(point.what for point in ground.count(command) if point.kind == "journal")
-    assert max(commits.values()) <= len(STEPS), commits.most_common(5)
 
 
 def test_the_page_says_what_the_outcomes_are() -> None:

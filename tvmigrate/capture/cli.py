@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import ExitCode
 from tvmigrate.old_layout import read_old_layout
 from tvmigrate.options import old_layout_option
+from tvmigrate.printable import one_line, printable
 
 MASK_KEY = "TVMIGRATE_MASK_KEY"
 
@@ -67,8 +69,9 @@ def capture(  # noqa: PLR0913, PLR0917 - one a option
     asked = Asked(Sample(sample), _mask(mask, mask_key), max_rate, layout)
     with watch(Console(stderr=True, highlight=False)) as listener:
         dataset = run_capture(Endpoints.from_environ(), directory, asked, show, listener)
-    click.echo(f"{dataset.path}: {dataset.note}")
-    click.echo(f"Rehearse on it: tvmigrate rehearse --dataset {dataset.path} --show {show or 'NAME'}")
+    click.echo(one_line(f"{dataset.path}: {dataset.note}"))  # names in it are data
+    words = ["tvmigrate", "rehearse", "--dataset", str(dataset.path), "--show", show or "NAME"]
+    click.echo(f"Rehearse on it: {printable(shlex.join(words))}")
     return ExitCode.PASS
 
 

@@ -18,10 +18,12 @@ from tvmigrate.contract.old_layout import OldTable
 from tvmigrate.dataset.model import ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.read import CLICKHOUSE
 from tvmigrate.dataset.write import RowsWriter, write_table
+from tvmigrate.engines.quoting import unquoted
 from tvmigrate.verify.reference import live_tables
 
 _CHUNK = 1 << 18
 _NAME = re.compile(r"\w(?:[\w .-]*\w)?")
+_ERROR = re.compile(rb"Code: \d+\..*", re.DOTALL)
 _SHOWN = 300
 
 
@@ -120,9 +122,11 @@ def _require_rows(table: Mapping[str, Any], lines: list[bytes]) -> None:
     for line in lines:
         # Before 25.11 an error in the middle stands among the rows, in an answer that began well.
         if not (line.startswith(b"{") and line.endswith(b"}")):
+            said = _ERROR.search(line)  # what stands before it is of a row
+            why = "a row was cut short" if said is None else unquoted(said[0][:_SHOWN].decode("utf-8", "replace"))
             raise CaptureFailed(
-                f"ClickHouse broke off in the middle of {table['database']}.{table['name']}: "
-                f"{line[:_SHOWN].decode('utf-8', 'replace')} Run the same command again: it reads that table anew."
+                f"ClickHouse broke off in the middle of {table['database']}.{table['name']}: {why.rstrip('.')}. Run "
+                "the same command again: it reads that table anew."
             )
 
 

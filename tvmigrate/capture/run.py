@@ -21,6 +21,7 @@ from tvmigrate.dataset.read import TOML, Dataset
 from tvmigrate.dataset.write import write_toml
 from tvmigrate.engines.clients import Clients, check_reachable
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.quoting import unquoted
 from tvmigrate.engines.secrets import masked as without_password
 from tvmigrate.events import Listener, ignore
 from tvmigrate.migrate.system import identify
@@ -57,7 +58,7 @@ def capture(endpoints: Endpoints, folder: Path, asked: Asked, show: str | None, 
                 try:
                     part(work)
                 except DRIVER_ERRORS as error:
-                    why = " ".join(str(error).split())[:1000] or type(error).__name__
+                    why = unquoted(" ".join(str(error).split()))[:1000] or type(error).__name__
                     raise CaptureFailed(
                         f"{store} failed while it was captured: {why.rstrip('.')}. Nothing was changed there; run the "
                         "same command again: it goes on where it stopped."

@@ -137,6 +137,11 @@ def _said(answer: _Answer) -> str:
     return f"{answer.status} {cut(answer.body.decode('utf-8', 'replace'), 300)}"
 
 
+def _told(answer: _Answer) -> str:
+    """Return what is told of an answer to a question about data: of one that has them no word."""
+    return f"200, {answer.kind}, {len(answer.body):,} bytes" if answer.status == 200 else _said(answer)
+
+
 def _paths(document: _Answer) -> dict[str, dict[str, bool]]:
     """Return the paths that a GET may ask for: each with its query parameters, and whether one must be given."""
     try:
@@ -198,7 +203,7 @@ def _ask(  # noqa: PLR0913, PLR0917 - where to write, whom to ask, what for, wit
         query = urllib.parse.urlencode({name: values[min(turn, len(values) - 1)] for name, values in asked.items()})
         question = f"{path}?{query}" if query else path
         answers.append(_get(f"{url}{question}", site.timeout))
-        sheet.saw(f"GET {question}", _said(answers[-1]))
+        sheet.saw(f"GET {question}", _told(answers[-1]))
         if answers[-1].status == 200:
             return
     best = min(answers, key=lambda answer: answer.status)
@@ -210,7 +215,7 @@ def _ask(  # noqa: PLR0913, PLR0917 - where to write, whom to ask, what for, wit
 def _ask_old(sheet: Sheet, site: Site, url: str, path: str) -> None:
     question = f"{path}?{urllib.parse.urlencode(_OLD_QUESTION)}"
     answer = _get(f"{url}{question}", site.timeout)
-    sheet.saw(f"GET {question}", _said(answer))
+    sheet.saw(f"GET {question}", _told(answer))
     if answer.status < 400:
         sheet.red.append(
             f"{path} takes time_window=15, a name of the old layout, and answers another question: it must refuse it."

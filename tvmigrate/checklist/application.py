@@ -7,6 +7,7 @@ they leave is looked for with clients that only read.
 from __future__ import annotations
 
 import secrets
+import shlex
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +87,7 @@ def _run(sheet: Sheet, site: Site, shell: str, show: str = "") -> bool:
         (Path(place) / command.WORK).mkdir()
         ended = command.run(from_here(shell), f"checklist.{sheet.name}", Path(place), environ, site.listener)
     said = cut(" | ".join(line.strip() for line in ended.last_lines if line.strip()), 1500)
-    asked = shell.replace(f'"${PROBE}"', show)
+    asked = shell.replace(f'"${PROBE}"', shlex.quote(show))  # it may be anybody's word
     sheet.saw(asked, f"exit code {ended.exit_code}: {said}" if said else f"exit code {ended.exit_code}")
     if ended.exit_code == 0:
         left = [line.removeprefix(_NOT_ASKED).strip() for line in ended.last_lines if line.startswith(_NOT_ASKED)]
@@ -147,11 +148,11 @@ def _find_left(sheet: Sheet, site: Site, stores: Readers) -> None:
     programs |= {hit["_source"]["program_id"] for hit in hits}
     for prefix in (new.EAOS_PREFIX, new.EVENTS_PREFIX):
         keys = stores.redis.scan_iter(f"{prefix}{PROBE_PREFIX}*", _PAGE)
-        programs |= {key.decode().removeprefix(prefix) for key in keys}
+        programs |= {key.decode("utf-8", "replace").removeprefix(prefix) for key in keys}
     shows = sorted({program.partition("/")[0] for program in programs})
     sheet.saw("the stores: records of any probe", listed(shows) or "none left")
     for show in shows:
-        clean = site.commands.sample_clean.replace(f'"${PROBE}"', show)
+        clean = site.commands.sample_clean.replace(f'"${PROBE}"', shlex.quote(show))  # it may be anybody's word
         sheet.red.append(f"Records of the probe {show} are still there; remove them with: {clean}")
 
 

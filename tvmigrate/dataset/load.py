@@ -24,6 +24,7 @@ from tvmigrate.dataset.progress import SHOWN, Progress, Stopped
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
+from tvmigrate.engines.quoting import unquoted
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Event, Listener, ignore
 
@@ -149,7 +150,7 @@ def side_by_side(pool: ThreadPoolExecutor, stop: Flag, work: Mapping[str, Callab
             return do()
         except DRIVER_ERRORS as error:
             stop.set()
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = unquoted(" ".join(str(error).split())) or type(error).__name__
             raise LoadError(f"{store} failed while a dataset was loaded into it: {reason[:1000]}") from error
         except BaseException:
             stop.set()

@@ -17,6 +17,7 @@ from tvmigrate.dataset.model import ROWS_COLUMNS, ROWS_INPUT_SETTINGS, TableFile
 from tvmigrate.dataset.progress import Progress
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.failing import passes
+from tvmigrate.engines.quoting import unquoted
 
 CHUNK_BYTES = 1 << 20
 _NULL_TYPES = re.compile(r"(LowCardinality\()?Nullable\(|JSON|Dynamic|Variant|Object")
@@ -173,4 +174,4 @@ def _raise_if_not_refused(error: DatabaseError) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    return unquoted(" ".join(str(error).split()))[:500]

@@ -9,10 +9,11 @@ from typing import Any
 import elasticsearch
 import stamina
 
-from tvmigrate.dataset.errors import DatasetError, bad_line
+from tvmigrate.dataset.errors import DatasetError, LoadError, bad_line
 from tvmigrate.dataset.model import IndexFiles, StoredDocument
 from tvmigrate.dataset.progress import Progress
 from tvmigrate.dataset.read import Dataset
+from tvmigrate.engines.quoting import unquoted
 
 BATCH_DOCUMENTS = 1000
 BATCH_BYTES = 4 << 20
@@ -98,13 +99,21 @@ class ElasticsearchLoader:
 
     def _bulk(self, index: IndexFiles, batch: list[StoredDocument]) -> None:
         waiting = batch
-        for attempt in stamina.retry_context(on=Busy, attempts=8, timeout=120):
-            if attempt.num > 1:
-                self._progress.warn(f"Elasticsearch was too busy for {len(waiting)} documents: they are sent again.")
-            with attempt:
-                waiting = self._bulk_once(index, waiting)
-                if waiting:
-                    raise Busy(f"{len(waiting)} documents were turned away")
+        try:
+            for attempt in stamina.retry_context(on=Busy, attempts=8, timeout=120):
+                if attempt.num > 1:
+                    self._progress.warn(
+                        f"Elasticsearch was too busy for {len(waiting)} documents: they are sent again."
+                    )
+                with attempt:
+                    waiting = self._bulk_once(index, waiting)
+                    _require_none(waiting)
+        except Busy as busy:
+            size = sum(len(document.source) for document in waiting)
+            raise LoadError(
+                f"{index.documents}, line {waiting[0].line}: {busy} by Elasticsearch again and again, {size:,} "
+                "characters in all. Load them when it has less to do, or give it more memory."
+            ) from busy
 
     def _bulk_once(self, index: IndexFiles, batch: list[StoredDocument]) -> list[StoredDocument]:
         """Send `batch`; return the documents that Elasticsearch was too busy for."""
@@ -133,6 +142,11 @@ class ElasticsearchLoader:
         return busy
 
 
+def _require_none(turned_away: list[StoredDocument]) -> None:
+    if turned_away:
+        raise Busy(f"{len(turned_away)} documents were turned away")
+
+
 def loadable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return index settings by flat names (`index.number_of_shards`), without those only Elasticsearch gives."""
     flat = {name if name.startswith("index.") else f"index.{name}": value for name, value in _flat(settings)}
@@ -159,4 +173,4 @@ def reason(body: Any) -> str:
         if error.get("reason"):
             found.append(str(error["reason"]))
         error = error.get("caused_by")
-    return ": ".join(found)[:500] or str(body)[:500]
+    return unquoted(": ".join(found) or str(body))[:500]

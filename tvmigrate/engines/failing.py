@@ -23,6 +23,8 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from tvmigrate.engines.quoting import unquoted
+
 # https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: the first word of an error is its kind.
 _REDIS_FOR_NOW = (
     "LOADING",
@@ -119,8 +121,8 @@ def is_away(error: BaseException) -> bool:
 
 
 def told(error: BaseException) -> str:
-    """Return what happened in a few words, the store first; without a full stop."""
-    reason = (" ".join(str(error).split()) or type(error).__name__).rstrip(".")[:500]
+    """Return what happened in a few words, the store first, without the data that it quotes and a full stop."""
+    reason = (unquoted(" ".join(str(error).split())) or type(error).__name__).rstrip(".")[:500]
     store = store_of(error)
     if store is None:
         return reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import hiredis
@@ -21,10 +21,15 @@ def pack(*words: bytes) -> bytes:
 
 def unpack(commands: bytes) -> Iterable[list[bytes]]:
     """Yield the words of each of the packed `commands`."""
+    return values(commands)
+
+
+def values(packed: bytes) -> Iterator[Any]:
+    """Yield what stands in RESP, one value after the other."""
     reader = hiredis.Reader(notEnoughData=_UNFINISHED)
-    reader.feed(commands)
-    while (words := reader.gets()) is not _UNFINISHED:
-        yield words
+    reader.feed(packed)
+    while (value := reader.gets()) is not _UNFINISHED:
+        yield value
 
 
 def ask(client: redis.Redis, commands: bytes, replies: int) -> list[Any]:

@@ -85,10 +85,38 @@ _patience = click.option(
     help="How long a step waits, all in all, for a store that is away or refuses everything for now.",
 )
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
+_rehearsal = click.option(
+    "--rehearsal",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    default=gates.USUAL_REHEARSAL,
+    show_default=True,
+    help="Live stores: the verdict of a rehearsal of this, on data captured from them, or the folder that it is in.",
+)
+_max_age = click.option(
+    "--rehearsal-max-age",
+    "max_age",
+    default=gates.USUAL_MAX_AGE,
+    show_default=True,
+    metavar="AGE",
+    help="How old that rehearsal and its data may be: 90m, 12h, 7d.",
+)
+_without = click.option(
+    "--without-rehearsal",
+    "without",
+    metavar="REASON",
+    help="Migrate live stores without one; the journal keeps the reason.",
+)
 
 
 def _policy_options(command: Any) -> Any:
     for option in (_existing, _missing, _timezone, _old_layout, _map, _keep, _show):
+        command = option(command)
+    return command
+
+
+def _gate_options(command: Any) -> Any:
+    for option in (_without, _max_age, _rehearsal):
         command = option(command)
     return command
 
@@ -136,28 +164,7 @@ def plan(state: Path, existing: str | None, cluster: str | None, **chosen: Any) 
     help="Compress the backup's records when all is done. [default: they stay as they are]",
 )
 @click.option("--assume-room", is_flag=True, help="Begin though the backup seems not to fit on the disk.")
-@click.option(
-    "--rehearsal",
-    metavar="PATH",
-    type=click.Path(path_type=Path),
-    default=gates.USUAL_REHEARSAL,
-    show_default=True,
-    help="Live stores: the verdict of a rehearsal of this, on data captured from them, or the folder that it is in.",
-)
-@click.option(
-    "--rehearsal-max-age",
-    "max_age",
-    default=gates.USUAL_MAX_AGE,
-    show_default=True,
-    metavar="AGE",
-    help="How old that rehearsal and its data may be: 90m, 12h, 7d.",
-)
-@click.option(
-    "--without-rehearsal",
-    "without",
-    metavar="REASON",
-    help="Migrate live stores without one; the journal keeps the reason.",
-)
+@_gate_options
 @workers_options
 @_patience
 @_take_over
@@ -183,13 +190,7 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
     Exit code 1 if old data moved after they had been compared: they are kept aside and listed.
     """
     endpoints, policy = Endpoints.from_environ(), _policy(chosen)
-    if without is not None and not without.strip():
-        raise UsageError("--without-rehearsal wants the reason, in words that the journal can keep.")
-    gate = Gate(practice(endpoints), rehearsal, gates.age_of(max_age), without and " ".join(without.split()))
-    if gate.practice:
-        _ask("Migrate the three stores now? Old writers must be stopped.", yes)
-    else:
-        _ask_typed(endpoints, yes)
+    gate = _let_in(endpoints, rehearsal, max_age, without, yes, "Migrate the three stores now?")
     with _watch() as shown, at_safe_points(shown) as tell, open_workers(workers, executor, endpoints) as at_work:
         done = run.apply(
             endpoints, policy, existing, state, tell,
@@ -203,7 +204,7 @@ def apply(  # noqa: PLR0913, PLR0917 - one a option
 @_state
 def status(state: Path) -> int:
     """Say how far the migration is, and how to go on."""
-    click.echo(run.status(Endpoints.from_environ(), state))
+    click.echo(printable(run.status(Endpoints.from_environ(), state)))  # who holds the lock says so himself
     return ExitCode.PASS
 
 
@@ -242,28 +243,38 @@ def rollback(  # noqa: PLR0913, PLR0917 - one a option
         done = run.rollback(
             endpoints, state, tell, at_work, accept_damaged=accept_damaged, carry_back=carry_back, manner=manner
         )
-    click.echo(done.text)
+    _echo(done.text)
     return ExitCode.PASS
 
 
 @click.command()
 @_state
+@_gate_options
 @workers_options
 @_patience
 @_take_over
 @_yes
 def reapply(  # noqa: PLR0913, PLR0917 - one a option
-    state: Path, workers: int | None, executor: str | None, patience: float, take_over: bool, yes: bool
+    state: Path,
+    rehearsal: Path,
+    max_age: str,
+    without: str | None,
+    workers: int | None,
+    executor: str | None,
+    patience: float,
+    take_over: bool,
+    yes: bool,
 ) -> int:
     """Migrate again after a rollback, with its policy, and bring forward what V2 had written before that.
 
+    Live stores ask for what `apply` asks for: the old data are others than those that were rehearsed before.
     Exit code 1 if old data moved after they had been compared: they are kept aside and listed.
     """
     endpoints = Endpoints.from_environ()
-    _ask("Migrate the three stores again now? Old writers must be stopped.", yes)
+    gate = _let_in(endpoints, rehearsal, max_age, without, yes, "Migrate the three stores again now?")
     manner = run.Manner(patience, take_over)
     with _watch() as shown, at_safe_points(shown) as tell, open_workers(workers, executor, endpoints) as at_work:
-        done = run.apply(endpoints, None, None, state, tell, workers=at_work, manner=manner, forward=True)
+        done = run.apply(endpoints, None, None, state, tell, workers=at_work, gate=gate, manner=manner, forward=True)
     return _ended(done)
 
 
@@ -278,7 +289,7 @@ def finish(state: Path, patience: float, take_over: bool, yes: bool) -> int:
     _ask("Drop the kept copies of the old data? There is no rollback after that.", yes)
     with _watch() as shown, at_safe_points(shown) as tell:
         done = run.finish(endpoints, state, tell, manner=run.Manner(patience, take_over))
-    click.echo(done.text)
+    _echo(done.text)
     return ExitCode.PASS
 
 
@@ -286,7 +297,7 @@ def _ended(done: run.Done) -> int:
     """Say how a migration ended; return its exit code."""
     if done.ledger:
         click.echo(ledger.table(done.ledger))
-    click.echo(done.text)
+    _echo(done.text)
     return ExitCode.DIFFERENT if done.moved else ExitCode.PASS
 
 
@@ -306,6 +317,24 @@ def _required(chosen: dict[str, Any]) -> Policy:
         zero_missing_counts=chosen["missing_counts"] == _ZERO,
         layout=CONTRACT if chosen["old_layout"] is None else read_old_layout(chosen["old_layout"]),
     )
+
+
+def _let_in(  # noqa: PLR0913, PLR0917 - the options of both that migrate
+    endpoints: Endpoints, rehearsal: Path, max_age: str, without: str | None, yes: bool, question: str
+) -> Gate:
+    """Return what live stores have to be shown, after whoever asked has confirmed it.
+
+    Raises:
+        UsageError: an option says nothing that can be understood, or there is nobody to confirm it.
+    """
+    if without is not None and not without.strip():
+        raise UsageError("--without-rehearsal wants the reason, in words that the journal can keep.")
+    gate = Gate(practice(endpoints), rehearsal, gates.age_of(max_age), without and " ".join(without.split()))
+    if gate.practice:
+        _ask(f"{question} Old writers must be stopped.", yes)
+    else:
+        _ask_typed(endpoints, yes)
+    return gate
 
 
 def _ask(question: str, yes: bool) -> None:

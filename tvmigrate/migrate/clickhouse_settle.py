@@ -15,7 +15,7 @@ from tvmigrate.migrate.clickhouse_tables import GROUP_SETTINGS, Name, at, column
 from tvmigrate.migrate.work import Work
 
 _CHUNK = 1 << 20
-_LINES = 1000
+_BLOCK_BYTES = 4 << 20  # of an insert; a longer row is one by itself
 COPIES = "copies"
 _INSERTED = {**ROWS_INPUT_SETTINGS, "input_format_skip_unknown_fields": 1}
 
@@ -83,17 +83,18 @@ def scratch(work: Work, name: str, like: Name, *more_columns: str) -> Iterator[s
 def insert(work: Work, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
     """Insert rows as JSON; what they do not say is a column's default."""
     settings = dict(_INSERTED)
-    batch: list[bytes] = []
+    batch = bytearray()
 
     def send() -> None:
         if batch:
-            block = b"".join(batch)
-            work.clients.clickhouse.raw_insert(place(name), insert_block=block, settings=settings, fmt="JSONEachRow")
+            work.clients.clickhouse.raw_insert(
+                place(name), insert_block=bytes(batch), settings=settings, fmt="JSONEachRow"
+            )
             batch.clear()
 
     for line in lines:
-        batch.append(json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
-        if len(batch) == _LINES:
+        batch += json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+        if len(batch) >= _BLOCK_BYTES:
             send()
     send()
 

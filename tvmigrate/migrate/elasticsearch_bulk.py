@@ -11,6 +11,7 @@ from typing import Any, Self
 from elasticsearch import ApiError, Elasticsearch
 
 from tvmigrate.engines.failing import BLOCKED
+from tvmigrate.engines.quoting import unquoted
 from tvmigrate.migrate.errors import MigrationError
 from tvmigrate.pace import Pace
 
@@ -137,4 +138,4 @@ def send(client: Elasticsearch, index: str, body: bytes, wanted: str) -> dict[st
 
 
 def _why(failed: dict[str, Any]) -> str:
-    return f"{failed['error']['type']}: {failed['error'].get('reason', '')}"
+    return unquoted(f"{failed['error']['type']}: {failed['error'].get('reason', '')}")

@@ -6,6 +6,7 @@ Whatever comes back is tried with the rule itself: `lost` says what of it the ne
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.contract.values import NS_PER_S
 
 T = TypeVar("T")
+
+
+_WHOLE = 200  # characters of a reason that quotes no value in part
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|['"].*""", re.DOTALL)
+_TO_THE_END = re.compile(r"""['"].*""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +93,14 @@ def _becomes(entity: str, program_id: str, policy: Policy) -> bool:
 
 def _told(outcome: Mapped[T] | Quarantined) -> T:
     if isinstance(outcome, Quarantined):
-        raise NoWayBack(f"the next migration would set it aside: {outcome.detail}")
+        raise NoWayBack(f"the next migration would set it aside: {_unquoted(outcome.detail)}")
     return outcome.value
+
+
+def _unquoted(detail: str) -> str:
+    """Return a reason without the value that it quotes: it is counted and said, and the archive has the record."""
+    # What is cut in the middle has no closing sign: then all that follows may be of it.
+    return (_QUOTED if len(detail) < _WHOLE else _TO_THE_END).sub("…", detail)
 
 
 # ---------------------------------------------------------------------------------------------------------------- Redis
@@ -110,7 +122,7 @@ def eaos(entity: bytes, fields: Mapping[bytes, bytes], before: bytes | None, pol
         score = values.number(exact_json.parse(text[new.SCORE]))
         counts = [values.count(text[name]) for name in (new.POSITIVE, new.NEGATIVE, new.NEUTRAL, new.TOTAL)]
     except Unmappable as why:
-        raise NoWayBack(why.detail) from None
+        raise NoWayBack(_unquoted(why.detail)) from None
     top, inner = _others(before, policy.layout.eaos)
     old = policy.layout.eaos
     names = (*old.counts, old.total)
@@ -160,7 +172,7 @@ def event(key: bytes, item: bytes, policy: Policy) -> Back[tuple[bytes, bytes]]:
     try:
         body = exact_json.parse(item)
     except Unmappable as why:
-        raise NoWayBack(why.detail) from None
+        raise NoWayBack(_unquoted(why.detail)) from None
     if not isinstance(body, dict) or body.get(new.EVENT_TYPE) != new.METRIC_EVENT:
         raise NoWayBack("it is no event of a metric")
     data, metric, program_id = (body.get(n) for n in (new.EVENT_DATA, new.EVENT_METRIC, new.EVENT_PROGRAM_ID))

@@ -13,10 +13,10 @@ from tvmigrate.contract.outcome import Fate, Quarantined, Reason, Rule, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.contract.values import NS_PER_S
-from tvmigrate.dataset import redis_form
-from tvmigrate.dataset.model import HASH, STRING, ZSET, RedisKey
+from tvmigrate.dataset import eaos_lines, redis_form
+from tvmigrate.dataset.model import STRING, ZSET, RedisKey
 from tvmigrate.migrate.redis_keys import Live
-from tvmigrate.migrate.redis_pack import creating, six
+from tvmigrate.migrate.redis_pack import at_once, creating, six
 from tvmigrate.migrate.spool import NEVER, QuarantineRow
 
 _EAOS_NEW = new.EAOS_PREFIX.encode()
@@ -45,9 +45,9 @@ class Terms:
 class Assessed:
     """What became of some old keys; goes from a worker to where the spool is.
 
-    `commands` create the new keys that are whole (`redis_pack`), `targets` are (their name, the old key's), in the same
-    order. `events` are rows of the spool, `lists` the names of their lists: the old key, and the longest expiry.
-    `suspects` are (new key, old key, another old key that would become it). `stays` says what of an old key stays.
+    `commands` create the new keys that are whole (`redis_pack`), `targets` are (their name, the old key's). `events`
+    are rows of the spool, `lists` the names of their lists: the old key, and the longest expiry. `suspects` are (new
+    key, old key, another old key that would become it). `stays` says what of an old key stays.
     """
 
     commands: bytes = b""
@@ -68,16 +68,12 @@ class Assessed:
 def of_lines(lines: bytes, epoch_ms: int, terms: Terms) -> Assessed:
     """Map the keys in whole lines of a backup, whose TTLs count from `epoch_ms`."""
     assessor = _Assessor(terms)
-    prefix = terms.policy.layout.eaos_prefix
-    for line in lines.split(b"\n"):
-        plain = redis_form.string_of(line)
-        if plain is not None and plain[0] == old.REDIS_DB and plain[1].startswith(prefix):
-            _, key, ttl, value = plain
-            if ttl is None or ttl > 0:
-                assessor.eaos(key, value, None if ttl is None else epoch_ms + ttl)
-        elif line:
-            for live in lives_in(line, epoch_ms):
+    for row in eaos_lines.rows(lines, terms.policy):
+        if isinstance(row, bytes):
+            for live in lives_in(row, epoch_ms):
                 assessor.take(live)
+        else:
+            assessor.plain(row, None if row[1] is None else epoch_ms + row[1])
     return assessor.done()
 
 
@@ -113,19 +109,22 @@ class _Assessor:
         self._sources = self._layout.sources
         self._found = Assessed()
         self._commands: list[bytes] = []
-        self._mapped = 0  # eaos keys that do not expire
+        self._hashes: list[bytes] = []
+        self._mapped = self._filled = self._expiring = 0  # eaos keys; of the first two, those that do not expire
         self._extras = Counter[str]()
         self._inverse: dict[str, list[str]] = {}
         for entity, program_id in terms.policy.entity_map.items():
             self._inverse.setdefault(program_id, []).append(entity)
         show = terms.policy.show
-        self._before = None if show is None else f"{show}/".encode()
+        self._before = None if show is None else self._eaos_prefix + f"{show}/".encode()
 
     def done(self) -> Assessed:
         found = self._found
-        found.commands = b"".join(self._commands)
-        if self._mapped:
-            found.fates[Rule.REDIS_EAOS, Fate.MAPPED, NEVER] += self._mapped
+        hashes, replies = at_once(self._hashes, self._expiring)
+        found.commands, found.replies = b"".join([hashes, *self._commands]), found.replies + replies
+        for fate, n in ((Fate.MAPPED, self._mapped), (Fate.FILLED, self._filled)):
+            if n:
+                found.fates[Rule.REDIS_EAOS, fate, NEVER] += n
         for name, n in self._extras.items():
             found.extras[self._sources[Rule.REDIS_EAOS], name] += n
         return found
@@ -155,33 +154,37 @@ class _Assessor:
         entity = key[len(self._eaos_prefix) :]
         plain = quick.eaos(entity, value, self._policy)
         if plain is not None:
-            program_id, texts, filled, archived, says = plain
-            fate = Fate.FILLED if filled else Fate.MAPPED
-            target = _EAOS_NEW + program_id.encode()
-        else:
-            outcome = rules.redis_eaos(entity, value, self._policy, self._terms.run_instant)
-            if isinstance(outcome, Quarantined):
-                self._whole(RedisKey(old.REDIS_DB, key, STRING, None, value), rule, outcome)
+            target = _EAOS_NEW + plain.program_id.encode()
+            self.plain((key, None, target, plain.texts, plain.filled, plain.archived, plain.inconsistency), expires_ms)
+            return
+        outcome = rules.redis_eaos(entity, value, self._policy, self._terms.run_instant)
+        if isinstance(outcome, Quarantined):
+            self._whole(RedisKey(old.REDIS_DB, key, STRING, None, value), rule, outcome)
+            return
+        target, fields = outcome.value.key.encode(), outcome.value.fields
+        texts = tuple([fields[name].encode() for name in new.EAOS_FIELDS])
+        row = (key, None, target, texts, outcome.filled, dict(outcome.archived), outcome.inconsistency)
+        self.plain(row, expires_ms)
+
+    def plain(self, row: eaos_lines.Row, expires_ms: int | None) -> None:
+        """Take the hash that the string of a key under `eaos:` becomes."""
+        key, _, target, texts, filled, archived, says = row
+        rule, found = Rule.REDIS_EAOS, self._found
+        if expires_ms is not None:
+            if expires_ms <= self._terms.now_ms:
+                self._fate(rule, Fate.EXPIRED, 1)
                 return
-            fields = outcome.value.fields
-            texts = tuple([fields[name].encode() for name in new.EAOS_FIELDS])  # type: ignore[assignment]
-            archived, says, fate = dict(outcome.archived), outcome.inconsistency, outcome.fate
-            program_id = outcome.value.key.removeprefix(new.EAOS_PREFIX)
-            target = outcome.value.key.encode()
-        found = self._found
-        if expires_ms is None:
-            self._commands.append(six(target, texts))
-            found.replies += 2
-            if fate is Fate.MAPPED:
-                self._mapped += 1
-            else:
-                found.fates[rule, fate, NEVER] += 1
+            self._fate(rule, Fate.FILLED if filled else Fate.MAPPED, 1, expires_ms)
+            self._expiring += 1
+        elif filled:
+            self._filled += 1
         else:
-            hashed = {name.encode(): text for name, text in zip(new.EAOS_FIELDS, texts, strict=True)}
-            self._create(Live(RedisKey(new.REDIS_DB, target, HASH, None, hashed), expires_ms))
-            found.fates[rule, fate, expires_ms] += 1
+            self._mapped += 1
+        self._hashes.append(six(target, texts, expires_ms))
         found.targets.append((target, key))
-        self._suspect(entity, program_id, target)
+        # Of two entities with one program id, one is in the map, or has the show before it already.
+        if self._inverse or (self._before is not None and key.startswith(self._before)):
+            self._suspect(key, target)
         if archived:
             found.archive.append((self._sources[rule], show_bytes(key), exact_json.dump(archived)))
             for name in archived:
@@ -189,22 +192,18 @@ class _Assessor:
         if says:
             found.inconsistent.append((show_bytes(key), says))
         if self._terms.programs:
-            found.programs.append((program_id, entity.decode()))
+            program_id = target[len(_EAOS_NEW) :].decode()
+            found.programs.append((program_id, key[len(self._eaos_prefix) :].decode()))
 
-    def _suspect(self, entity: bytes, program_id: str, target: bytes) -> None:
-        """Name the other old keys that would become the same.
-
-        Of two entities with one program id, one is in the map, or has the show before it already.
-        """
-        if not self._inverse and (self._before is None or not entity.startswith(self._before)):
-            return
-        show = self._policy.show
+    def _suspect(self, key: bytes, target: bytes) -> None:
+        """Name the other old keys that would become the same."""
+        show, program_id = self._policy.show, target[len(_EAOS_NEW) :].decode()
         stripped = None if show is None else program_id.removeprefix(f"{show}/")
         others = {program_id, *self._inverse.get(program_id, ())}
         if stripped is not None:
             others.add(stripped)
-        for other in others - {entity.decode()}:
-            self._found.suspects.append((target, self._eaos_prefix + entity, self._eaos_prefix + other.encode()))
+        for other in others - {key[len(self._eaos_prefix) :].decode()}:
+            self._found.suspects.append((target, key, self._eaos_prefix + other.encode()))
 
     def _trend(self, live: Live, kind: OldKey) -> None:
         outcome = rules.redis_trend(kind.name, self._layout)

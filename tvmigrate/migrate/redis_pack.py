@@ -16,19 +16,38 @@ _MULTI, _EXEC = pack(b"MULTI"), pack(b"EXEC")
 _VERBS = {STRING: b"SET", LIST: b"RPUSH", SET: b"SADD", ZSET: b"ZADD", HASH: b"HSET"}
 _TYPES = {verb: kind for kind, verb in _VERBS.items()}
 _DEL, _RENAME, _PEXPIREAT = b"DEL", b"RENAME", b"PEXPIREAT"
-_SIX = b"*2\r\n$3\r\nDEL\r\n$%d\r\n%b\r\n*14\r\n$4\r\nHSET\r\n$%d\r\n%b\r\n" + b"".join(
-    b"$%d\r\n%b\r\n$%%d\r\n%%b\r\n" % (len(name), name.encode()) for name in new.EAOS_FIELDS
+_SIX = b"*2\r\n$3\r\nDEL\r\n$%d\r\n%b\r\n*14\r\n$4\r\nHSET\r\n$%d\r\n%b"
+_LENGTHS = range(64)
+# Of each field what stands before its value, by the value's length.
+_SCORE, _POSITIVE, _NEGATIVE, _NEUTRAL, _TOTAL, _UPDATED_AT = (
+    [b"\r\n$%d\r\n%b\r\n$%d\r\n" % (len(name), name.encode(), n) for n in _LENGTHS] for name in new.EAOS_FIELDS
 )
+_AT_ONCE = 500  # hashes in one transaction: what others wait for is a millisecond or two
 
 
-def six(key: bytes, texts: Sequence[bytes]) -> bytes:
-    """Return what creates a hash of the six fields of `new.EAOS_FIELDS` that does not expire: two commands."""
-    one, two, three, four, five, last = texts
+def six(key: bytes, texts: Sequence[bytes], expires_ms: int | None) -> bytes:
+    """Return what puts a hash of `new.EAOS_FIELDS` in place of whatever is there, for `at_once`.
+
+    Values are shorter than 64 bytes: numbers and instants.
+    """
+    score, positive, negative, neutral, total, updated_at = texts
     size = len(key)
-    return _SIX % (
-        size, key, size, key, len(one), one, len(two), two, len(three), three, len(four), four, len(five), five,
-        len(last), last,
-    )  # fmt: skip
+    return b"".join((
+        _SIX % (size, key, size, key),
+        _SCORE[len(score)], score, _POSITIVE[len(positive)], positive, _NEGATIVE[len(negative)], negative,
+        _NEUTRAL[len(neutral)], neutral, _TOTAL[len(total)], total, _UPDATED_AT[len(updated_at)], updated_at,
+        b"\r\n" if expires_ms is None else b"\r\n" + pack(_PEXPIREAT, key, b"%d" % expires_ms),
+    ))  # fmt: skip
+
+
+def at_once(hashes: Sequence[bytes], expiring: int) -> tuple[bytes, int]:
+    """Return what creates the hashes made by `six`, and how many replies that gets; so many of them expire.
+
+    Many go in one transaction, each with its expiry in one step: to a Redis that has every write on disk before it
+    answers (`appendfsync always`), they are one write.
+    """
+    steps = [b"".join((_MULTI, *some, _EXEC)) for some in batches(hashes, _AT_ONCE)]
+    return b"".join(steps), 2 * len(steps) + 2 * len(hashes) + expiring
 
 
 def creating(live: Live, temporary: bytes) -> tuple[bytes, int]:

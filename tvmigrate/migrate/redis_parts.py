@@ -26,8 +26,9 @@ from tvmigrate.migrate.redis_spool import KEPT, WRITTEN, Piece
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work, batches
 
-_PART_BYTES = 1 << 20
+_PART_BYTES = 1 << 21
 Apart = tuple[bytes, str]  # an old key, and in what it is not as the backup has it
+_PLAIN = frozenset({int, bytes, bool, float, type(None)})  # types of answers that are no errors, and hold none
 _EXISTS = b"*2\r\n$6\r\nEXISTS\r\n$%d\r\n%b\r\n"
 
 
@@ -44,7 +45,7 @@ class Part:
 
 
 def cut(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield a file's whole lines in parts of about a megabyte, each with where it starts."""
+    """Yield a file's whole lines in parts of two megabytes and a bit, each with where it starts."""
     start = 0
     with path.open("rb") as file:
         while lines := file.read(_PART_BYTES):
@@ -81,6 +82,10 @@ def existing(client: redis.Redis, targets: Sequence[tuple[bytes, bytes]]) -> lis
     """Return those of the targets (new key, old key) whose new key is there."""
     if not targets:
         return []
+    if not isinstance(client, Routed):
+        some = [pack(b"EXISTS", *(key for key, _ in few)) for few in batches(targets, BATCH)]
+        if not any(_sure(ask(client, b"".join(some), len(some)))):
+            return []
     answers = ask(client, b"".join([_EXISTS % (len(key), key) for key, _ in targets]), len(targets))
     return [target for target, there in zip(targets, _sure(answers), strict=True) if there]
 
@@ -256,6 +261,8 @@ def delete(client: redis.Redis, keys: Sequence[bytes]) -> None:
 
 
 def _sure(answers: list[Any]) -> list[Any]:
+    if _PLAIN.issuperset(map(type, answers)):
+        return answers
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer

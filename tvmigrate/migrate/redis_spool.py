@@ -50,8 +50,7 @@ def keep(spool: Spool, part: int, found: Assessed) -> int | None:
         " ON CONFLICT DO UPDATE SET expires_ms = max(expires_ms, excluded.expires_ms)",
         [(key, one, expires) for key, (one, expires) in found.lists.items()],
     )
-    for (rule, fate, expires), n in found.fates.items():
-        spool.fate(rule, redis, fate, n, expires)
+    spool.fates((redis, rule, fate, expires, n) for (rule, fate, expires), n in found.fates.items())
     spool.quarantine(*found.quarantine)
     db.executemany("INSERT INTO archive VALUES (?, ?, ?, ?)", [(redis, *row) for row in found.archive])
     for (source, name), n in found.extras.items():

@@ -112,10 +112,12 @@ class Spool(SqliteFile):
 
     def fate(self, rule: Rule, store: Store, fate: Fate, n: int = 1, expires_ms: int | None = None) -> None:
         """Count `n` records; those with an expiry (ms since the epoch) may yet turn out to be *expired*."""
-        when = NEVER if expires_ms is None else expires_ms
-        self.db.execute(
-            "INSERT INTO fate VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-            (store, rule, fate, when, n),
+        self.fates([(store, rule, fate, NEVER if expires_ms is None else expires_ms, n)])
+
+    def fates(self, counts: Iterable[tuple[Store, Rule, Fate, int, int]]) -> None:
+        """Count records of a store and a rule by fate and expiry, NEVER of what does not expire."""
+        self.db.executemany(
+            "INSERT INTO fate VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", counts
         )
 
     def inconsistent(self, store: Store, record_key: str, says: str) -> None:

@@ -52,10 +52,13 @@ def write_reports(
 ) -> Written:
     """Write `verdict.json`, `junit.xml`, `report.html` and `summary.md` into `directory`; raises ReportUnwritable.
 
-    `repeat(check_id)` is the shell command that runs just that check again; `redactor` decides what the last two show.
+    `repeat(check_id)` is the shell command that runs just that check again; `redactor` decides which values they show,
+    and the last two name no host either.
     """
     checks = claims(verdict)
-    paths = [verdict_json.write(verdict, directory), junit.write(verdict, directory, checks, repeat)]
+    redactor = redactor or Redactor()
+    safe = redactor.verdict(verdict)
+    paths = [verdict_json.write(safe, directory), junit.write(safe, directory, checks, repeat)]
     digest = hashlib.sha256(paths[0].read_bytes()).hexdigest()
-    told = view(verdict, Telling(checks, repeat, redactor or Redactor(), verdict_sha256=digest))
+    told = view(verdict, Telling(checks, repeat, redactor, verdict_sha256=digest))
     return Written([*paths, html.write(told, directory), markdown.write(told, directory)], told)

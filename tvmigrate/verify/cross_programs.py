@@ -15,9 +15,10 @@ from tvmigrate.verify.clickhouse_rows import live_types, reference_has
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.cross_facts import comments_as_they_should_be
 from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.redis_expected import Expected
 from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, now_ms
-from tvmigrate.verify.redis_outcomes import HASH, kept_outcomes
-from tvmigrate.verify.redis_plain import plain_keys
+from tvmigrate.verify.redis_outcomes import HASH
+from tvmigrate.verify.redis_plain import plain_deadlines
 from tvmigrate.verify.spool import Spool
 
 PROGRAMS = Check(
@@ -84,15 +85,16 @@ def _redis_expected(context: Context) -> Iterator[tuple[str, int | None]]:
 
     Each with the instant that its source expires at, in ms since the epoch.
     """
-    with Spool(kept=kept_outcomes(context)) as spool:
-        for (pickled,) in spool.rows("SELECT keys FROM kept.plain"):
-            for one in plain_keys(pickled):
-                yield _program_of(one.key, Rule.REDIS_EAOS), one.deadline
-        for key, deadline in spool.rows("SELECT key, deadline FROM kept.keys WHERE role = ?", (HASH,)):
+    with Expected(context) as expected:
+        rows = expected.spool.rows
+        for _, packed in expected.plain_parts():
+            for key, deadline in plain_deadlines(packed):
+                yield _program_of(key, Rule.REDIS_EAOS), deadline
+        for key, deadline in rows("SELECT key, deadline FROM kept.keys WHERE role = ?", (HASH,)):
             yield _program_of(key, Rule.REDIS_EAOS), deadline
-        for key, deadline in spool.rows("SELECT DISTINCT key, deadline FROM kept.events"):
+        for key, deadline in rows("SELECT DISTINCT key, deadline FROM kept.events"):
             yield _program_of(key, Rule.REDIS_METRIC), deadline
-        for key, deadline in spool.rows("SELECT key, deadline FROM kept.existing"):
+        for key, deadline in rows("SELECT key, deadline FROM kept.existing"):
             for rule, (prefix, _) in _PROGRAM_KEYS.items():
                 if key.startswith(prefix.encode()):
                     yield _program_of(key, rule), deadline

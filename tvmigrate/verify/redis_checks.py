@@ -43,6 +43,7 @@ from tvmigrate.verify.redis_outcomes import (
     ExpectedKey,
     key_name,
 )
+from tvmigrate.verify.redis_plain import Packed
 from tvmigrate.verify.redis_records import hash_findings, trend_findings, ttl_finding, untouched_findings
 from tvmigrate.verify.redis_state import unshown
 
@@ -106,7 +107,7 @@ class _Examination:
     def _look_at_plain_keys(self, there: Names) -> None:
         url, parts = self._context.clients.endpoints.redis, deque[int]()
 
-        def given() -> Iterator[tuple[str, bytes, bool]]:
+        def given() -> Iterator[tuple[str, Packed, bool]]:
             fields_expire = any_field_expires(self._context.clients)
             for part, keys in self._expected.plain_parts():
                 parts.append(part)

@@ -122,12 +122,14 @@ class Expected:
         total = self.spool.one("SELECT coalesce(sum(n), 0), coalesce(sum(filled), 0) FROM kept.plain")
         return total if total is not None else (0, 0)
 
-    def plain_parts(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the parts of plain keys, one in memory: id, and their keys as `redis_plain.plain_keys` reads them."""
+    def plain_parts(self) -> Iterator[tuple[int, redis_plain.Packed]]:
+        """Yield the parts of plain keys, one in memory: id, and their keys."""
         for (part,) in list(self.spool.rows("SELECT id FROM kept.plain ORDER BY id")):
-            found = self.spool.one("SELECT id, keys FROM kept.plain WHERE id = ?", (part,))
-            if found is not None:
-                yield found
+            yield part, self._packed(part)
+
+    def _packed(self, part: int) -> redis_plain.Packed:
+        found = self.spool.one("SELECT names, olds, answers, uncommon FROM kept.plain WHERE id = ?", (part,))
+        return redis_plain.Packed(*found) if found else redis_plain.pack_keys(())
 
     def plain_names(self, part: int) -> list[bytes]:
         """Return the new names of a part of plain keys."""
@@ -136,8 +138,7 @@ class Expected:
 
     def plain_keys(self, part: int) -> list[redis_plain.PlainKey]:
         """Return a part of plain keys."""
-        found = self.spool.one("SELECT keys FROM kept.plain WHERE id = ?", (part,))
-        return redis_plain.plain_keys(found[0]) if found else []
+        return redis_plain.plain_keys(self._packed(part))
 
     def plain_missing(self, part: int, positions: Iterable[int]) -> None:
         """Note that plain keys are not there."""
@@ -177,8 +178,8 @@ class Expected:
         """Yield the expected keys of one role, by database and key, then those that are plain."""
         for row in self.spool.rows("SELECT * FROM kept.keys WHERE role = ? ORDER BY db, key", (role,)):
             yield expected_key(row)
-        for _, pickled in self.plain_parts() if role in {HASH, GONE} else ():
-            for one in redis_plain.plain_keys(pickled):
+        for _, packed in self.plain_parts() if role in {HASH, GONE} else ():
+            for one in redis_plain.plain_keys(packed):
                 yield of_plain(one) if role == HASH else gone_of_plain(one)
 
     def events(self, key: bytes) -> Iterator[ExpectedEvent]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from tvmigrate.engines.clients import Clients
@@ -47,7 +48,9 @@ def any_field_expires(clients: Clients) -> bool:
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield `items` in lists of `size`, the last one maybe shorter."""
-    return by_weight(items, lambda _: 1, size)
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def by_weight(items: Iterable[T], weigh: Callable[[T], int], most: int) -> Iterator[list[T]]:

@@ -28,6 +28,7 @@ from tvmigrate.dataset.model import DUMP, RedisKey
 from tvmigrate.dataset.read import redis_key
 from tvmigrate.verify import old_record, redis_plain, redis_state
 from tvmigrate.verify.context import Context, OldEndState, Reference
+from tvmigrate.verify.redis_names import batches
 from tvmigrate.verify.spool import Spool
 
 HASH, ZSET, EVENTS, GONE, REST, KEPT, UNRELATED = "hash", "zset", "events", "gone", "rest", "kept", "unrelated"
@@ -37,7 +38,8 @@ _SCHEMA = """
     CREATE TABLE keys (
         db INT, key BLOB, role TEXT, rule TEXT, old TEXT, state TEXT, deadline INT,
         PRIMARY KEY (db, key)) WITHOUT ROWID;
-    CREATE TABLE plain (id INTEGER PRIMARY KEY, n INT, filled INT, names BLOB, keys BLOB);
+    CREATE TABLE plain (
+        id INTEGER PRIMARY KEY, n INT, filled INT, names BLOB, olds BLOB, answers BLOB, uncommon BLOB);
     CREATE TABLE existing (key BLOB PRIMARY KEY, state TEXT, deadline INT);
     CREATE TABLE events (
         key BLOB, at TEXT, metric TEXT, position INT, old TEXT, body TEXT, deadline INT, fate TEXT,
@@ -47,6 +49,8 @@ _SCHEMA = """
     CREATE TABLE collisions (rule TEXT, old TEXT, new TEXT, other TEXT);
     CREATE TABLE inconsistent (rule TEXT, old TEXT, note TEXT);
     CREATE TABLE records (rule TEXT, n INT)"""
+_INSERT_KEY = "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)"
+_BATCH = 1000
 _NEVER = 2**62  # sorts after every deadline
 _YEAR_1_NS = 62_135_596_800 * 10**9  # from year 1 to 1970; makes every instant a number that sorts as text
 
@@ -151,27 +155,27 @@ class _Outcomes:
             return
         there = "SELECT 1 FROM existing WHERE key = ?"
         for (part,) in list(self._spool.rows("SELECT id FROM plain")):
-            (pickled,) = self._spool.one("SELECT names FROM plain WHERE id = ?", (part,)) or (b"",)
-            found = {name for name in redis_plain.plain_names(pickled) if self._spool.one(there, (name,))}
+            (names,) = self._spool.one("SELECT names FROM plain WHERE id = ?", (part,)) or (b"",)
+            found = {name for name in redis_plain.plain_names(names) if self._spool.one(there, (name,))}
             if found:
                 self._take_out(part, found)
 
     def _take_out(self, part: int, names: set[bytes]) -> None:
         """Give keys of a plain part rows of their own."""
-        (pickled,) = self._spool.one("SELECT keys FROM plain WHERE id = ?", (part,)) or (b"",)
-        keys = redis_plain.plain_keys(pickled)
+        packed = self._spool.one("SELECT names, olds, answers, uncommon FROM plain WHERE id = ?", (part,))
+        keys = redis_plain.plain_keys(redis_plain.Packed(*packed)) if packed else []
         left = [one for one in keys if one.key not in names]
         self._spool.run("DELETE FROM plain WHERE id = ?", (part,))
-        self._keep_plain(len(left), sum(1 for one in left if one.filled), *redis_plain.pickled(left))
+        self._keep_plain(len(left), sum(1 for one in left if one.filled), redis_plain.pack_keys(left))
         for one in keys:
             if one.key in names:
                 name, rule = show_bytes(one.old), Rule.REDIS_EAOS
                 self._produce(ExpectedKey(new.REDIS_DB, one.old, GONE, rule, name, {}, one.deadline))
                 self._produce(ExpectedKey(new.REDIS_DB, one.key, HASH, rule, name, one.state, one.deadline))
 
-    def _keep_plain(self, count: int, filled: int, names: bytes, keys: bytes) -> None:
+    def _keep_plain(self, count: int, filled: int, packed: redis_plain.Packed) -> None:
         if count:
-            self._spool.run("INSERT INTO plain VALUES (NULL, ?, ?, ?, ?)", (count, filled, names, keys))
+            self._spool.run("INSERT INTO plain VALUES (NULL, ?, ?, ?, ?, ?, ?)", (count, filled, *packed))
 
     def _settle(self) -> None:
         self._settle_lists()
@@ -181,7 +185,7 @@ class _Outcomes:
     def _take(self, found: redis_plain.Outcomes, path: Path) -> None:
         """Keep what became of a part."""
         eaos = str(Rule.REDIS_EAOS)
-        self._keep_plain(found.count, found.filled, found.names, found.plain)
+        self._keep_plain(found.count, found.filled, found.plain)
         self._records[Rule.REDIS_EAOS] += found.count
         self._spool.add("INSERT INTO archive VALUES (?, ?, ?, ?)", ((eaos, *row) for row in found.archive))
         self._spool.add("INSERT INTO inconsistent VALUES (?, ?, ?)", ((eaos, *row) for row in found.inconsistent))
@@ -282,11 +286,18 @@ class _Outcomes:
     def _settle_lists(self) -> None:
         """Expect each list that items map to; it lives as long as the longest-lived of its sources."""
         query = f"SELECT key, max(coalesce(deadline, {_NEVER})), min(old) FROM events GROUP BY key"
-        for key, deadline, one in self._spool.rows(query):
-            longest = None if deadline == _NEVER else deadline
-            self._produce(
-                ExpectedKey(new.REDIS_DB, key, EVENTS, Rule.REDIS_METRIC, one.rpartition("#")[0], None, longest)
-            )
+        for some in batches(self._spool.rows(query), _BATCH):
+            marks = ", ".join("?" * len(some))
+            taken = f"SELECT key FROM keys WHERE db = {new.REDIS_DB} AND key IN ({marks})"
+            known = {key for (key,) in self._spool.rows(taken, [key for key, _, _ in some])}
+            rule, free = Rule.REDIS_METRIC, []
+            for key, deadline, one in some:
+                name, longest = one.rpartition("#")[0], None if deadline == _NEVER else deadline
+                if key in known:
+                    self._produce(ExpectedKey(new.REDIS_DB, key, EVENTS, rule, name, None, longest))
+                else:
+                    free.append((new.REDIS_DB, key, EVENTS, str(rule), name, "null", longest))
+            self._spool.add(_INSERT_KEY, free)
 
     def _settle_existing(self) -> None:
         """A new key that was there before is unrelated, or, if an old record maps to it, what that one becomes."""
@@ -295,7 +306,7 @@ class _Outcomes:
             if found is None:
                 self._records[Rule.REDIS_UNRELATED] += 1
                 values = (new.REDIS_DB, key, UNRELATED, str(Rule.REDIS_UNRELATED), show_bytes(key), text, deadline)
-                self._spool.run("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+                self._spool.run(_INSERT_KEY, values)
                 continue
             expected = expected_key(found)
             if expected.role == HASH:
@@ -316,8 +327,7 @@ class _Outcomes:
             self._collide(expected_key(there), key)
             return
         self._spool.run(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (key.db, key.key, key.role, str(key.rule), key.old, json.dumps(key.state), key.deadline),
+            _INSERT_KEY, (key.db, key.key, key.role, str(key.rule), key.old, json.dumps(key.state), key.deadline)
         )
 
     def _collide(self, one: ExpectedKey, other: ExpectedKey) -> None:

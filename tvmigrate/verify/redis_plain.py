@@ -1,13 +1,13 @@
 """The plain majority of Redis keys, judged by whole parts in workers: as expected to the byte, or looked at one by one.
 
-A part is about a megabyte of the dataset's lines. Of its eaos keys that map without anything unusual it is only kept
-what they become; a live hash that is just that is right in value, form and time to live, and nothing more is asked.
+A part is about two megabytes of the dataset's lines. Of its eaos keys that map without anything unusual it is only kept
+what Redis answers when it is asked for what they become; where it does, the live hash is right in value and form.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,13 +17,21 @@ from tvmigrate.contract import exact_json, new, old, quick, rules
 from tvmigrate.contract.outcome import Fate, Mapped, Quarantined, Reason
 from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
-from tvmigrate.dataset import redis_form
+from tvmigrate.dataset import eaos_lines, redis_form
 from tvmigrate.dataset.errors import bad_line
 from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.dataset.read import redis_key
+from tvmigrate.engines.redis_wire import values
 
-_PART_BYTES = 1 << 20
+_PART_BYTES = 1 << 21
 _EAOS_NEW = new.EAOS_PREFIX.encode()
+_NAMES = tuple(name.encode() for name in new.EAOS_FIELDS)
+# Of each field what stands in RESP3's answer to HGETALL before its value, by the value's length.
+_SCORE, _POSITIVE, _NEGATIVE, _NEUTRAL, _TOTAL, _UPDATED_AT = (
+    [b"\r\n$%d\r\n%b\r\n$%d\r\n" % (len(name), name, length) for length in range(64)] for name in _NAMES
+)
+_MAP = b"%%%d" % len(_NAMES)
+_COMMON: tuple[tuple[str, ...], int | None] = ((), None)
 
 
 class NotPlain(Exception):  # noqa: N818 - a fact about a dataset, and never past `redis_outcomes`
@@ -46,6 +54,18 @@ class PlainKey(NamedTuple):
         return {"fields": fields, "filled": list(self.filled), "kept_updated_at": None}
 
 
+class Packed(NamedTuple):
+    """Plain keys as they are kept: new names and old ones, line feeds between them, and what HGETALL of them answers.
+
+    Such names hold no line feeds. `uncommon` is a pickled dict: the position of a key, and its `filled` and `deadline`.
+    """
+
+    names: bytes
+    olds: bytes
+    answers: bytes
+    uncommon: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Whole lines of `redis.ndjson`, from line `first` on, and what their outcomes depend on."""
@@ -63,15 +83,14 @@ Item = tuple[str, int, str, str] | Reason
 
 @dataclass(slots=True)
 class Outcomes:
-    """What became of a part: of plain keys as a pickled list of `PlainKey`, of metrics lists item by item.
+    """What became of a part: of plain keys all together, of metrics lists item by item.
 
     `others` are lines that are looked at one by one, with their numbers.
     """
 
     count: int = 0
     filled: int = 0
-    plain: bytes = b""
-    names: bytes = b""
+    plain: Packed = field(default_factory=lambda: pack_keys(()))
     archive: list[tuple[str, str, int | None]] = field(default_factory=list)
     inconsistent: list[tuple[str, str]] = field(default_factory=list)
     lists: list[tuple[RedisKey, list[Item]]] = field(default_factory=list)
@@ -95,45 +114,88 @@ def work_out(part: Lines) -> Outcomes:
         DatasetError: a line is not of the form.
         NotPlain: two of the dataset's keys may have one target.
     """
-    found = Outcomes()
-    prefix = part.policy.layout.eaos_prefix
-    plain: list[PlainKey] = []
-    *lines, rest = part.lines.split(b"\n")
-    if rest:
-        number = part.first + len(lines)
+    found, packing = Outcomes(), _Packing()
+    if not part.lines.endswith(b"\n"):
+        number = part.first + part.lines.count(b"\n")
         raise bad_line(part.path, number, "the last line does not end with a line feed", "a file that is whole")
-    for number, line in enumerate(lines, part.first):
-        string = redis_form.string_of(line)
-        if string is None or string[0] != old.REDIS_DB or not string[1].startswith(prefix):
-            _other(found, part, number, line)
+    shared = (
+        _EAOS_NEW if part.policy.show is None else (_EAOS_NEW, _own(part.policy.layout.eaos_prefix, part.policy.show))
+    )
+    for number, line in enumerate(eaos_lines.rows(part.lines, part.policy), part.first):
+        row = _closely(found, part, number, line) if isinstance(line, bytes) else line
+        if row is None:
             continue
-        _, key, ttl, value = string
-        if may_share(key, part.policy):
+        key, ttl, target, texts, filled, archived, says = row
+        if key.startswith(shared) and may_share(key, part.policy):
             raise NotPlain
         if ttl is not None and ttl <= 0:
             continue
-        mapped = quick.eaos(key[len(prefix) :], value, part.policy)
-        if mapped is None:
-            found.others.append((number, line))
-            continue
-        program_id, texts, filled, archived, says = mapped
         deadline = None if ttl is None else part.epoch_ms + ttl
-        target = _EAOS_NEW + program_id.encode()
-        plain.append(PlainKey(target, key, texts, filled, deadline))
+        packing.add(target, key, texts, filled, deadline)
         if filled:
             found.filled += 1
         if archived:
             found.archive.append((show_bytes(key), exact_json.dump(archived), deadline))
         if says:
             found.inconsistent.append((show_bytes(key), says))
-    found.count = len(plain)
-    found.names, found.plain = pickled(plain)
+    found.count, found.plain = len(packing.names), packing.packed()
     return found
 
 
-def pickled(keys: Sequence[PlainKey]) -> tuple[bytes, bytes]:
-    """Return the new names of plain keys, and the keys, as they are kept."""
-    return pickle.dumps([one.key for one in keys]), pickle.dumps([tuple(one) for one in keys])
+def _closely(found: Outcomes, part: Lines, number: int, line: bytes) -> eaos_lines.Row | None:
+    """Return the row of a line that is not of the common form; None of one that is no plain key's."""
+    string, prefix = redis_form.string_of(line), part.policy.layout.eaos_prefix
+    if string is None or string[0] != old.REDIS_DB or not string[1].startswith(prefix):
+        _other(found, part, number, line)
+        return None
+    _, key, ttl, value = string
+    if may_share(key, part.policy):
+        raise NotPlain
+    if ttl is not None and ttl <= 0:
+        return None
+    mapped = quick.eaos(key[len(prefix) :], value, part.policy)
+    if mapped is None:
+        found.others.append((number, line))
+        return None
+    program_id, texts, filled, archived, says = mapped
+    return key, ttl, _EAOS_NEW + program_id.encode(), texts, filled, archived, says
+
+
+class _Packing:
+    """Takes plain keys in, one by one."""
+
+    def __init__(self) -> None:
+        self.names: list[bytes] = []
+        self._olds: list[bytes] = []
+        self._answers: list[bytes] = []
+        self._uncommon: dict[int, tuple[tuple[str, ...], int | None]] = {}
+
+    def add(
+        self, name: bytes, old_name: bytes, texts: Sequence[bytes], filled: tuple[str, ...], deadline: int | None
+    ) -> None:
+        if filled or deadline is not None:
+            self._uncommon[len(self.names)] = (filled, deadline)
+        self.names.append(name)
+        self._olds.append(old_name)
+        score, positive, negative, neutral, total, updated_at = texts
+        self._answers.append(b"".join((
+            _MAP, _SCORE[len(score)], score, _POSITIVE[len(positive)], positive, _NEGATIVE[len(negative)], negative,
+            _NEUTRAL[len(neutral)], neutral, _TOTAL[len(total)], total, _UPDATED_AT[len(updated_at)], updated_at,
+            b"\r\n",
+        )))  # fmt: skip
+
+    def packed(self) -> Packed:
+        return Packed(
+            b"\n".join(self.names), b"\n".join(self._olds), b"".join(self._answers), pickle.dumps(self._uncommon)
+        )
+
+
+def pack_keys(keys: Iterable[PlainKey]) -> Packed:
+    """Return plain keys as they are kept."""
+    packing = _Packing()
+    for one in keys:
+        packing.add(*one)
+    return packing.packed()
 
 
 def may_share(key: bytes, policy: Policy) -> bool:
@@ -193,12 +255,30 @@ def _told(mapped: Mapped[rules.Event]) -> Item:
     return event.key, event.order[0], event.body, mapped.fate
 
 
-def plain_keys(pickled: bytes) -> list[PlainKey]:
-    """Return the keys of `Outcomes.plain`."""
-    return [PlainKey(*one) for one in pickle.loads(pickled)]  # noqa: S301 - of our own making
+def plain_keys(packed: Packed) -> list[PlainKey]:
+    """Return plain keys that were packed, in their order."""
+    uncommon = uncommon_of(packed)
+    found = zip(plain_names(packed.names), plain_names(packed.olds), values(packed.answers), strict=True)
+    return [
+        PlainKey(name, old_name, tuple(answer.values()), *uncommon.get(n, _COMMON))
+        for n, (name, old_name, answer) in enumerate(found)
+    ]
 
 
-def plain_names(pickled: bytes) -> list[bytes]:
-    """Return the new keys of `Outcomes.names`."""
-    names: list[bytes] = pickle.loads(pickled)  # noqa: S301 - of our own making
-    return names
+def plain_deadlines(packed: Packed) -> Iterator[tuple[bytes, int | None]]:
+    """Yield the new names of plain keys that were packed, each with its deadline."""
+    uncommon = uncommon_of(packed)
+    for n, name in enumerate(plain_names(packed.names)):
+        _, deadline = uncommon.get(n, _COMMON)
+        yield name, deadline
+
+
+def plain_names(joined: bytes) -> list[bytes]:
+    """Return the names of `Packed.names` or `Packed.olds`."""
+    return joined.split(b"\n") if joined else []
+
+
+def uncommon_of(packed: Packed) -> dict[int, tuple[tuple[str, ...], int | None]]:
+    """Return `filled` and `deadline` of those keys that have either, by their positions."""
+    found: dict[int, tuple[tuple[str, ...], int | None]] = pickle.loads(packed.uncommon)  # noqa: S301 - our own
+    return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
 
 from tvmigrate.contract import new
 from tvmigrate.engines.redis_opener import open_redis
-from tvmigrate.engines.redis_wire import ask, ask_unless, of_hash, pack
+from tvmigrate.engines.redis_wire import ask, ask_unless, of_hash, pack, values
+from tvmigrate.verify.redis_names import batches
+from tvmigrate.verify.redis_plain import Packed, plain_names, uncommon_of
 
 TTL_TOLERANCE_MS = 1000  # contract §3, Rollback: to a second
 _BATCH = 1000
@@ -19,73 +20,59 @@ _NAMES = tuple(name.encode() for name in new.EAOS_FIELDS)
 _TIME = pack(b"TIME")
 _PTTL = b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n"
 _HGETALL = b"*2\r\n$7\r\nHGETALL\r\n$%d\r\n%b\r\n"
-# Both of a hash that does not expire, and what they are answered where it is as expected, field after field: in RESP3,
-# which the driver speaks unless its URL says otherwise; then all is read.
-_LOOK = _PTTL + _HGETALL
-_FOUND = b":-1\r\n%%%%%d\r\n" % len(_NAMES) + b"".join(
-    b"$%d\r\n%b\r\n$%%d\r\n%%b\r\n" % (len(name), name) for name in _NAMES
-)
+_NEVER = b":-1\r\n"  # the answer to PTTL of a key that does not expire
 _LRANGE = b"*4\r\n$6\r\nLRANGE\r\n$%d\r\n%b\r\n$1\r\n0\r\n$%d\r\n%d\r\n"
 _HPEXPIRETIME = (b"FIELDS", b"%d" % len(_NAMES), *_NAMES)
 
 
-def unlike_hashes(given: tuple[str, bytes, bool]) -> list[int]:
+def unlike_hashes(given: tuple[str, Packed, bool]) -> list[int]:
     """Return which of the plain keys are not there just as expected; `fields_expire` if any hash has such fields."""
-    url, pickled, fields_expire = given
-    expected = pickle.loads(pickled)  # noqa: S301 - of our own making
-    unlike: list[int] = []
+    url, packed, fields_expire = given
+    names = plain_names(packed.names)
+    deadlines = {n: deadline for n, (_, deadline) in uncommon_of(packed).items() if deadline is not None}
     with open_redis(url) as client:
-        for start in range(0, len(expected), _BATCH):
-            some = list(enumerate(expected[start : start + _BATCH], start))
-            if fields_expire:
-                unlike += _unlike_one_by_one(client, some, fields_expire=True)
-                continue
-            lasting = [one for one in some if one[1][4] is None]
-            unlike += _unlike_lasting(client, lasting)
-            unlike += _unlike_one_by_one(client, [one for one in some if one[1][4] is not None], fields_expire=False)
+        unlike = {*_unlike_values(client, names, packed, deadlines), *_unlike_deadlines(client, names, deadlines)}
+        if fields_expire:
+            unlike.update(_with_fields_that_expire(client, names))
     return sorted(unlike)
 
 
-_Numbered = tuple[int, tuple[bytes, bytes, tuple[bytes, ...], tuple[str, ...], int | None]]  # as in `PlainKey`
+def _unlike_values(
+    client: redis.Redis, names: Sequence[bytes], packed: Packed, deadlines: Container[int]
+) -> Iterator[int]:
+    """Yield the positions of those keys that hold something else, or expire and have no deadline.
 
-
-def _unlike_lasting(client: redis.Redis, some: Sequence[_Numbered]) -> Iterator[int]:
-    """Yield the numbers of those of the keys, none of which expires, that are not there just as expected."""
-    commands, wanted = [], []
-    for _, (key, _, texts, _, _) in some:
-        size = len(key)
-        commands.append(_LOOK % (size, key, size, key))
-        wanted.append(_FOUND % tuple([part for text in texts for part in (len(text), text)]))
-    if not some:
-        return
-    answers = ask_unless(client, b"".join(commands), 2 * len(some), b"".join(wanted))
+    Where the answer is the one expected, which is in RESP3, which the driver speaks unless its URL says otherwise, it
+    is compared as bytes, and nothing is made of it.
+    """
+    lasting = [n for n in range(len(names)) if n not in deadlines]
+    commands = [_HGETALL % (len(name), name) for name in names]
+    commands += [_PTTL % (len(names[n]), names[n]) for n in lasting]
+    wanted = packed.answers + _NEVER * len(lasting)
+    answers = ask_unless(client, b"".join(commands), len(commands), wanted) if commands else None
     if answers is None:
         return
-    for (n, (_, _, texts, _, _)), left, fields in zip(some, answers[::2], answers[1::2], strict=True):
-        if left != -1 or not _is_hash(fields, texts):
+    for n, (fields, expected) in enumerate(zip(answers[: len(names)], values(packed.answers), strict=True)):
+        if not _is_hash(fields, expected):
+            yield n
+    for n, left in zip(lasting, answers[len(names) :], strict=True):
+        if left != -1:
             yield n
 
 
-def _unlike_one_by_one(client: redis.Redis, some: Sequence[_Numbered], *, fields_expire: bool) -> Iterator[int]:
-    commands: list[bytes] = []
-    for at, (_, (key, _, _, _, _)) in enumerate(some):
-        if at % _CLOCK == 0:
-            commands.append(_TIME)
-        size = len(key)
-        commands.append(_PTTL % (size, key))
-        commands.append(_HGETALL % (size, key))
-        if fields_expire:
-            commands.append(pack(b"HPEXPIRETIME", key, *_HPEXPIRETIME))
-    answers = iter(ask(client, b"".join(commands), len(commands)) if commands else ())
-    clock = 0
-    for at, (n, (_, _, texts, _, deadline)) in enumerate(some):
-        if at % _CLOCK == 0:
-            clock = _ms(next(answers))
-        left, fields = next(answers), next(answers)
-        right = _same_deadline(deadline, clock, left) and _is_hash(fields, texts)
-        if fields_expire and not _none_expires(next(answers)):
-            right = False
-        if not right:
+def _unlike_deadlines(client: redis.Redis, names: Sequence[bytes], deadlines: Mapping[int, int]) -> Iterator[int]:
+    for some in batches(deadlines.items(), _CLOCK):
+        commands = [_TIME, *(_PTTL % (len(names[n]), names[n]) for n, _ in some)]
+        clock, *answers = ask(client, b"".join(commands), len(commands))
+        for (n, deadline), left in zip(some, answers, strict=True):
+            if not _same_deadline(deadline, _ms(clock), left):
+                yield n
+
+
+def _with_fields_that_expire(client: redis.Redis, names: Sequence[bytes]) -> Iterator[int]:
+    commands = [pack(b"HPEXPIRETIME", name, *_HPEXPIRETIME) for name in names]
+    for n, answer in enumerate(ask(client, b"".join(commands), len(commands)) if commands else ()):
+        if not _none_expires(answer):
             yield n
 
 
@@ -112,10 +99,10 @@ def _same_deadline(deadline: int | None, clock: int, left: Any) -> bool:
     return isinstance(left, int) and left >= 0 and abs(clock + left - deadline) <= TTL_TOLERANCE_MS
 
 
-def _is_hash(fields: Any, texts: tuple[bytes, ...]) -> bool:
+def _is_hash(fields: Any, expected: Any) -> bool:
     if isinstance(fields, Exception):
         return False  # it is of another type
-    return of_hash(fields) == dict(zip(_NAMES, texts, strict=True))
+    return bool(of_hash(fields) == expected)
 
 
 def _none_expires(answer: Any) -> bool:

@@ -7,6 +7,7 @@ import redis
 import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError, StreamFailureError
 
+from tvmigrate.engines.quoting import unquoted
 from tvmigrate.errors import TvmigrateError
 
 _LONGEST = 500  # characters of a driver's own words
@@ -16,7 +17,7 @@ def why(problem: Exception) -> str:
     """Return the sentence about what a check raised; a driver's words stand in brackets."""
     if isinstance(problem, TvmigrateError):
         return str(problem)
-    words = " ".join(str(problem).split())[:_LONGEST] or type(problem).__name__
+    words = unquoted(" ".join(str(problem).split()))[:_LONGEST] or type(problem).__name__
     store = _store(problem)
     if store is None:
         return f"The check stopped: {type(problem).__name__}: {words}"

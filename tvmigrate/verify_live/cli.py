@@ -9,18 +9,20 @@ import click
 
 from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.policy import Policy
+from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
 from tvmigrate.old_layout import read_old_layout
 from tvmigrate.options import policy_options, report_option
+from tvmigrate.printable import one_line
 from tvmigrate.state_option import state_option
 from tvmigrate.verify.context import OldEndState
 from tvmigrate.verify_live.run import Asked
 from tvmigrate.verify_live.run import verify as run_verify
 from tvmigrate.verify_live.sample import Sample
-from tvmigrate.verify_live.source import of_dataset, of_run
-from tvmigrate.verify_live.tell import lines, write
+from tvmigrate.verify_live.source import Source, of_dataset, of_run
+from tvmigrate.verify_live.tell import lines, safe, write
 
 
 @click.command()
@@ -86,6 +88,7 @@ from tvmigrate.verify_live.tell import lines, write
     metavar="FILE",
     help="What is known so far, to go on with.  [default: verify.sqlite in --state]",
 )
+@click.option("--show-values", is_flag=True, help="Show comment texts and user names.")
 @report_option("live.json and live-listed.ndjson go")
 @click.pass_context
 def verify(  # noqa: PLR0913, PLR0917 - one a option
@@ -109,6 +112,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     rounds: int,
     recheck: float,
     checkpoint: Path | None,
+    show_values: bool,
     report: Path,
 ) -> None:
     """Judge a migration on the live stores, afterwards, while the new application writes to them.
@@ -119,6 +123,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     from rich.console import Console  # noqa: PLC0415
 
     from tvmigrate.report.progress import watch  # noqa: PLC0415
+    from tvmigrate.report.redact import Redactor  # noqa: PLC0415
 
     asked = Asked(
         Sample(sample), max_rate, max_time, max_findings, rounds, recheck, no_writers, OldEndState(old), frozenset(only)
@@ -143,10 +148,17 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
         source = of_dataset(dataset, policy, since)
         find = partial(lambda source, _: source, source)
     kept = checkpoint or state / "verify.sqlite"
+    found: list[Source] = []
+
+    def keep(clients: Clients) -> Source:
+        found.append(find(clients))
+        return found[-1]
+
     with watch(Console(stderr=True, highlight=False)) as listener:
-        outcome = run_verify(Endpoints.from_environ(), find, asked, kept, listener)
+        looked = run_verify(Endpoints.from_environ(), keep, asked, kept, listener)
+    outcome = safe(looked, Redactor(show_values, private=found[-1].policy.layout.private))
     for line in lines(outcome):
-        click.echo(line)
+        click.echo(one_line(line))  # names in it are data
     for path in write(outcome, kept, report):
         click.echo(f"report: {path}")
     ctx.exit(int(outcome.exit_code))

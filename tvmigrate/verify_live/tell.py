@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tvmigrate.contract.exact_json import dump
 from tvmigrate.errors import UsageError
+from tvmigrate.report.plain import as_json_text
+from tvmigrate.report.redact import Redactor
 from tvmigrate.verify_live.checkpoint import Checkpoint
 from tvmigrate.verify_live.model import State
 from tvmigrate.verify_live.outcome import Outcome, Told
@@ -19,6 +21,23 @@ NOT_LOOKED_AT = (
     "Not looked at: archived fields, quarantine rows, tables' and indices' layout, tables and indices that are not "
     "migrated."
 )
+
+
+def safe(outcome: Outcome, redactor: Redactor) -> Outcome:
+    """Return the outcome without the values that are not shown."""
+    return replace(
+        outcome,
+        parts=[
+            replace(
+                part,
+                different=[
+                    replace(one, findings=tuple(redactor.values(part.about.id, found) for found in one.findings))
+                    for one in part.different
+                ],
+            )
+            for part in outcome.parts
+        ],
+    )
 
 
 def lines(outcome: Outcome) -> Iterator[str]:
@@ -69,7 +88,7 @@ def write(outcome: Outcome, checkpoint: Path, folder: Path) -> list[Path]:
     paths = [folder / JSON, folder / LISTED]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        paths[0].write_text(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        paths[0].write_text(as_json_text(outcome.as_json(), indent=2) + "\n", encoding="utf-8")
         with paths[1].open("w", encoding="utf-8") as file, Checkpoint(checkpoint) as known:
             for state in (State.MOVED_ON, State.UNCHECKED):
                 for part, name, why in known.listed(state):

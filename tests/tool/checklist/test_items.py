@@ -17,7 +17,7 @@ from tests.tool.checklist.conftest import JUNIT, ROOT, serving
 from tests.tool.migrate.stores import Stores, different
 from tvmigrate.checklist.item import Checklist, Item, Light, Name
 from tvmigrate.checklist.run import LOOKS, look, watch
-from tvmigrate.checklist.site import AGENT_COMMAND, PROBE_PREFIX, WITHOUT_PROBES, Attested, Site
+from tvmigrate.checklist.site import AGENT_COMMAND, PROBE, PROBE_PREFIX, WITHOUT_PROBES, Attested, Site
 from tvmigrate.engines.embedded.ports import free_ports
 from tvmigrate.errors import ExitCode
 from tvmigrate.events import Event, Said
@@ -199,14 +199,25 @@ def test_nothing_is_written_to_stores_that_are_not_seen_to_be_right(
 
 
 def test_what_a_killed_checklist_left_is_named_with_the_command_that_removes_it(site: Site, stores: Stores) -> None:
-    left = f"{PROBE_PREFIX}left/contestant_1"
-    stores.clients.redis.hset(f"eaos:current:{left}", "score", "1")
+    """Assert that a name that somebody gave a probe's key is one word of that command, whatever it is."""
+    keys = [f"eaos:current:{PROBE_PREFIX}{name}/contestant_1".encode() for name in ("$(evil)", "left")]
+    keys.append(f"eaos:current:{PROBE_PREFIX}".encode() + b"\xff/x")
+    clean = f'remove --show "${PROBE}"'
+    for key in keys:
+        stores.clients.redis.hset(key, "score", "1")
     try:
-        planted = replace(site, write_probes=True, commands=replace(site.commands, sample="false", sample_clean="true"))
+        planted = replace(site, write_probes=True, commands=replace(site.commands, sample="false", sample_clean=clean))
         item = LOOKS[Name.SAMPLE](planted)
     finally:
-        stores.clients.redis.delete(f"eaos:current:{left}")
-    assert item.why[-1] == f"Records of the probe {PROBE_PREFIX}left are still there; remove them with: true"
+        stores.clients.redis.delete(*keys)
+    assert item.why[-3:] == tuple(
+        f"Records of the probe {PROBE_PREFIX}{name} are still there; remove them with: remove --show {word}"
+        for name, word in (
+            ("$(evil)", f"'{PROBE_PREFIX}$(evil)'"),
+            ("left", f"{PROBE_PREFIX}left"),
+            ("\ufffd", f"'{PROBE_PREFIX}\ufffd'"),
+        )
+    )
 
 
 # --------------------------------------------------------------------------------------------------- tests and team

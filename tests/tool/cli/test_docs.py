@@ -86,7 +86,6 @@ def test_every_option_of_the_plugin_is_in_the_docs():
         "--max-findings",
         "--only",
         "--second-round",
-        "--show-values",
         "--timeout",
         "--workers",
         "--executor",

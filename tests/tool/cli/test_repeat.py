@@ -34,7 +34,7 @@ def test_the_printed_command_repeats_just_that_check(
     options = [
         "--dataset", "the data", "--show", "the_voice", "--entity-map", "a map.json", "--engines", "live", "--rollback",
         "true", "--migration", "echo \"it's $PWD\" 'and so on'", "--max-findings", "2", "--timeout", "90", "--report",
-        "my report", "--only", "redis.eaos", "--only", "redis.extra",
+        "my report", "--show-values", "--only", "redis.eaos", "--only", "redis.extra",
     ]  # fmt: skip
     first = subprocess.run(
         [sys.executable, "-m", "tvmigrate", "rehearse", *options], cwd=tmp_path, env=environ, capture_output=True,

@@ -224,6 +224,20 @@ def test_a_run_that_was_let_in_goes_on_without_being_asked_again(stores: Stores,
         run.apply(stores.endpoints, POLICY, None, stores.state, stores.hear, gate=Gate("", tmp_path / "gone"))
 
 
+def test_reapply_asks_live_stores_for_what_apply_asks(stores: Stores, tmp_path: Path) -> None:
+    """Assert that the rehearsal of the first migration is not enough once it is too old, and a confirmation is due."""
+    stores.apply()
+    stores.rollback()
+    before = stores.picture()
+    old = rehearsed(tmp_path / "old", identify(stores.clients), began=ago(days=8))
+    words = ("reapply", "--rehearsal", str(old))
+    code, _, err = tvmigrate(stores, *words, **live(stores))
+    assert (code, err) == (2, "Error: There is no terminal to ask at: say --yes to go on without being asked.\n")
+    code, _, err = tvmigrate(stores, *words, "--yes", **live(stores))
+    assert (code, "longer ago than --rehearsal-max-age allows. Rehearse on their own data first" in err) == (1, True)
+    assert different(before, stores.picture()) == {}
+
+
 @pytest.fixture
 def terminal(stores: Stores) -> Callable[..., pexpect.spawn]:
     def typed(*words: str, **environ: str) -> pexpect.spawn:

@@ -92,9 +92,9 @@ def test_a_hash_that_the_rule_writes_comes_back_whole(
     ("changed", "why"),
     [
         ({b"score": b"high"}, "not JSON at character 0"),
-        ({b"positive": b"-1"}, "'-1' is not a whole number"),
+        ({b"positive": b"-1"}, "… is not a whole number"),
         ({b"extra": b"1"}, "it has the fields extra, negative, neutral, positive, score, total, updated_at"),
-        ({b"updated_at": b"yesterday"}, "the next migration would set it aside"),
+        ({b"updated_at": b"yes'ter\"day"}, "the next migration would set it aside: … "),
         ({b"updated_at": b"\xff"}, "it is not UTF-8"),
     ],
 )

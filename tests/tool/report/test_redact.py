@@ -1,13 +1,16 @@
 """What the reports for people show of values: what the contract names, no text, no user name, no host."""
 
 import json
+import re
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.report import html, markdown
-from tvmigrate.report.outcome import all_checks
+from tvmigrate.report.outcome import all_checks, write_reports
 from tvmigrate.report.redact import Redactor, hosts_of
 from tvmigrate.verify.findings import Direction, Finding, Group
 
@@ -17,9 +20,13 @@ SAMPLES = json.loads((Path(__file__).parents[3] / "docs" / "samples.json").read_
 COMMENTS = "clickhouse.comments"
 
 
+MARK = re.compile(r", #[0-9a-f]{8}(?=: not shown)")
+
+
 def shown(one, check=COMMENTS, **options):
+    """Return what is told of both sides, without marks."""
     told = Redactor(**options).finding(check, one)
-    return told.expected, told.actual
+    return tuple(side and MARK.sub("", side) for side in (told.expected, told.actual))
 
 
 @pytest.mark.parametrize("field", ["text", "username", "content", "author", "record.comment_text", "record.user"])
@@ -29,11 +36,45 @@ def test_texts_and_user_names_are_told_by_their_length(field):
     )  # fmt: skip
 
 
+def test_equal_values_have_one_mark_and_others_another():
+    told = Redactor().finding(
+        COMMENTS, finding(field=None, expected={"text": "lan", "user": "lan"}, actual={"user": "la"})
+    )
+    marks = MARK.findall(f"{told.expected} {told.actual}")
+    assert (len(marks), len(set(marks))) == (3, 2)
+
+
+def test_a_mark_says_nothing_in_another_report():
+    one = finding(field="username", expected="lan")
+    assert Redactor().finding(COMMENTS, one).expected != Redactor().finding(COMMENTS, one).expected
+
+
+def test_a_text_that_is_not_in_its_composed_form_is_told_to_be_so():
+    one = finding(field="text", expected="mưa", actual=unicodedata.normalize("NFD", "mưa"))
+    assert shown(one) == ("[text, 3 characters: not shown]", "[text, 4 characters and not NFC: not shown]")
+
+
+def test_a_finding_keeps_its_form_and_all_but_texts():
+    one = finding(field="text", expected="một hai", actual=None, note="No text.")
+    safe = Redactor().values(COMMENTS, one)
+    assert replace(safe, expected="", note="") == replace(one, expected="", note="")
+    assert MARK.sub("", safe.expected) == "[text, 7 characters: not shown]"
+
+
 @pytest.mark.parametrize("field", ["phone", "fields.email", "metadata.model", "data", "data.text", "record", "detail"])
 def test_a_field_that_the_contract_does_not_know_is_not_shown(field):
     assert shown(finding(field=field, expected="a@b", actual=84912345678)) == (
         "[text, 3 characters: not shown]", "[number: not shown]",
     )  # fmt: skip
+
+
+def test_a_text_in_a_field_of_numbers_is_not_shown():
+    assert shown(finding(field="score", expected="lan", actual="-1.5e3")) == (
+        "[text, 3 characters: not shown]",
+        '"-1.5e3"',
+    )
+    group = Group(Store.REDIS, Rule.REDIS_EAOS, Direction.CHANGED, "score", 'another text: "lan" → "1"', 1)
+    assert Redactor().kind("redis.eaos", group) == "another text"
 
 
 @pytest.mark.parametrize(
@@ -147,6 +188,14 @@ def test_no_text_and_no_user_name_is_in_a_report_unless_asked_for():
         assert TEXT not in page(told(rich()))
         assert TEXT.upper() not in page(told(rich()))
     assert TEXT in html.page(told(rich(), show_values=True))
+
+
+@pytest.mark.parametrize("shows", [False, True])
+def test_each_file_has_texts_and_user_names_only_if_asked_for(tmp_path, shows):
+    written = write_reports(rich(), tmp_path, str, Redactor(shows))
+    assert {path.name: TEXT in path.read_text("utf-8") for path in written.paths} == {
+        "verdict.json": shows, "junit.xml": shows, "report.html": shows, "summary.md": False,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("check", SAMPLES)

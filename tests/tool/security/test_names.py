@@ -74,7 +74,7 @@ def hostile(tmp_path: Path) -> Path:
     return folder
 
 
-def test_hostile_names_are_only_data_there_and_back(stores: Stores, hostile: Path) -> None:
+def test_hostile_names_are_only_data_there_and_back(stores: Stores, hostile: Path, tmp_path: Path) -> None:
     """Assert that nothing but rows, keys and documents comes of them: no table goes, no file is made."""
     stores.fill(str(hostile))
     before = stores.picture()
@@ -83,16 +83,39 @@ def test_hostile_names_are_only_data_there_and_back(stores: Stores, hostile: Pat
     assert (code, out.endswith("Nothing stands in the way.\n")) == (0, True), f"{out[-2000:]}{err}"
     assert unprintable(out + err) == set()
     assert different(before, stores.picture()) == {}
+    code, out, err = tvmigrate(stores, "capture", str(tmp_path / "captured"), "--show", "the_voice")
+    assert (code, unprintable(out + err)) == (0, set()), err
+    assert harmful(tmp_path / "captured") == []
     code, out, err = tvmigrate(stores, "apply", "--yes", "--show", "the_voice")
     assert code == 0, err
     assert unprintable(out + err) == set()
-    files = [path.name for path in stores.state.rglob("*") if path.is_file()]
-    assert [name for name in files if any(piece in name for piece in ("evil", "DROP", "<", "$"))] == []
+    lose(stores)
+    words = ("verify", "--no-writers", "--rounds", "1", "--recheck", "0", "--report", str(tmp_path / "report"))
+    code, out, err = tvmigrate(stores, *words, "--show-values")
+    assert (code, unprintable(out + err)) == (1, set()), err
+    assert all(f"FAIL live.{part}: " in out for part in ("redis.eaos", "clickhouse.comments", "elasticsearch.comments"))
+    assert harmful(stores.state) == []
     code, out, err = tvmigrate(stores, "rollback", "--yes")
     assert code == 0, err
     assert different(before, stores.picture()) == {}
     assert list(stores.state.parent.rglob("evil")) == []
     assert not (ROOT / "evil").exists()
+
+
+def lose(stores: Stores) -> None:
+    """Remove all that was migrated, so that a look tells every name."""
+    client = stores.clients
+    client.redis.delete(*client.redis.scan_iter("eaos:current:*"))
+    client.clickhouse.command("TRUNCATE TABLE tv_analytics.raw_comments")
+    for hit in client.elasticsearch.search(index="tv_comments", size=1000)["hits"]["hits"]:
+        client.elasticsearch.delete(index="tv_comments", id=hit["_id"])
+    client.elasticsearch.indices.refresh(index="tv_comments")
+
+
+def harmful(folder: Path) -> list[str]:
+    """Return the files that are called as a hostile name has it, but for what a table may be called."""
+    files = [path.name for path in folder.rglob("*") if path.is_file() and path.stem not in TABLES]
+    return [name for name in files if any(piece in name for piece in ("evil", "DROP", "<", "$"))]
 
 
 def unprintable(text: str) -> set[str]:
@@ -130,7 +153,10 @@ def test_a_report_of_hostile_names_is_harmless(
     assert ElementTree.parse(report / "junit.xml").getroot().tag == "testsuites"  # noqa: S314 - we wrote it
     assert unprintable((report / "summary.md").read_text("utf-8")) == set()
     assert "<script" not in (report / "summary.md").read_text("utf-8")
-    assert json.loads((report / "verdict.json").read_text("utf-8"))["verdict"] == "fail"
+    verdict = json.loads((report / "verdict.json").read_text("utf-8"))
+    assert verdict["verdict"] == "fail"
+    shown = str(verdict["checks"])
+    assert ("<script>alert(1)</script>" in shown, "not shown]" in shown + said.out) == (True, False)
 
 
 def test_a_blocker_with_hostile_names_stays_one_line(stores: Stores) -> None:

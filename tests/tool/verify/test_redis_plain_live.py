@@ -14,7 +14,7 @@ from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.redis_wire import ask, ask_unless, pack
 from tvmigrate.verify import redis_plain_live
-from tvmigrate.verify.redis_plain import PlainKey, pickled
+from tvmigrate.verify.redis_plain import PlainKey, pack_keys
 from tvmigrate.verify.redis_plain_live import unlike_hashes
 
 _FAR_MS = 10**9
@@ -56,7 +56,7 @@ def test_just_the_keys_that_are_not_as_expected_are_named(
     how: str, broken: list[int], empty_engines: Endpoints, clients: Clients
 ) -> None:
     keys = plain_keys(clients.redis)
-    given = (empty_engines.redis, pickled(keys)[1], False)
+    given = (empty_engines.redis, pack_keys(keys), False)
     assert unlike_hashes(given) == []
     for n in broken:
         BREAKING[how](clients.redis, keys[n].key)
@@ -68,13 +68,13 @@ def test_keys_that_are_as_expected_are_not_even_read(
 ) -> None:
     keys = [one for one in plain_keys(clients.redis) if one.deadline is None]
     monkeypatch.setattr(redis_plain_live, "_is_hash", None)  # raises if it is called
-    assert unlike_hashes((empty_engines.redis, pickled(keys)[1], False)) == []
+    assert unlike_hashes((empty_engines.redis, pack_keys(keys), False)) == []
 
 
 def test_a_driver_of_the_older_protocol_is_answered_as_well(empty_engines: Endpoints, clients: Clients) -> None:
     keys = plain_keys(clients.redis)
     clients.redis.hset(keys[7].key, FIRST, "2")
-    assert unlike_hashes((f"{empty_engines.redis}?protocol=2", pickled(keys)[1], False)) == [7]
+    assert unlike_hashes((f"{empty_engines.redis}?protocol=2", pack_keys(keys), False)) == [7]
 
 
 def test_fields_in_another_order_are_as_expected(empty_engines: Endpoints, clients: Clients) -> None:
@@ -82,7 +82,7 @@ def test_fields_in_another_order_are_as_expected(empty_engines: Endpoints, clien
     for one in keys[1:3]:
         clients.redis.delete(one.key)
         clients.redis.hset(one.key, mapping=dict(reversed(list(zip(new.EAOS_FIELDS, one.texts, strict=True)))))
-    assert unlike_hashes((empty_engines.redis, pickled(keys)[1], False)) == []
+    assert unlike_hashes((empty_engines.redis, pack_keys(keys), False)) == []
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 18])

@@ -95,13 +95,15 @@ def _outside(declared: Declared, failed: Sequence[CheckResult]) -> Iterator[str]
                     for finds, key in declared
                 )
             if not fits:
-                place = " → ".join(side for side in (finding.old, finding.new) if side)
-                yield (
-                    f"not declared: {result.id}: {finding.direction} ({finding.store}, {finding.rule}), of {place}, "
-                    f"field {finding.field}: {finding.note}"
-                )
+                yield f"not declared: {result.id}: {place_of(finding)}"
         if result.findings and result.error is not None:
             yield f"not declared: {result.error}"
+
+
+def place_of(finding: Finding) -> str:
+    """Return which way and where a finding differs; without its sentence, which may quote a text or a user name."""
+    names = " → ".join(side for side in (finding.old, finding.new) if side)
+    return f"{finding.direction} ({finding.store}, {finding.rule}), of {names}, field {finding.field}"
 
 
 def _findings(result: CheckResult) -> tuple[Finding, ...]:

@@ -11,7 +11,7 @@ from tvmigrate.engines.clients import Clients
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Listener, Said, ignore
 from tvmigrate.verify.errors import VerificationError
-from tvmigrate.verify.faults.judge import Caught, Outcome, judge
+from tvmigrate.verify.faults.judge import Caught, Outcome, judge, place_of
 from tvmigrate.verify.faults.model import AnyOf, Fault
 from tvmigrate.verify.faults.site import NothingToPlant, Site
 from tvmigrate.verify.findings import CheckResult, Phase, State
@@ -171,6 +171,6 @@ def _told(results: Sequence[CheckResult]) -> str:
     """Return which checks did not pass, with the first thing that each says; empty if all did."""
     wrong = [result for result in results if result.state in {State.FAIL, State.ERROR}]
     return " ".join(
-        f"{result.id}: {result.error or (result.findings[0].note if result.findings else result.state)}"
+        f"{result.id}: {result.error or (place_of(result.findings[0]) if result.findings else result.state)}"
         for result in wrong[:3]
     )

@@ -42,6 +42,7 @@ def verdict(engines: str, report: Path, endpoints: Endpoints | None = None) -> d
     scripts = str(Path(sys.executable).parent)
     environ = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     words = ["rehearse", "--dataset", str(ROOT / "fixtures" / "clean"), "--show", "the_voice", "--engines", engines]
+    words += ["--show-values"]  # what stands for a value that is not shown is another in each report
     run = subprocess.run(
         [sys.executable, "-m", "tvmigrate", *words, "--migration", MIGRATION, "--report", str(report)],
         env=environ | (endpoints.environ() if endpoints else {}),
