@@ -104,7 +104,7 @@ def long_list(part: int) -> Big:
 def long_comment(part: int) -> Big:
     """Return a comment of 16 MB of text, in both stores, and one that is refused.
 
-    Elasticsearch counts four times as much against a tenth of its heap, which is a gigabyte here: of 20 MB it takes none.
+    Elasticsearch counts four times as much against a tenth of its heap, which is a gigabyte here: 20 MB are too many.
     """
     text = WORDS * (16 * MB // part // len(WORDS.encode()))
     row = {
