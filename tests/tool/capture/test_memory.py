@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests import profiles
-from tests.tool.conftest import empty
+from tests.integrity.one_set import clear
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
@@ -33,7 +33,7 @@ def tvmigrate(endpoints: Endpoints, *words: str) -> int:
 def captured(endpoints: Endpoints, folder: Path, comments: int) -> int:
     """Fill the engines with so many comments, a tenth as many keys, and capture them; return the peak in MB."""
     with Clients(endpoints) as clients:
-        empty(clients)
+        clear(clients)
     tvmigrate(endpoints, "generate", "--into-engines", "--comments", str(comments), "--entities", str(comments // 10))
     peak = tvmigrate(endpoints, "capture", str(folder))
     dataset = Dataset.open(folder)
