@@ -11,11 +11,10 @@ from tests.profiles import register
 SUITE = {"schema", "integrity", "rollback"}  # one rehearsal answers them, and their order counts
 # What takes minutes begins first, so that no process is left with it when the others are done; the rest in any order.
 LONGEST_FIRST = (
-    "tool/migrate", "suite", "tool/engines/containers", "tool/redis_cluster", "tool/engines", "tool/verify",
-    "false_alarms", "tool/benchmarks", "app/scripts", "app/api", "tool/contract", "state_machine", "crash",
-    "dying",
-    "app/storage", "tool/cli", "tool/security", "corpus", "soak",
-    "tool/checklist", "tool/ci", "tool/faults", "tool/verify_stores", "faults",
+    "tool/migrate", "suite", "tool/engines/containers", "tool/verify", "tool/engines", "dying", "tool/redis_cluster",
+    "tool/contract", "app/api", "app/scripts", "false_alarms", "app/guide", "state_machine", "tool/cli", "faults",
+    "tool/workers", "tool/faults", "crash", "app/storage", "tool/checklist", "tool/security", "tool/verify_live",
+    "tool/capture", "tool/dataset", "tool/verify_stores", "tool/benchmarks", "mutation", "corpus", "soak", "tool/ci",
 )  # fmt: skip
 
 pytest_plugins = ("pytester",)  # for the tests of our own plugin

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 
@@ -38,3 +42,17 @@ def seed() -> int:
     if given is not None:
         return int(given)
     return int(f"{datetime.now(UTC):%Y%m%d}") if is_nightly() else 0
+
+
+@cache
+def turn() -> int:
+    """Return the number of the commit that is checked out, by which a short run chooses its share."""
+    asked = ["git", "rev-parse", "HEAD"]
+    told = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    return int(told.stdout, 16)
+
+
+def in_turn(number: int, of: int) -> pytest.MarkDecorator:
+    """Mark a test that is one `of` so many: a long run runs all of them, a short one that of the commit's turn."""
+    away = not is_nightly() and turn() % of != number % of
+    return pytest.mark.skipif(away, reason="of another commit's turn")

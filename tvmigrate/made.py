@@ -6,6 +6,10 @@ import hashlib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from typing import Any
+
+from tvmigrate.contract.policy import Policy
+from tvmigrate.old_layout_document import document_of
 
 _CONTRACT_FILES = (".py", ".sql")
 
@@ -22,6 +26,18 @@ def contract_digest() -> str:
         key=lambda entry: entry.name,
     )
     return digest_of((entry.name, hashlib.sha256(entry.read_bytes()).hexdigest()) for entry in found)
+
+
+def choices(policy: Policy) -> dict[str, Any]:
+    """Return a policy as a verdict has it, under the names that its options have."""
+    return {
+        "show": policy.show,
+        "keep_entities": policy.keep_entities,
+        "entity_map": dict(policy.entity_map),
+        "old_layout": document_of(policy.layout),
+        "timezone": policy.timezone,
+        "missing_counts": "zero" if policy.zero_missing_counts else "quarantine",
+    }
 
 
 def digest_of(parts: Iterable[tuple[str, str]]) -> str:

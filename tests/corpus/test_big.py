@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -14,7 +13,6 @@ from tests import profiles
 from tests.conftest import Tell
 from tests.corpus.big import MB, RECIPES
 from tests.integrity.one_set import rehearsal_on
-from tests.nightly import ROOT
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.verify.findings import State
@@ -40,8 +38,7 @@ def measured(path: Path, command: str) -> str:
 def chosen() -> list[str]:
     if profiles.is_nightly():
         return list(RECIPES)
-    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [list(RECIPES)[int(told.stdout, 16) % len(RECIPES)]]
+    return [list(RECIPES)[profiles.turn() % len(RECIPES)]]
 
 
 @pytest.mark.parametrize("name", chosen())

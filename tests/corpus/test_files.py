@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from tests import profiles
 from tests.conftest import Tell
 from tests.corpus.corpus import CLEAN, expanded
 from tests.integrity.one_set import empty
-from tests.nightly import ROOT
 from tvmigrate.cli import run
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
@@ -53,8 +51,7 @@ def names(clients: Clients) -> list[str]:
 
 
 def part() -> list[dict[str, Any]]:
-    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return CASES[int(told.stdout, 16) % PARTS :: PARTS]
+    return CASES[profiles.turn() % PARTS :: PARTS]
 
 
 def test_every_bad_file_is_refused_by_name_and_nothing_is_written(

@@ -5,13 +5,12 @@ All of it, on fixtures/standard: `python -m tests.crash`.
 
 from __future__ import annotations
 
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from tests import nightly
+from tests import profiles
 from tests.conftest import Tell
 from tests.crash import page, plan
 from tests.crash.matrix import APPLY, ROLLBACK, Ground
@@ -41,8 +40,7 @@ def test_no_record_is_waited_for_by_itself_until_it_is_on_the_disk(ground: Groun
 def test_a_command_that_was_killed_or_stopped_goes_on_or_back(ground: Ground, kind: str, share: Tell) -> None:
     """Assert it of the trials that are this commit's turn, so that over some commits it is many."""
     _, trials = plan.KINDS[kind](ground)
-    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=nightly.ROOT, capture_output=True, text=True, check=True)
-    first, apart = int(told.stdout, 16) % len(trials), len(trials) // SHARE[kind]
+    first, apart = profiles.turn() % len(trials), len(trials) // SHARE[kind]
     turn = [trials[(first + number * apart) % len(trials)] for number in range(SHARE[kind])]
     share(RUN, kind, len(turn), len(trials))
     for trial in turn:

@@ -17,7 +17,7 @@ from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.embedded import EmbeddedEngines
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Event, Started
-from tvmigrate.migrate import run, store_lock
+from tvmigrate.migrate import run
 from tvmigrate.migrate.run import Manner
 from tvmigrate.workers import ALONE, Workers
 
@@ -100,8 +100,6 @@ def store_of(step: str) -> str:
 
 def fill(stores: Stores) -> None:
     """Fill the stores with records of which some are set aside."""
-    indices = stores.clients.elasticsearch.options(ignore_status=404).indices
-    indices.delete(index=store_lock.INDEX)  # of a test that failed
     stores.fill("clean")
     stores.clients.redis.rpush("metrics:mixed", "0.5", item("mixed", 1, 1), "x")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,6 @@ from tests import profiles
 from tests.dying.answers import REFUSALS, Instead
 from tests.dying.between import Cut
 
-ROOT = Path(__file__).parents[2]
 STORES = ("redis", "clickhouse", "elasticsearch")
 APPLY = {
     "redis": ("backup.redis", "build.redis", "compare.redis", "switch.redis", "remove.redis"),
@@ -68,11 +65,4 @@ SINGLE_TURNS = 10
 
 def in_turn(number: int) -> pytest.MarkDecorator:
     """Mark a test that stands for itself: a long run runs all of them, a short one those of the commit's turn."""
-    away = not profiles.is_nightly() and turn() % SINGLE_TURNS != number % SINGLE_TURNS
-    return pytest.mark.skipif(away, reason="of another commit's turn")
-
-
-def turn() -> int:
-    """Return the number of the commit, by which a short run chooses its share."""
-    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return int(told.stdout, 16)
+    return profiles.in_turn(number, SINGLE_TURNS)

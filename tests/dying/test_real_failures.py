@@ -20,7 +20,7 @@ from tests import profiles
 from tests.conftest import Tell
 from tests.dying.between import Strike
 from tests.dying.conftest import Struck, store_of
-from tests.dying.table import STORES, in_turn, turn
+from tests.dying.table import STORES, in_turn
 from tests.dying.test_struck import RUN
 from tests.tool.migrate.stores import Stores
 from tvmigrate.contract import new, old
@@ -31,6 +31,7 @@ from tvmigrate.workers import Workers
 
 PAUSE_SECONDS = 30.0 if profiles.is_nightly() else 2.0
 SHORT = 1  # of these a short run
+AGAIN = " is done again in "
 AT = {
     "redis": ("backup.redis", "build.redis", "compare.redis", "remove.redis", "restore.redis", "clean.redis"),
     "clickhouse": (
@@ -52,7 +53,7 @@ def some() -> list[Any]:
     if profiles.is_nightly():
         return known
     apart = len(known) // SHORT
-    return known[turn() % apart :: apart][:SHORT]
+    return known[profiles.turn() % apart :: apart][:SHORT]
 
 
 @dataclass
@@ -97,18 +98,38 @@ def test_an_engine_that_is_killed_and_restarted_or_stands_still_costs_time_and_n
 # --------------------------------------------------------------------------------------------------- refusals, real
 
 
+class Mending:
+    """What mends a store as soon as the run has said that it met the failure."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+        self._begun: list[threading.Thread] = []
+        self._over = threading.Event()
+
+    def __call__(self, mend: Callable[[], object]) -> None:
+        before = len(self._said)
+
+        def wait() -> None:
+            while not self._over.wait(0.05) and not any(AGAIN in said for said in self._said[before:]):
+                pass
+            mend()
+
+        self._begun.append(threading.Thread(target=wait))
+        self._begun[-1].start()
+
+    def end(self) -> None:
+        """Mend what is not mended yet, and return when all of it is."""
+        self._over.set()
+        for thread in self._begun:
+            thread.join()
+
+
 @pytest.fixture
-def later() -> Iterator[Callable[[Callable[[], object]], None]]:
-    """Return what does something two seconds later; it is done before the test ends."""
-    waiting: list[threading.Timer] = []
-
-    def after_a_while(do: Callable[[], object]) -> None:
-        waiting.append(threading.Timer(2, do))
-        waiting[-1].start()
-
-    yield after_a_while
-    for timer in waiting:
-        timer.join()
+def later(struck: Struck) -> Iterator[Mending]:
+    """Return what does something once the run has said what fails; it is done before the test ends."""
+    mending = Mending(struck.stores.said)
+    yield mending
+    mending.end()
 
 
 def without_memory(stores: Stores, later: Any) -> None:
@@ -160,7 +181,7 @@ def test_a_redis_that_takes_no_writes_for_a_while_is_waited_for(
     struck.rollback(30, **{step: strike})
     struck.require_old()
     assert strike.struck == 1
-    assert any("Redis refuses: " in said and " is done again in " in said for said in struck.stores.said)
+    assert any("Redis refuses: " in said and AGAIN in said for said in struck.stores.said)
 
 
 @in_turn(5)
@@ -183,17 +204,23 @@ def test_a_clickhouse_table_of_too_many_parts_is_filled_when_it_has_fewer(struck
 
 
 @in_turn(6)
-def test_elasticsearchs_circuit_breaker_is_waited_for(struck: Struck, share: Tell, later: Any) -> None:
+def test_elasticsearchs_circuit_breaker_is_waited_for(struck: Struck, share: Tell) -> None:
     share(RUN, "elasticsearch: circuit breaker", ran=1, of=1)
     settings = struck.stores.clients.elasticsearch.cluster
     limit = "network.breaker.inflight_requests.limit"
+    widened: list[threading.Timer] = []
 
     def narrow() -> None:
         settings.put_settings(persistent={limit: "2kb"})
-        later(lambda: settings.put_settings(persistent={limit: None}))
+        widened.append(threading.Timer(2, settings.put_settings, kwargs={"persistent": {limit: None}}))
+        widened[0].start()
 
     strike = Strike(None, mark=b"/_bulk", before=narrow)
-    struck.apply(**{"build.elasticsearch": strike})
+    try:
+        struck.apply(**{"build.elasticsearch": strike})
+    finally:
+        for timer in widened:
+            timer.join()
     assert strike.struck == 1
     struck.require_migrated()
 

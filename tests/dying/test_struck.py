@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +14,7 @@ from tests.conftest import Tell
 from tests.dying.answers import BULK_REJECTED
 from tests.dying.between import Cut, Strike
 from tests.dying.conftest import Struck
-from tests.dying.table import Case, cases, in_turn, lasting, turn
+from tests.dying.table import Case, cases, in_turn, lasting
 from tests.tool.migrate.stores import FIXTURES
 from tvmigrate.contract import old
 from tvmigrate.dataset.errors import LoadError
@@ -38,7 +37,7 @@ def shared(known: list[Case], short: int) -> list[Case]:
     if profiles.is_nightly():
         return known
     apart = len(known) // short
-    return known[turn() % apart :: apart][:short]
+    return known[profiles.turn() % apart :: apart][:short]
 
 
 def strike(struck: Struck, case: Case, step: str) -> Strike:
@@ -128,12 +127,17 @@ def test_a_statement_that_an_earlier_try_left_at_work_is_waited_for(struck: Stru
     def leave() -> None:
         name = f"{old.DATABASE}.left_{struck.stores.folder().name}"
         client.command(f"CREATE TABLE {name} (x UInt8) ENGINE = MergeTree ORDER BY x")
-        left.append(threading.Thread(target=client.command, args=(f"INSERT INTO {name} SELECT sleep(2)",)))
+        left.append(threading.Thread(target=client.command, args=(f"INSERT INTO {name} SELECT sleep(3)",)))
         left[0].start()
-        time.sleep(0.5)
+        at_work = f"query_kind = 'Insert' AND position(query, '{name}') > 0"
+        while client.query(f"SELECT count() FROM system.processes WHERE {at_work}").result_rows == [(0,)]:
+            assert left[0].is_alive(), "it was at work and nobody saw it"
 
-    struck.apply(**{"build.clickhouse": Strike(None, before=leave)})
-    left[0].join()
+    try:
+        struck.apply(**{"build.clickhouse": Strike(None, before=leave)})
+    finally:
+        for statement in left:
+            statement.join()
     (said,) = [text for text in struck.stores.said if text.startswith("Waiting for a statement")]
     assert f"INSERT INTO {old.DATABASE}.left_" in said
     client.command(f"DROP TABLE {old.DATABASE}.left_{struck.stores.folder().name} SYNC")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import subprocess
 from pathlib import Path
 
+from tests import profiles
 from tests.conftest import Tell
 from tests.soak.loop import ROOT, Soak
 from tests.soak.measure import grown
@@ -19,8 +19,7 @@ def test_nothing_is_lost_however_often_commands_are_interrupted(
     endpoints: Endpoints, tmp_path: Path, share: Tell
 ) -> None:
     """Assert that the old data come back, the new data are right, and no process is left."""
-    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-    seed = int(told.stdout, 16) % 10**6
+    seed = profiles.turn() % 10**6
     share(("soak", "cycles of load, apply, verify, rollback, verify, with interruptions"), "clean", CYCLES, OF, seed)
     soak = Soak(endpoints, ROOT / "fixtures" / "clean", tmp_path, random.Random(seed), most=1)  # noqa: S311
     for _ in range(CYCLES):

@@ -38,6 +38,7 @@ def machine(bound: type[Migration]) -> Iterator[Migration]:
     driven.teardown()
 
 
+@profiles.in_turn(0, SCRIPTED)
 def test_what_v2_wrote_is_found_saved_and_neither_doubled_nor_lost(machine: Migration, share) -> None:
     """Assert that there, back and there again, with every kind of write in between, each verdict is the model's."""
     share(RUN, "written by hand", 1, SCRIPTED)
@@ -58,6 +59,7 @@ def test_what_v2_wrote_is_found_saved_and_neither_doubled_nor_lost(machine: Migr
     assert machine.where == NEW
 
 
+@profiles.in_turn(1, SCRIPTED)
 def test_interrupted_again_and_again_nothing_is_lost(machine: Migration, share) -> None:
     """Assert that commands that are killed half way, in both directions, end where whole ones do."""
     share(RUN, "written by hand", 1, SCRIPTED)

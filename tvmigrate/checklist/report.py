@@ -121,7 +121,9 @@ def _html(found: Checklist, told: Sequence[_Told], digest: str) -> str:
         digest=digest,
         state=_CLASSES[found.light],
         headline=headline(found).capitalize(),
-        sentence=f"{green} of {len(found.items)} items are green. Only green is good: what was not looked at is not.",
+        sentences=[
+            f"{green} of {len(found.items)} items are green. Only green is good: what was not looked at is not."
+        ],
     )
 
 

@@ -17,8 +17,7 @@ from typing import Any
 
 from tvmigrate.contract.policy import Policy
 from tvmigrate.errors import UsageError
-from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS, contract_digest
-from tvmigrate.old_layout_document import document_of
+from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS, choices, contract_digest
 
 NOTED = "gate"  # in the journal
 USUAL_REHEARSAL = Path("report") / "verdict.json"
@@ -100,7 +99,7 @@ def _wrong(said: Mapping[str, Any], made: Mapping[str, Any], policy: Policy) -> 
     rehearsed = said["policy"]
     if not _OURS.search(rehearsed["migration"]):
         return f"is of another migration: {rehearsed['migration']}"
-    for name, wanted in _choices(policy).items():
+    for name, wanted in choices(policy).items():
         if rehearsed[name] != wanted:
             return f"was made with {name} {rehearsed[name]!r}, and now it is {wanted!r}"
     if made.get("tvmigrate") != version("tvmigrate"):
@@ -108,18 +107,6 @@ def _wrong(said: Mapping[str, Any], made: Mapping[str, Any], policy: Policy) -> 
     if made.get("contract_sha256") != contract_digest():
         return "was judged by another contract than this version has"
     return ""
-
-
-def _choices(policy: Policy) -> dict[str, Any]:
-    """Return a policy as a verdict has it."""
-    return {
-        "show": policy.show,
-        "keep_entities": policy.keep_entities,
-        "entity_map": dict(policy.entity_map),
-        "old_layout": document_of(policy.layout),
-        "timezone": policy.timezone,
-        "missing_counts": "zero" if policy.zero_missing_counts else "quarantine",
-    }
 
 
 def _of_others(made: Mapping[str, Any], system: str) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tvmigrate.errors import TvmigrateError
 
@@ -33,20 +36,32 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         ReportUnwritable: no directory, no right, no space.
     """
+    with written_whole(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to that becomes `path` where the `with` ends well, as `write_whole` says.
+
+    Raises:
+        ReportUnwritable: no directory, no right, no space.
+    """
     unfinished: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(unfinished).chmod(0o644)
         Path(unfinished).replace(path)
     except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
         if unfinished is not None:
             Path(unfinished).unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
 
 
 def _unwritable(path: Path, error: OSError) -> ReportUnwritable:

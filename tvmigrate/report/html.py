@@ -39,6 +39,9 @@ def page(view: View) -> str:
     return render(
         "report.html.j2",
         view=view,
+        state=view.state,
+        headline=view.headline,
+        sentences=view.sentences,
         fates=[str(fate) for fate in Fate],
         lost=LOST,
         width=WIDTH,

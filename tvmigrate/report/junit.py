@@ -22,6 +22,15 @@ def write(verdict: Verdict, directory: Path, checks: Mapping[str, Check], repeat
     `checks` gives the claims by check id, `repeat` the shell command that runs one again. A check that found nothing to
     look at is skipped, with that as its reason.
     """
+    path = directory / FILE
+    write_whole(path, text(verdict, checks, repeat))
+    return path
+
+
+def text(
+    verdict: Verdict, checks: Mapping[str, Check], repeat: Callable[[str], str], told: Callable[..., str] = explain
+) -> bytes:
+    """Return what `write` writes; `told(result, check)` is what a check that did not pass has to say."""
     report = JUnitXml("tvmigrate")
     for phase in Phase:
         suite = TestSuite(str(phase))
@@ -29,22 +38,20 @@ def write(verdict: Verdict, directory: Path, checks: Mapping[str, Check], repeat
             suite.add_property(str(name), str(value))
         for result in verdict.checks:
             if result.phase is phase:
-                suite.add_testcase(_case(result, checks.get(result.id), repeat))
+                suite.add_testcase(_case(result, checks.get(result.id), repeat, told))
         if len(suite):
             report.add_testsuite(suite)
     report.update_statistics()
-    path = directory / FILE
-    write_whole(path, report.tostring())
-    return path
+    return bytes(report.tostring())
 
 
-def _case(result: CheckResult, check: Check | None, repeat: Callable[[str], str]) -> TestCase:
+def _case(result: CheckResult, check: Check | None, repeat: Callable[[str], str], told: Callable[..., str]) -> TestCase:
     case = TestCase(result.id, f"{result.phase}.{result.store}")
     kind = {State.FAIL: Failure, State.ERROR: Error, State.EMPTY: Skipped}.get(result.state)
     if kind is not None:
-        told = kind(printable(headline(result)), str(result.rule))
-        told.text = explain(result, check)
+        element = kind(printable(headline(result)), str(result.rule))
+        element.text = told(result, check)
         if result.state is not State.EMPTY:
-            told.text += f"\n\n{repeat_lines(repeat(result.id))}"
-        case.result = [told]
+            element.text += f"\n\n{repeat_lines(repeat(result.id))}"
+        case.result = [element]
     return case

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tvmigrate.report.files import write_whole
@@ -16,7 +16,7 @@ PROBLEMS = 10
 CAUSES = 3
 REASONS = 5
 
-_MARKS = {"pass": "✅", "fail": "❌", "error": "⚠️", "empty": "⚪"}
+MARKS = {"pass": "✅", "fail": "❌", "error": "⚠️", "empty": "⚪"}
 _TICKS = re.compile("`+")
 _FATES = ("mapped", "filled", "quarantined", "untouched", "expired")
 
@@ -30,7 +30,7 @@ def write(view: View, directory: Path) -> Path:
 
 def text(view: View) -> str:
     """Return the summary; whatever comes from the data stands in code spans, where Markdown and HTML mean nothing."""
-    return "\n".join([*_head(view), *_findings(view), *_ledger(view), *_rest(view), ""])
+    return "\n".join([*_head(view), *findings(view.problems, view.problems_left_out), *_ledger(view), *_rest(view), ""])
 
 
 def code(value: str) -> str:
@@ -42,7 +42,7 @@ def code(value: str) -> str:
 
 
 def _head(view: View) -> Iterator[str]:
-    yield f"## {_MARKS[view.state]} {view.headline}: {view.title.lower()}"
+    yield f"## {MARKS[view.state]} {view.headline}: {view.title.lower()}"
     yield ""
     facts = [code(view.verdict.show)] if view.verdict.show else []
     facts += [code(str(name))] if (name := view.verdict.policy.get("dataset")) else []
@@ -53,13 +53,14 @@ def _head(view: View) -> Iterator[str]:
     yield ""
 
 
-def _findings(view: View) -> Iterator[str]:
-    for problem in view.problems[:PROBLEMS]:
+def findings(problems: Sequence[Problem], left_out: int) -> Iterator[str]:
+    """Yield the lines about the checks that did not pass; `left_out` is how many are not among `problems`."""
+    for problem in problems[:PROBLEMS]:
         yield from _problem(problem)
-    left = len(view.problems) - PROBLEMS + view.problems_left_out
+    left = len(problems) - PROBLEMS + left_out
     if left > 0:
         yield f"- … and {counted(left, 'more check')} that did not pass"
-    if view.problems:
+    if problems:
         yield ""
 
 

@@ -7,13 +7,13 @@ all; what is beyond that is told as a count, so that the size of a report does n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tvmigrate.report.looks import AGAIN, first_look
 from tvmigrate.report.prose import percent, where_found
 from tvmigrate.report.redact import Redactor, Told, is_definition
 from tvmigrate.verify.check import Check
-from tvmigrate.verify.findings import CheckResult, Group, State, Verdict
+from tvmigrate.verify.findings import CheckResult, Finding, Group, State, Verdict
 
 CHECKS = 40
 CAUSES = 12
@@ -22,12 +22,17 @@ ALL_SAMPLES = 300
 SCHEMA_ROWS = 60
 
 
+def _no_age(_: Finding) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Telling:
     """What a report needs beyond the verdict.
 
     `checks` gives the claims by check id, `repeat(check_id)` the shell command that runs one again; `title` says what
-    kind of run it was. `verdict_sha256` is the digest of the `verdict.json` beside the report.
+    kind of run it was. `verdict_sha256` is the digest of the `verdict.json` beside the report. `age(finding)` says for
+    how long it has been so.
     """
 
     checks: Mapping[str, Check]
@@ -35,6 +40,7 @@ class Telling:
     redactor: Redactor = field(default_factory=Redactor)
     title: str = "Rehearsal of a migration"
     verdict_sha256: str | None = None
+    age: Callable[[Finding], str] = _no_age
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def _problem(result: CheckResult, verdict: Verdict, telling: Telling, most: int)
     first = first_look(result.id)
     causes: list[Cause] = []
     for group in result.groups[:CAUSES]:
-        causes.append(_cause(result, group, telling.redactor, most))
+        causes.append(_cause(result, group, telling, most))
         most -= len(causes[-1].samples)
     also = [
         AGAIN[one.id.removeprefix(first)]
@@ -124,7 +130,8 @@ def _problem(result: CheckResult, verdict: Verdict, telling: Telling, most: int)
     )
 
 
-def _cause(result: CheckResult, group: Group, redactor: Redactor, most: int) -> Cause:
+def _cause(result: CheckResult, group: Group, telling: Telling, most: int) -> Cause:
+    redactor = telling.redactor
     positions = group.samples[: max(0, min(SAMPLES, most))]
     share = group.count / result.examined if 0 < group.count <= result.examined else None
     facts = [where_found(group), str(group.direction)]
@@ -132,7 +139,10 @@ def _cause(result: CheckResult, group: Group, redactor: Redactor, most: int) -> 
         facts.append(kind)
     return Cause(
         group.count, share, "" if share is None else percent(share), redactor.text(", ".join(facts)),
-        [redactor.finding(result.id, result.findings[position]) for position in positions],
+        [
+            replace(redactor.finding(result.id, one), age=telling.age(one))
+            for one in (result.findings[position] for position in positions)
+        ],
     )  # fmt: skip
 
 

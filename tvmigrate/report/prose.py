@@ -55,12 +55,14 @@ def headline(result: CheckResult) -> str:
     return f"{result.state.upper()} {result.id} (rule {result.rule}, after the {result.phase}): {seen}"
 
 
-def explain(result: CheckResult, check: Check | None = None, shown: int | None = None) -> str:
+def explain(
+    result: CheckResult, check: Check | None = None, shown: int | None = None, file: str = "verdict.json"
+) -> str:
     """Return what a failed, stopped or empty check has to say, as lines.
 
     Where there is more than one difference, first a line for each cause, the largest first; then findings in full:
     those of the largest cause. `check` gives the claim; `shown` is how many findings are told (None: all that were
-    kept of that cause), and bounds the causes told too.
+    kept of that cause), and bounds the causes told too. `file` is where the others are.
     """
     lines = [headline(result)]
     if check is not None:
@@ -71,7 +73,7 @@ def explain(result: CheckResult, check: Check | None = None, shown: int | None =
         lines.append("  Neither side has anything that this check could look at.")
     if result.findings_total > 1 and result.groups:
         lines.append("")
-        lines += (f"  {line}" for line in group_lines(result, None if shown is None else GROUPS_SHOWN))
+        lines += (f"  {line}" for line in group_lines(result, None if shown is None else GROUPS_SHOWN, file))
     largest = result.groups[0].samples if result.groups else range(len(result.findings))
     told = [result.findings[position] for position in largest][:shown]
     for number, finding in enumerate(told, 1):
@@ -79,18 +81,18 @@ def explain(result: CheckResult, check: Check | None = None, shown: int | None =
         lines += (f"  {line}" for line in finding_lines(number, result.phase, finding))
     if (left := result.findings_total - len(told)) > 0:
         kept = len(result.findings) - len(told)
-        where_else = f"verdict.json has {kept:,} of them" if kept else "--max-findings says how many are kept"
+        where_else = f"{file} has {kept:,} of them" if kept else "--max-findings says how many are kept"
         lines += ["", f"  … and {left:,} more; {where_else}."]
     return "\n".join(lines)
 
 
-def group_lines(result: CheckResult, most: int | None = None) -> Iterator[str]:
+def group_lines(result: CheckResult, most: int | None = None, file: str = "verdict.json") -> Iterator[str]:
     """Yield a line for each cause of the check's differences, and one for those beyond the first `most`."""
     for group in result.groups[:most]:
         yield group_line(result, group)
     if rest := result.groups[most:] if most is not None else ():
         count = sum(group.count for group in rest)
-        yield f"{count:,} more, of {len(rest):,} other causes; verdict.json has them all"
+        yield f"{count:,} more, of {len(rest):,} other causes; {file} has them all"
 
 
 def group_line(result: CheckResult, group: Group) -> str:

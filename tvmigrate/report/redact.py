@@ -92,7 +92,10 @@ def hosts_of(urls: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A finding as a report tells it; `expected` and `actual` are None where there is no such side."""
+    """A finding as a report tells it; `expected` and `actual` are None where there is no such side.
+
+    `age` says for how long it has been so, empty where it was looked at once.
+    """
 
     note: str
     where: str
@@ -100,6 +103,7 @@ class Told:
     direction: str
     expected: str | None
     actual: str | None
+    age: str = ""
 
 
 class Hidden(str):
@@ -141,13 +145,13 @@ class Redactor:
         """Return what is told of a finding of the check `check_id`, in what people read."""
         safe = self.values(check_id, finding)
         names = [side for side in (safe.old, safe.new) if side is not None]
-        sides = (
+        expected, actual = (
             None if whole is None else _cut(self.text(_text_of(side)))
             for whole, side in ((finding.expected, safe.expected), (finding.actual, safe.actual))
         )
         return Told(
             _cut(self.text(safe.note)), _cut(self.text(" → ".join(dict.fromkeys(names)))),
-            printable(safe.field or ""), str(safe.direction), *sides,
+            printable(safe.field or ""), str(safe.direction), expected, actual,
         )  # fmt: skip
 
     def values(self, check_id: str, finding: Finding) -> Finding:

@@ -16,9 +16,9 @@ from tvmigrate.contract.outcome import Fate, Reason, Rule, Store
 from tvmigrate.verify.findings import Direction, Phase, State
 
 ID = "urn:tvmigrate:verdict:1"
-_COUNT = {"type": "integer", "minimum": 0}
-_TEXT = {"type": "string"}
-_TEXT_OR_NULL = {"type": ["string", "null"]}
+COUNT = {"type": "integer", "minimum": 0}
+TEXT = {"type": "string"}
+TEXT_OR_NULL = {"type": ["string", "null"]}
 _DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 
@@ -29,106 +29,109 @@ def schema() -> dict[str, Any]:
         "$id": ID,
         "title": "verdict.json of tvmigrate",
         "description": "The verdict of a run: contract §5, with the further keys of §7.12 and §7.22.",
-        **_object(
-            verdict=_one_of(State, "fail > error > empty > pass; empty only if every check is"),
-            show={**_TEXT_OR_NULL, "description": "entity x became the program id show/x; null with --keep-entities"},
-            policy=_POLICY,
-            engines={"type": "object", "additionalProperties": _TEXT, "description": "the version of each store"},
-            checks=_array(_CHECK),
-            ledger=_array(_LEDGER),
-            inconsistencies=_array(_INCONSISTENCY),
+        **object_of(
+            verdict=one_of(State, "fail > error > empty > pass; empty only if every check is"),
+            show={**TEXT_OR_NULL, "description": "entity x became the program id show/x; null with --keep-entities"},
+            policy=POLICY,
+            engines={"type": "object", "additionalProperties": TEXT, "description": "the version of each store"},
+            checks=array(_CHECK),
+            ledger=array(_LEDGER),
+            inconsistencies=array(_INCONSISTENCY),
             seconds={"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
-            quarantine=_array(_QUARANTINE),
-            not_judged=_array(_object(checks=_array(_TEXT), why=_TEXT)),
-            made={"anyOf": [_MADE, {"type": "null"}]},
+            quarantine=array(_QUARANTINE),
+            not_judged=array(object_of(checks=array(TEXT), why=TEXT)),
+            made={"anyOf": [MADE, {"type": "null"}]},
         ),
     }
 
 
-def _object(**properties: Any) -> dict[str, Any]:
+def object_of(**properties: Any) -> dict[str, Any]:
+    """Return the schema of an object that has just these keys, all of them."""
     return {
         "type": "object", "properties": properties, "required": list(properties), "additionalProperties": False,
     }  # fmt: skip
 
 
-def _array(items: Any) -> dict[str, Any]:
+def array(items: Any) -> dict[str, Any]:
+    """Return the schema of an array of `items`."""
     return {"type": "array", "items": items}
 
 
-def _one_of(names: Iterable[StrEnum], description: str = "") -> dict[str, Any]:
+def one_of(names: Iterable[StrEnum], description: str = "") -> dict[str, Any]:
+    """Return the schema of one of these texts."""
     told = {"enum": [str(name) for name in names]}
     return {**told, "description": description} if description else told
 
 
-_POLICY = {
+POLICY = {
     "type": "object",
     "description": "what the run was asked for",
     "properties": {
-        "show": _TEXT_OR_NULL,
+        "show": TEXT_OR_NULL,
         "keep_entities": {"type": "boolean"},
-        "entity_map": {"type": "object", "additionalProperties": _TEXT},
+        "entity_map": {"type": "object", "additionalProperties": TEXT},
         "old_layout": {"type": ["object", "null"], "description": "the site's names of old data"},
-        "timezone": _TEXT,
+        "timezone": TEXT,
         "missing_counts": {"enum": ["quarantine", "zero"]},
         "old": {"enum": ["removed", "kept"]},
         "quarantine": {"enum": ["table", "none"]},
-        "migration": _TEXT,
-        "rollback": _TEXT,
-        "dataset": _TEXT,
+        "migration": TEXT,
+        "rollback": TEXT,
+        "dataset": TEXT,
     },
 }
-_FINDING = _object(
-    store=_one_of(Store),
-    rule=_one_of(Rule),
-    old={**_TEXT_OR_NULL, "description": "the old record's name"},
-    new={**_TEXT_OR_NULL, "description": "the new record's name"},
-    field=_TEXT_OR_NULL,
+FINDING = object_of(
+    store=one_of(Store),
+    rule=one_of(Rule),
+    old={**TEXT_OR_NULL, "description": "the old record's name"},
+    new={**TEXT_OR_NULL, "description": "the new record's name"},
+    field=TEXT_OR_NULL,
     expected={"description": "any value; what JSON has no form for is text: nan, inf, -inf"},
     actual={"description": "any value, as expected"},
-    direction=_one_of(Direction),
-    note={**_TEXT, "description": "a sentence a person can act on"},
+    direction=one_of(Direction),
+    note={**TEXT, "description": "a sentence a person can act on"},
 )
-_GROUP = _object(
-    store=_one_of(Store),
-    rule=_one_of(Rule),
-    direction=_one_of(Direction),
-    field={**_TEXT_OR_NULL, "description": "[*] stands for positions in a list"},
-    kind={**_TEXT, "description": "what lies between expected and actual, empty where there is nothing to compare"},
+_GROUP = object_of(
+    store=one_of(Store),
+    rule=one_of(Rule),
+    direction=one_of(Direction),
+    field={**TEXT_OR_NULL, "description": "[*] stands for positions in a list"},
+    kind={**TEXT, "description": "what lies between expected and actual, empty where there is nothing to compare"},
     count={"type": "integer", "minimum": 1},
-    samples={**_array(_COUNT), "description": "positions in findings"},
+    samples={**array(COUNT), "description": "positions in findings"},
 )
-_CHECK = _object(
-    id={**_TEXT, "description": "of a later look it ends in .twice, .second-migration or .after-second-migration"},
-    phase=_one_of(Phase),
-    store=_one_of(Store),
-    rule=_one_of(Rule),
-    state=_one_of(State),
-    examined=_COUNT,
-    findings={**_array(_FINDING), "description": "up to --max-findings, some of each cause"},
-    findings_total=_COUNT,
-    error={**_TEXT_OR_NULL, "description": "why the check could not look"},
-    groups={**_array(_GROUP), "description": "all findings by cause, the largest first; counts add up to the total"},
+_CHECK = object_of(
+    id={**TEXT, "description": "of a later look it ends in .twice, .second-migration or .after-second-migration"},
+    phase=one_of(Phase),
+    store=one_of(Store),
+    rule=one_of(Rule),
+    state=one_of(State),
+    examined=COUNT,
+    findings={**array(FINDING), "description": "up to --max-findings, some of each cause"},
+    findings_total=COUNT,
+    error={**TEXT_OR_NULL, "description": "why the check could not look"},
+    groups={**array(_GROUP), "description": "all findings by cause, the largest first; counts add up to the total"},
 )
-_LEDGER = _object(
-    store=_one_of(Store),
-    rule=_one_of(Rule),
+_LEDGER = object_of(
+    store=one_of(Store),
+    rule=one_of(Rule),
     old={"type": ["integer", "null"], "minimum": 0, "description": "null of a derived rule"},
-    **{str(fate): _COUNT for fate in Fate},
+    **{str(fate): COUNT for fate in Fate},
 )
-_INCONSISTENCY = _object(
-    store=_one_of(Store), rule=_one_of(Rule), kind=_TEXT, count=_COUNT, examples=_array(_object(old=_TEXT, note=_TEXT))
+_INCONSISTENCY = object_of(
+    store=one_of(Store), rule=one_of(Rule), kind=TEXT, count=COUNT, examples=array(object_of(old=TEXT, note=TEXT))
 )
-_QUARANTINE = _object(
-    store=_one_of(Store), rule=_one_of(Rule), reason=_one_of(Reason), count={"type": "integer", "minimum": 1}
+_QUARANTINE = object_of(
+    store=one_of(Store), rule=one_of(Rule), reason=one_of(Reason), count={"type": "integer", "minimum": 1}
 )
-_MADE = _object(
-    began={**_TEXT, "format": "date-time"},
-    tvmigrate=_TEXT,
-    python=_TEXT,
+MADE = object_of(
+    began={**TEXT, "format": "date-time"},
+    tvmigrate=TEXT,
+    python=TEXT,
     dataset_sha256={**_DIGEST, "description": "over the lines that sha256sum prints of the dataset's files, by name"},
     contract_sha256={**_DIGEST, "description": "the same of the package that holds the rules"},
-    system={**_TEXT_OR_NULL, "description": "tells the stores that the dataset was captured from"},
-    captured_at={**_TEXT_OR_NULL, "description": "when it was captured"},
+    system={**TEXT_OR_NULL, "description": "tells the stores that the dataset was captured from"},
+    captured_at={**TEXT_OR_NULL, "description": "when it was captured"},
 )
 
 

@@ -35,10 +35,15 @@ class Provenance:
 def provenance(dataset_sha256: str, began: datetime, dataset: Dataset) -> Provenance:
     """Return the provenance of a run of this installation that began at `began`."""
     return Provenance(
-        began.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        instant(began),
         version("tvmigrate"), platform.python_version(), dataset_sha256, contract_digest(),
         dataset.system, dataset.captured_at,
     )  # fmt: skip
+
+
+def instant(at: datetime) -> str:
+    """Return an instant in UTC, RFC 3339, to the second."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def dataset_digest(folder: Path) -> str:

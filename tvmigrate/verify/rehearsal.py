@@ -28,8 +28,7 @@ from tvmigrate.engines.practice import rehearsing
 from tvmigrate.errors import TvmigrateError, UsageError
 from tvmigrate.events import Finished, Listener, Said, Started, ignore
 from tvmigrate.executors import open_workers, variables
-from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS
-from tvmigrate.old_layout_document import document_of
+from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS, choices
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Examination, Registry, Sheet, examine
@@ -212,12 +211,7 @@ class Rehearsal:
         return Verdict(
             show=policy.show,
             policy={
-                "show": policy.show,
-                "keep_entities": policy.keep_entities,
-                "entity_map": dict(policy.entity_map),
-                "old_layout": document_of(policy.layout),
-                "timezone": policy.timezone,
-                "missing_counts": "zero" if policy.zero_missing_counts else "quarantine",
+                **choices(policy),
                 "old": str(job.old_end_state),
                 "quarantine": str(job.quarantine),
                 "migration": job.migration,

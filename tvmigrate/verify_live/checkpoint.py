@@ -21,6 +21,7 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS pending (
         part TEXT, name TEXT, due BLOB, first_ns INT, rounds INT, looks INT, findings BLOB,
         PRIMARY KEY (part, name)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS took (task TEXT PRIMARY KEY, seconds REAL, times INT) WITHOUT ROWID;
     """
 
 
@@ -50,7 +51,7 @@ class Checkpoint(NotedFile):
         path.touch(mode=0o600)
         super().__init__(path, _SCHEMA, "journal_mode = WAL", "synchronous = NORMAL")
 
-    def begin(self, about: Mapping[str, Any]) -> list[str]:
+    def begin(self, about: Mapping[str, Any], now: str) -> list[str]:
         """Go on with what is kept of a looking that was asked for as `about` says and is not over, else begin anew.
 
         Returns the names of what was asked for otherwise in one that is not over; nothing is done then.
@@ -61,9 +62,10 @@ class Checkpoint(NotedFile):
             if differs:
                 return differs
         if before is None or self.noted("over"):
-            for table in ("note", "part", "tally", "listed", "pending"):
+            for table in ("note", "part", "tally", "listed", "pending", "took"):
                 self.db.execute(f"DELETE FROM {table}")
             self.note("about", dict(about))
+            self.note("began", now)
         return []
 
     def position(self, part: str) -> tuple[int, bool]:
@@ -78,7 +80,8 @@ class Checkpoint(NotedFile):
 
     def forget(self, part: str) -> None:
         """Forget all that is kept of a part."""
-        for table, column in (("part", "name"), ("tally", "part"), ("listed", "part"), ("pending", "part")):
+        found = (("part", "name"), ("tally", "part"), ("listed", "part"), ("pending", "part"), ("took", "task"))
+        for table, column in found:
             self.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (part,))
 
     def begun(self, part: str, total: int | None) -> None:
@@ -88,6 +91,18 @@ class Checkpoint(NotedFile):
     def done(self, part: str) -> None:
         """Note that all of a part was looked at."""
         self.db.execute("UPDATE part SET done = 1 WHERE name = ?", (part,))
+
+    def took(self, task: str, seconds: float) -> None:
+        """Note that a task was worked at once more, for so long."""
+        self.db.execute(
+            "INSERT INTO took VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET seconds = seconds + ?2, times = times + 1",
+            (task, seconds),
+        )
+
+    def time_of(self, task: str) -> tuple[float, int]:
+        """Return how long a task was worked at in all, and how often."""
+        found = self.db.execute("SELECT seconds, times FROM took WHERE task = ?", (task,)).fetchone()
+        return (0.0, 0) if found is None else (found[0], found[1])
 
     def looked(self, part: str, due: Sequence[Due], seen: Sequence[Seen], position: int) -> None:
         """Keep what a first look at some records came to, and how far it is."""
@@ -145,6 +160,11 @@ class Checkpoint(NotedFile):
         """Return how many records of a part were seen in which state; those that differ are not among them."""
         found = self.db.execute("SELECT state, n FROM tally WHERE part = ?", (part,))
         return {State(state): n for state, n in found}
+
+    def reasons(self, part: str) -> dict[str, int]:
+        """Return why records of a part are unchecked, and how many for each reason."""
+        asked = "SELECT why, count(*) FROM listed WHERE part = ? AND state = ? GROUP BY why ORDER BY why"
+        return dict(self.db.execute(asked, (part, str(State.UNCHECKED))))
 
     def listed(self, state: State, part: str | None = None, limit: int = -1) -> Iterator[tuple[str, str, str]]:
         """Yield (part, name, why) of the records in a state that is listed."""

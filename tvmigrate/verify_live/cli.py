@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 
@@ -9,20 +10,22 @@ import click
 
 from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.policy import Policy
-from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.entity_map import read_entity_map
 from tvmigrate.errors import UsageError
 from tvmigrate.old_layout import read_old_layout
 from tvmigrate.options import policy_options, report_option
 from tvmigrate.printable import one_line
+from tvmigrate.settings import program
 from tvmigrate.state_option import state_option
 from tvmigrate.verify.context import OldEndState
-from tvmigrate.verify_live.run import Asked
+from tvmigrate.verify_live.asked import Asked
+from tvmigrate.verify_live.files import write
+from tvmigrate.verify_live.results import safe
 from tvmigrate.verify_live.run import verify as run_verify
 from tvmigrate.verify_live.sample import Sample
-from tvmigrate.verify_live.source import Source, of_dataset, of_run
-from tvmigrate.verify_live.tell import lines, safe, write
+from tvmigrate.verify_live.source import of_dataset, of_run
+from tvmigrate.verify_live.tell import lines
 
 
 @click.command()
@@ -88,8 +91,8 @@ from tvmigrate.verify_live.tell import lines, safe, write
     metavar="FILE",
     help="What is known so far, to go on with.  [default: verify.sqlite in --state]",
 )
+@report_option("live.json, live.html, live.md, live-junit.xml and live-listed.ndjson go")
 @click.option("--show-values", is_flag=True, help="Show comment texts and user names.")
-@report_option("live.json and live-listed.ndjson go")
 @click.pass_context
 def verify(  # noqa: PLR0913, PLR0917 - one a option
     ctx: click.Context,
@@ -112,8 +115,8 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     rounds: int,
     recheck: float,
     checkpoint: Path | None,
-    show_values: bool,
     report: Path,
+    show_values: bool,
 ) -> None:
     """Judge a migration on the live stores, afterwards, while the new application writes to them.
 
@@ -122,8 +125,9 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     # Imported here, so that what only lists commands and options needs none of it.
     from rich.console import Console  # noqa: PLC0415
 
+    from tvmigrate.report.files import require_writable  # noqa: PLC0415
     from tvmigrate.report.progress import watch  # noqa: PLC0415
-    from tvmigrate.report.redact import Redactor  # noqa: PLC0415
+    from tvmigrate.report.redact import Redactor, hosts_of  # noqa: PLC0415
 
     asked = Asked(
         Sample(sample), max_rate, max_time, max_findings, rounds, recheck, no_writers, OldEndState(old), frozenset(only)
@@ -148,17 +152,33 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
         source = of_dataset(dataset, policy, since)
         find = partial(lambda source, _: source, source)
     kept = checkpoint or state / "verify.sqlite"
-    found: list[Source] = []
-
-    def keep(clients: Clients) -> Source:
-        found.append(find(clients))
-        return found[-1]
-
+    endpoints = Endpoints.from_environ()
+    require_writable(report)
     with watch(Console(stderr=True, highlight=False)) as listener:
-        looked = run_verify(Endpoints.from_environ(), keep, asked, kept, listener)
-    outcome = safe(looked, Redactor(show_values, private=found[-1].policy.layout.private))
-    for line in lines(outcome):
+        outcome = run_verify(endpoints, find, asked, kept, listener)
+    repeat = partial(_repeat, _words(ctx), kept)
+    private = outcome.how.source.policy.layout.private
+    redactor = Redactor(show_values, hosts_of(endpoints.environ().values()), private)
+    paths = write(outcome, kept, report, repeat, redactor)
+    for line in lines(safe(outcome, redactor), repeat):
         click.echo(one_line(line))  # names in it are data
-    for path in write(outcome, kept, report):
+    for path in paths:
         click.echo(f"report: {path}")
     ctx.exit(int(outcome.exit_code))
+
+
+def _words(ctx: click.Context) -> list[str]:
+    """Return the words that ask for the same again, but for which parts, for how long, and where it is kept."""
+    words = [*program(), "verify"]
+    for option in ctx.command.params:
+        name, value = str(option.name), ctx.params[str(option.name)]
+        is_given = ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+        if is_given and name not in {"only", "max_time", "checkpoint"} and value is not False:
+            words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+    return words
+
+
+def _repeat(words: list[str], kept: Path, part: str) -> str:
+    """Return the command that looks at one part alone, beside the checkpoint `kept`: that looking may be to go on."""
+    beside = kept.with_name(f"{kept.stem}-{part}{kept.suffix}")
+    return shlex.join([*words, "--only", part, "--checkpoint", str(beside)])

@@ -1,166 +1,32 @@
-"""A looking from the first record to the last doubt: each record once, and again what differed, until it stays so."""
+"""A migration on live stores judged: the stores opened, the old data found, all parts looked at."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tvmigrate.dataset.load import DRIVER_ERRORS
 from tvmigrate.engines.clients import Clients, check_reachable
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
-from tvmigrate.events import Advanced, Finished, Listener, Started, ignore
+from tvmigrate.events import Listener, ignore
 from tvmigrate.migrate.system import identify
-from tvmigrate.throttle import Throttle
-from tvmigrate.verify.context import Baseline, Context, OldEndState, Reference
-from tvmigrate.verify.errors import VerificationError
+from tvmigrate.verify.context import Baseline, Context, Reference
 from tvmigrate.verify.kept import Kept
+from tvmigrate.verify.provenance import dataset_digest, instant, provenance
 from tvmigrate.verify.redis_expected import Expected
 from tvmigrate.verify.redis_state import DumpedStates
 from tvmigrate.verify.reference import load_reference
-from tvmigrate.verify.stopped import why
 from tvmigrate.verify_live import clickhouse_part, elasticsearch_part, redis_part
-from tvmigrate.verify_live.checkpoint import Checkpoint, Pending
-from tvmigrate.verify_live.model import Part, State, Times
-from tvmigrate.verify_live.outcome import Outcome, Told, told
-from tvmigrate.verify_live.sample import Sample
+from tvmigrate.verify_live.asked import Asked
+from tvmigrate.verify_live.checkpoint import Checkpoint
+from tvmigrate.verify_live.looking import Looking
+from tvmigrate.verify_live.model import Times
+from tvmigrate.verify_live.outcome import How, Outcome
 from tvmigrate.verify_live.source import Source
-
-_BATCH = 500
-_RESTLESS = 10  # times the rounds, after which a record that differs otherwise each time is given up
-_CHANGING = "it was otherwise each time that it was looked at"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """How to look.
-
-    `rounds` is how often in a row a record has to differ in the same way, `recheck` how many seconds lie between.
-    `max_rate` is in records a second, `max_time` in seconds, None: no limit. Where `max_findings` records differ, no
-    more are looked for. `no_writers`: nobody has written since the migration, and every difference is one. `only` are
-    the ids of the parts to look at, empty: all.
-    """
-
-    sample: Sample = field(default_factory=Sample)
-    max_rate: float | None = None
-    max_time: float | None = None
-    max_findings: int = 1000
-    rounds: int = 3
-    recheck: float = 2.0
-    no_writers: bool = False
-    old_end_state: OldEndState = OldEndState.REMOVED
-    only: frozenset[str] = frozenset()
-
-
-class OutOfTime(Exception):  # noqa: N818 - no error: the time that was given is over
-    """The time that was given is over."""
-
-
-@dataclass(slots=True)
-class Looking:
-    """The parts of one looking, and what it knows so far."""
-
-    parts: Sequence[Part]
-    asked: Asked
-    checkpoint: Checkpoint
-    listener: Listener = ignore
-    deadline: float | None = None
-    stopped: str = ""
-    errors: dict[str, str] = field(default_factory=dict)
-
-    def run(self) -> Outcome:
-        """Look at what was not looked at yet, then again at what differs; say what it came to."""
-        try:
-            for part in self.parts:
-                with self._told(part.about.id, part.about.unit):
-                    self._first_look(part)
-                if self.stopped:
-                    break
-            self._settle()
-        except OutOfTime:
-            self.stopped = f"the {self.asked.max_time:g} seconds of --max-time were over"
-        is_whole = not self.stopped and not self.errors
-        self.checkpoint.note("over", is_whole)
-        return told(self.parts, self.checkpoint, self.asked.sample, self.asked.rounds, self.stopped, self.errors)
-
-    def _first_look(self, part: Part) -> None:
-        name = part.about.id
-        position, is_done = self.checkpoint.position(name)
-        if is_done:
-            return
-        throttle = Throttle(self.asked.max_rate)
-        try:
-            total = part.total()
-            if total is None:  # what is there is another each time, and begins anew
-                self.checkpoint.forget(name)
-                position = 0
-            self.checkpoint.begun(name, total)
-            self.listener(Started(name, total, part.about.unit))
-            with closing(part.due(position)) as due:
-                while batch := list(islice(due, _BATCH)):
-                    self._mind_the_time()
-                    began = time.monotonic()
-                    seen = part.look(batch)
-                    position += len(batch)
-                    self.checkpoint.looked(name, batch, seen, position)
-                    self.listener(Advanced(name, position))
-                    throttle.took(len(batch), time.monotonic() - began)
-                    if self._are_enough():
-                        return
-        except (*DRIVER_ERRORS, VerificationError) as problem:
-            self.errors[name] = why(problem)
-            return
-        self.checkpoint.done(name)
-
-    def _are_enough(self) -> bool:
-        """Return whether as many records differ, and stay so, as are to be found."""
-        if self.checkpoint.pending_count() < self.asked.max_findings:
-            return False
-        self._settle()
-        if self.checkpoint.pending_count() < self.asked.max_findings:
-            return False
-        self.stopped = f"{self.asked.max_findings:,} records differ, as many as --max-findings asks for"
-        return True
-
-    def _settle(self) -> None:
-        """Look again at what differs until it has stayed so for all rounds, or differs no more."""
-        by_name = {part.about.id: part for part in self.parts}
-        while left := [one for one in self.checkpoint.pending(below=self.asked.rounds) if one.part not in self.errors]:
-            self._mind_the_time(self.asked.recheck)
-            time.sleep(self.asked.recheck)
-            for name, part in by_name.items():
-                some = [one for one in left if one.part == name]
-                for start in range(0, len(some), _BATCH):
-                    self._again(part, some[start : start + _BATCH])
-
-    def _again(self, part: Part, some: Sequence[Pending]) -> None:
-        try:
-            seen = part.look([one.due for one in some])
-        except (*DRIVER_ERRORS, VerificationError) as problem:
-            self.errors[part.about.id] = why(problem)
-            return
-        for one, what in zip(some, seen, strict=True):
-            restless = one.looks >= _RESTLESS * self.asked.rounds and what.findings != one.findings
-            if what.state is State.DIFFERENT and restless:
-                self.checkpoint.give_up(one, _CHANGING)
-            else:
-                self.checkpoint.looked_again(one, what)
-
-    def _mind_the_time(self, more: float = 0.0) -> None:
-        if self.deadline is not None and time.monotonic() + more > self.deadline:
-            raise OutOfTime
-
-    @contextmanager
-    def _told(self, task: str, unit: str) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        tally = self.checkpoint.tally(task)
-        note = ", ".join(f"{n:,} {state}" for state, n in sorted(tally.items()))
-        self.listener(Finished(task, time.monotonic() - began, note or f"no {unit}"))
 
 
 def verify(
@@ -180,8 +46,9 @@ def verify(
         ReferenceFailed: the old rows cannot be loaded into the verifier's own ClickHouse.
     """
     deadline = None if asked.max_time is None else time.monotonic() + asked.max_time
+    began = datetime.now(UTC)
     endpoints = endpoints.read_only()
-    check_reachable(endpoints)
+    versions = check_reachable(endpoints)
     with ExitStack() as opened:
         clients = opened.enter_context(Clients(endpoints))
         source = find(clients)
@@ -194,7 +61,7 @@ def verify(
             "old": str(asked.old_end_state),
             "only": sorted(asked.only),
         }
-        if differs := known.begin(about):
+        if differs := known.begin(about, instant(began)):
             raise UsageError(
                 f"{checkpoint} is of a verification that is not over and was begun with another "
                 f"{', '.join(differs)}. Go on as it was begun, or name another file with --checkpoint."
@@ -220,7 +87,11 @@ def verify(
             known.note("over", True)
             raise UsageError(f"There is no part {', '.join(unknown)} here; the parts are {', '.join(ids)}.")
         wanted = [part for part in parts if not asked.only or part.about.id in asked.only]
-        return Looking(wanted, asked, known, listener, deadline).run()
+        found = Looking(wanted, asked, known, listener, deadline).run()
+        ended = instant(datetime.now(UTC))
+        made = provenance(dataset_digest(source.dataset.path), began, source.dataset)
+        how = How(source, asked, versions, made, known.noted("began"), ended)
+        return Outcome(found.parts, found.stopped, found.rechecks, how)
 
 
 def _context(opened: ExitStack, clients: Clients, source: Source, asked: Asked, listener: Listener) -> Context:
@@ -246,4 +117,4 @@ def _of_clickhouse(asked: Asked) -> bool:
     return not asked.only or any(name.startswith("live.clickhouse") for name in asked.only)
 
 
-__all__ = ["Asked", "Looking", "Outcome", "Told", "verify"]
+__all__ = ["Asked", "Outcome", "verify"]

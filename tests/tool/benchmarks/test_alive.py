@@ -1,4 +1,4 @@
-"""Every benchmark still runs: once, tiny. What it measures here is of no interest."""
+"""Every benchmark still runs: once, tiny, a group with each commit. What it measures here is of no interest."""
 
 from __future__ import annotations
 
@@ -8,14 +8,26 @@ from pathlib import Path
 
 from bench.results import Results
 from bench.rows import GROUPS
+from tests import profiles
+from tests.conftest import Tell
 
 ROOT = Path(__file__).parents[3]
 # Both are commands that run in this very session anyway.
 LONG = {"rehearse", "suite"}
 
 
-def test_every_benchmark_runs(tmp_path: Path) -> None:
-    names = [group.name for group in GROUPS if group.name not in LONG]
+RUN = ("benchmarks", "groups of benchmarks")
+KNOWN = [group.name for group in GROUPS if group.name not in LONG]
+
+
+def part() -> list[str]:
+    """Return the groups to run: all, or one of the commit's turn."""
+    return KNOWN if profiles.is_nightly() else [KNOWN[profiles.turn() % len(KNOWN)]]
+
+
+def test_every_benchmark_runs(tmp_path: Path, share: Tell) -> None:
+    names = part()
+    share(RUN, "groups", ran=len(names), of=len(KNOWN))
     out = tmp_path / "results.json"
     words = [sys.executable, "-m", "bench", *names, "--scale", "0.0002", "--once", "--out", str(out)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -47,12 +47,13 @@ def times_to_live(dataset: Dataset) -> dict[tuple[int, bytes], int]:
 def rows(dataset: Dataset, table: str) -> Counter[str]:
     lines = dataset.tables[table].rows.read_bytes().splitlines()
     return Counter(
-        json.dumps(_row(json.loads(line.decode("utf-8", "surrogateescape"))), sort_keys=True) for line in lines
+        json.dumps(row(json.loads(line.decode("utf-8", "surrogateescape"))), sort_keys=True) for line in lines
     )
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _moment(value) if name in MOMENTS else value for name, value in row.items()}
+def row(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with its instants in one form."""
+    return {name: _moment(value) if name in MOMENTS else value for name, value in values.items()}
 
 
 def _moment(text: str) -> str:

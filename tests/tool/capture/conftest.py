@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tool.conftest import FIXTURES, empty
+from tests.integrity.one_set import clear
+from tests.tool.conftest import FIXTURES
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
@@ -20,6 +21,6 @@ def standard() -> Dataset:
 def old_system(engines: Endpoints, standard: Dataset) -> Endpoints:
     """Where three engines answer that hold the standard dataset, and nothing else."""
     with Clients(engines) as clients:
-        empty(clients)
+        clear(clients)
     load(standard, engines)
     return engines

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from tests.integrity.one_set import clear
 from tests.tool.capture.captured import keys
-from tests.tool.conftest import empty
 from tvmigrate.capture import redis as capture_redis
 from tvmigrate.capture import work
 from tvmigrate.capture.mask import Mask
@@ -95,7 +95,7 @@ def test_a_masked_capture_migrates_as_the_old_system_does(standard, empty_engine
     time.sleep(2)  # the shortest-lived keys are gone then
     before = migrate.plan(empty_engines, Policy(show="the_voice"), "keep", tmp_path / "before", ignore)
     hidden = capture(empty_engines, tmp_path / "masked", Asked(mask=MASK), None)
-    empty(clients)
+    clear(clients)
     load(hidden, empty_engines)
     after = migrate.plan(empty_engines, Policy(show="the_voice"), "keep", tmp_path / "after", ignore)
     for found in (before, after):

@@ -29,12 +29,13 @@ RESULTS = """
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project without a dataset of its own, whose phases have results made up for the test."""
     monkeypatch.setenv("PYTHONPATH", str(CLEAN.parents[1]))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others' plugins take two seconds of each run
     pytester.makeconftest(RESULTS)
     return pytester
 
 
 def run(project: pytest.Pytester, *options: str) -> pytest.RunResult:
-    return project.runpytest_subprocess("-p", "no:cacheprovider", *options)
+    return project.runpytest_subprocess("-p", "no:cacheprovider", "-p", "tvmigrate.pytest_plugin", *options)
 
 
 def test_tests_of_the_migration_come_before_those_of_its_way_back(project):

@@ -11,17 +11,12 @@ from pathlib import Path
 
 from junitparser import JUnitXml
 
+from tests.integrity.one_set import clear
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 
 CLEAN = Path(__file__).parents[3] / "fixtures" / "clean"
 HEAD = "  Repeat just this check:"
-
-
-def clear(clients: Clients) -> None:
-    clients.redis.flushall()
-    clients.clickhouse.command("DROP DATABASE IF EXISTS tv_analytics SYNC")
-    clients.elasticsearch.indices.delete(index=list(clients.elasticsearch.indices.get(index="*")))
 
 
 def test_the_printed_command_repeats_just_that_check(

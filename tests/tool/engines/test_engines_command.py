@@ -82,7 +82,7 @@ def test_detached_engines_from_up_to_down(command: Command) -> None:
     state = State.read(command.directory)
     assert state is not None
     os.kill(state.engines["elasticsearch"].pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(state.guards["elasticsearch"].pid)], timeout=10)
+    psutil.wait_procs([psutil.Process(state.guards["elasticsearch"].pid)], timeout=60)
     status = command("status")
     assert status.returncode == 3
     redis, clickhouse, elasticsearch = status.stdout.splitlines()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integrity.one_set import lent
 from tvmigrate.contract.policy import Policy
+from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.verify.faults.all import CATALOGUE
 from tvmigrate.verify.faults.judge import Caught, Outcome
 from tvmigrate.verify.faults.model import Fault, Finds, Plant
@@ -63,7 +65,7 @@ def job() -> Job:
 
 
 @pytest.fixture(scope="module")
-def outcomes(job: Job) -> dict[str, Outcome]:
+def outcomes(job: Job, engines: Endpoints) -> dict[str, Outcome]:
     faults = [
         fault(nothing_there, SCORE),
         fault(nothing_changed, SCORE),
@@ -72,7 +74,8 @@ def outcomes(job: Job) -> dict[str, Outcome]:
         fault(total_left_changed, TOTAL),
         fault(key_of_rollback_dropped, Finds("rollback.redis", Direction.MISSING, "key"), Phase.ROLLBACK),
     ]
-    return {outcome.fault: outcome for outcome in judge_faults(job, faults)}
+    with lent(engines):
+        return {outcome.fault: outcome for outcome in judge_faults(job, faults)}
 
 
 def test_a_fault_that_has_no_victim_is_not_planted(outcomes: dict[str, Outcome]) -> None:
@@ -109,8 +112,8 @@ def test_faults_of_the_rollback_are_planted_in_what_it_left(outcomes: dict[str, 
     assert outcomes["key-of-rollback-dropped"].caught is Caught.CAUGHT
 
 
-def test_nothing_is_planted_in_a_migration_that_does_not_pass_by_itself(job: Job) -> None:
+def test_nothing_is_planted_in_a_migration_that_does_not_pass_by_itself(job: Job, engines: Endpoints) -> None:
     """Assert that a fault is not said to be caught where a check would have failed without it."""
     wrong = Job(job.dataset, job.policy, migration="true", rollback="true")
-    with pytest.raises(NoPassingMigration, match="this one does not pass by itself"):
+    with lent(engines), pytest.raises(NoPassingMigration, match="this one does not pass by itself"):
         next(judge_faults(wrong, [CATALOGUE.faults["hash-count-off-by-one"]]))

@@ -1,4 +1,4 @@
-"""Engines that run for the whole session, filled anew for each test that changes them."""
+"""Stores filled anew for each test that changes them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ import pytest
 
 from tests.tool.migrate.stores import Applied, Standard, Stores, add_odd_lists
 from tvmigrate.engines.clients import Clients
-from tvmigrate.engines.embedded import EmbeddedEngines
 from tvmigrate.engines.endpoints import Endpoints
-
-
-@pytest.fixture(scope="session")
-def endpoints() -> Iterator[Endpoints]:
-    with EmbeddedEngines() as engines:
-        yield engines.endpoints
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tvmigrate
+from tests.integrity.one_set import clear
 from tests.tool.migrate.killed import killed
 from tvmigrate.contract import new, old
 from tvmigrate.contract.policy import Policy
@@ -48,11 +49,7 @@ class Stores:
 
     def fill(self, name: str) -> None:
         """Empty the stores and load a dataset: a fixture's name, or a folder."""
-        self.clients.redis.flushall()
-        for database in live_databases(self.clients) - {"default"}:
-            self.clients.clickhouse.command(f"DROP DATABASE `{database}` SYNC")
-        for index in self.clients.elasticsearch.indices.get(index="*"):
-            self.clients.elasticsearch.indices.delete(index=index)
+        clear(self.clients)
         load(Dataset.open(FIXTURES / name), self.endpoints)
 
     def outlive_brief_keys(self, name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from tests import profiles
 from tests.conftest import Tell
-from tests.tool.migrate.stores import ROOT, Stores, item
+from tests.tool.migrate.stores import Stores, item
 from tvmigrate.contract import new, old
 from tvmigrate.engines.clients import Clients
 from tvmigrate.migrate import run
@@ -37,8 +36,7 @@ COMMENTS = {"k001 (changed)", "k002 (deleted)", "late (added)"}
 
 def boundaries() -> list[str]:
     """Return the steps to write before: all, or those of the commit's turn."""
-    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return BOUNDARIES[int(told.stdout, 16) % PARTS :: PARTS]
+    return BOUNDARIES[profiles.turn() % PARTS :: PARTS]
 
 
 def write_redis(stores: Stores) -> None:

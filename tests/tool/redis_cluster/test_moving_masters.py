@@ -107,8 +107,10 @@ def test_keys_are_listed_once_a_slot_that_was_nobodys_has_a_master_again(client:
     assert str(raised.value) == f"no master says that it has slot {slot}; 1 such slots in all"
     given_back = threading.Timer(0.3, nodes.ask, (owner, "CLUSTER", "ADDSLOTS", slot))
     given_back.start()
-    assert slot in slots(client).owner
-    given_back.join()
+    try:
+        assert slot in slots(client).owner
+    finally:
+        given_back.join()
     until(nodes.in_step)
     assert {key for page in client.pages() for key in page} == set(KEYS)
 
@@ -121,9 +123,11 @@ def test_what_was_acknowledged_survives_a_master_that_is_killed(
     victim = nodes.masters()[0]
     killing = threading.Timer(0.05, cluster.nodes[victim].kill)
     killing.start()
-    for start in range(500, 1500, 50):
-        fill(client, KEYS[start : start + 50])
-    killing.join()
+    try:
+        for start in range(500, 1500, 50):
+            fill(client, KEYS[start : start + 50])
+    finally:
+        killing.join()
     assert victim not in nodes.masters()
     assert values(client) == KEYS
     assert {key for page in client.pages() for key in page} == set(KEYS)

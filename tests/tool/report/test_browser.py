@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from tests.tool.verify_live import outcomes as live
 from tvmigrate.report import html
+from tvmigrate.verify_live import files
 
 from . import browsers
 from .samples import BACK, HOSTILE, PASSED, hostile, huge, rich, told, verdict
 
 PHONE, TABLET, DESK = 360, 768, 1280
 REPORTS = {"rich": rich, "passed": lambda: verdict(PASSED, BACK), "hostile": hostile, "huge": huge}
+LIVE = {f"live-{one.__name__}": one for one in (live.rich, live.passed, live.hostile, live.huge)}
+TITLES = {"hostile": f"Rehearsal of a migration, {HOSTILE}", "live-hostile": "Verification on live stores, the_voice"}
 SHOW_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
 
 
@@ -32,7 +37,11 @@ def browser() -> Iterator[Browser]:
 def reports(tmp_path_factory):
     """Where each report lies, by its name."""
     folder = tmp_path_factory.mktemp("reports")
-    return {name: html.write(told(made()), folder / name).as_uri() for name, made in REPORTS.items()}
+    written = {name: html.write(told(made()), folder / name) for name, made in REPORTS.items()}
+    for name, made in LIVE.items():
+        written[name] = folder / f"{name}.html"
+        written[name].write_text(files.page(live.seen(made())), encoding="utf-8")
+    return {name: path.as_uri() for name, path in written.items()}
 
 
 @pytest.fixture
@@ -52,7 +61,7 @@ def opened(browser, reports):
 
 
 @pytest.mark.parametrize("width", [PHONE, TABLET, DESK])
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", [*REPORTS, *LIVE])
 def test_nothing_is_wider_than_the_screen(opened, name, width):
     page = opened(name, width)
     page.evaluate(SHOW_ALL)
@@ -65,7 +74,7 @@ def test_nothing_is_wider_than_the_screen(opened, name, width):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESK])
-@pytest.mark.parametrize("name", ["rich", "passed"])
+@pytest.mark.parametrize("name", ["rich", "passed", "live-rich", "live-passed"])
 def test_an_accessibility_checker_finds_nothing(opened, name, width, scheme):
     page = opened(name, width, scheme)
     page.evaluate(SHOW_ALL)
@@ -73,17 +82,18 @@ def test_an_accessibility_checker_finds_nothing(opened, name, width, scheme):
     assert [(rule["id"], [node["html"] for node in rule["nodes"]][:3]) for rule in found] == []
 
 
-def test_what_the_data_says_is_shown_and_never_obeyed(browser, reports):
+@pytest.mark.parametrize("name", TITLES)
+def test_what_the_data_says_is_shown_and_never_obeyed(browser, reports, name):
     asked, said = [], []
     context = browser.new_context()
     page = context.new_page()
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: said.append(message.text))
-    page.goto(reports["hostile"])
+    page.goto(reports[name])
     page.evaluate(SHOW_ALL)
     page.wait_for_load_state("networkidle")
-    assert (asked, said) == ([reports["hostile"]], [])
-    assert page.title() == f"Failed: Rehearsal of a migration, {HOSTILE}"
+    assert (asked, said) == ([reports[name]], [])
+    assert page.title() == f"Failed: {TITLES[name]}"
     assert page.evaluate("document.querySelectorAll('script, img, iframe, object, [onload], [onerror]').length") == 0
     assert page.evaluate("[...document.links].every(link => link.getAttribute('href').startsWith('#'))")
     assert page.inner_text("main").count(HOSTILE) > 10
@@ -104,8 +114,9 @@ def test_a_script_that_got_in_would_not_run(opened):
     assert page.evaluate("getComputedStyle(document.querySelector('i')).color !== 'rgb(255, 0, 0)'")
 
 
-def test_all_can_be_reached_and_opened_by_keyboard(opened):
-    page = opened("rich", DESK)
+@pytest.mark.parametrize("name", ["rich", "live-rich"])
+def test_all_can_be_reached_and_opened_by_keyboard(opened, name):
+    page = opened(name, DESK)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
     page.keyboard.press("Enter")
@@ -117,9 +128,10 @@ def test_all_can_be_reached_and_opened_by_keyboard(opened):
     assert text in page.locator("details[open] > summary").all_inner_texts()
 
 
-def test_print_shows_what_is_folded_away_on_the_screen(opened):
-    page = opened("rich", DESK)
-    folded = page.locator("#checks ~ details th").last
+@pytest.mark.parametrize(("name", "what"), [("rich", "#checks ~ details th"), ("live-rich", "#moved-on ~ details li")])
+def test_print_shows_what_is_folded_away_on_the_screen(opened, name, what):
+    page = opened(name, DESK)
+    folded = page.locator(what).last
     assert not folded.is_visible()
     page.emulate_media(media="print")
     assert folded.is_visible()
@@ -141,3 +153,11 @@ def test_a_hundred_thousand_findings_are_told_as_counts(opened):
     assert "100,000" in page.inner_text(".figures")
     assert page.locator("article").count() == 40
     assert "10 more checks did not pass" in page.inner_text("main")
+
+
+def test_forty_thousand_findings_on_live_stores_are_told_as_counts(opened):
+    page = opened("live-huge", DESK)
+    assert page.evaluate("document.querySelectorAll('*').length") < 2_000
+    assert "40,000 differences" in page.inner_text("main")
+    assert page.locator("article details").count() == 12
+    assert re.search(r"more differences, of \d+ other causes; live.json has them all", page.inner_text("main"))

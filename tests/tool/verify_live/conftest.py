@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from tests.tool.conftest import empty
+from tests.integrity.one_set import clear
 from tests.tool.migrate.stores import Stores
 from tvmigrate.capture import run as capturing
 from tvmigrate.capture import work as captured
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Listener, ignore
+from tvmigrate.verify_live.asked import Asked
 from tvmigrate.verify_live.outcome import Outcome, Told
-from tvmigrate.verify_live.run import Asked, verify
+from tvmigrate.verify_live.run import verify
 from tvmigrate.verify_live.source import of_run
 
 LIST_OF_TODAY = "contestant_1"
@@ -60,7 +61,7 @@ def migrated(engines: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> It
     """The clean dataset, and a metrics item of today, so that the application appends to a migrated list."""
     folder = tmp_path_factory.mktemp("live")
     with Clients(engines) as clients:
-        empty(clients)
+        clear(clients)
         stores = Stores(engines, clients, folder / "state")
         stores.fill("clean")
         item = {"entity": LIST_OF_TODAY, "value": 1, "timestamp": datetime.now(UTC).isoformat()}

@@ -12,13 +12,16 @@ from tvmigrate.contract import new
 from tvmigrate.contract.policy import Policy
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Advanced
+from tvmigrate.report.redact import Redactor
 from tvmigrate.throttle import Throttle
-from tvmigrate.verify_live import run
+from tvmigrate.verify_live import looking, run
+from tvmigrate.verify_live.asked import Asked
 from tvmigrate.verify_live.checkpoint import Checkpoint
+from tvmigrate.verify_live.files import LISTED, write
 from tvmigrate.verify_live.model import State
 from tvmigrate.verify_live.sample import Sample, most_wrong
 from tvmigrate.verify_live.source import of_dataset, of_run
-from tvmigrate.verify_live.tell import LISTED, lines, write
+from tvmigrate.verify_live.tell import lines
 
 REDIS = frozenset({"live.redis.eaos", "live.redis.trend", "live.redis.old-keys"})
 ROWS = frozenset({"live.clickhouse.comments", "live.clickhouse.comments.extra"})
@@ -43,7 +46,7 @@ def checkpoint(tmp_path):
 
 
 def test_the_same_command_goes_on_where_it_was_broken_off(migrated, checkpoint, monkeypatch):
-    monkeypatch.setattr(run, "_BATCH", 20)
+    monkeypatch.setattr(looking, "_BATCH", 20)
     broken_off(migrated, "live.clickhouse.comments", checkpoint)
     with Checkpoint(checkpoint) as known:
         position, is_done = known.position("live.clickhouse.comments")
@@ -78,7 +81,7 @@ def test_what_time_did_not_suffice_for_is_no_pass_and_goes_on_later(migrated, ch
     assert outcome.state == "error"
     assert outcome.exit_code == 3
     assert "Stopped: the 0.001 seconds of --max-time were over. The same command goes on where it stopped." in list(
-        lines(outcome)
+        lines(outcome, str)
     )
     assert migrated.verify(checkpoint=checkpoint, only=REDIS).state == "pass"
 
@@ -148,7 +151,9 @@ def test_a_sample_says_how_sure_it_makes(migrated, checkpoint):
     comments = part(outcome, "live.clickhouse.comments")
     assert 0 < comments.looked < comments.total
     assert comments.at_most == most_wrong(comments.total, comments.looked, 0)
-    assert any(f"of all at most {comments.at_most:,} are wrong, at 95% confidence" in line for line in lines(outcome))
+    assert any(
+        f"of all at most {comments.at_most:,} are wrong, at 95% confidence" in line for line in lines(outcome, str)
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,7 +175,7 @@ def test_what_moved_on_and_what_is_unchecked_is_listed_by_name(migrated, checkpo
     redis.zincrby(trend, 1, "a topic of nobody")
     put_back(lambda: redis.zrem(trend, "a topic of nobody"))
     outcome = migrated.verify(checkpoint=checkpoint, only=REDIS)
-    _, listed = write(outcome, checkpoint, tmp_path / "report")
+    *_, listed = write(outcome, checkpoint, tmp_path / "report", str, Redactor())
     assert listed.name == LISTED
     names = {(line["part"], line["name"], line["state"]) for line in map(json.loads, listed.read_text().splitlines())}
     assert ("live.redis.trend", trend, "unchecked") in names
@@ -178,7 +183,7 @@ def test_what_moved_on_and_what_is_unchecked_is_listed_by_name(migrated, checkpo
 
 def test_it_reads_no_faster_than_was_said(migrated, checkpoint, monkeypatch):
     rates = []
-    monkeypatch.setattr(run, "Throttle", lambda rate: rates.append(rate) or Throttle(rate))
+    monkeypatch.setattr(looking, "Throttle", lambda rate: rates.append(rate) or Throttle(rate))
     migrated.verify(checkpoint=checkpoint, only=REDIS, max_rate=5000)
     assert set(rates) == {5000}
 
@@ -203,7 +208,7 @@ def test_what_was_captured_before_the_migration_is_a_reference_too(migrated, che
     captured = of_dataset(migrated.captured, Policy(show="the_voice"), datetime.now(UTC).isoformat())
 
     def look():
-        return run.verify(migrated.stores.endpoints, lambda clients: captured, run.Asked(recheck=0.2), checkpoint)
+        return run.verify(migrated.stores.endpoints, lambda clients: captured, Asked(recheck=0.2), checkpoint)
 
     outcome = look()
     assert outcome.state == "pass"

@@ -61,12 +61,11 @@ def test_a_writer_causes_no_finding_and_a_fault_beside_it_is_found_by_name(migra
         round(writer.seconds) if is_long else 1,
         LONG_SECONDS,
     )
-    share(
-        ("live-verify-writes", "writes of V2 clients while it looked"),
-        "writes",
-        writer.written,
-        LONG_SECONDS * LONG_RATE,
-    )
+    for minute, written in enumerate(writer.by_minute if is_long else [writer.written]):
+        lasted = min(60.0, writer.seconds - 60 * minute)
+        asked = round(LONG_RATE * lasted) if is_long else LONG_RATE * LONG_SECONDS
+        run = ("live-verify-writes", "writes of V2 clients while it looked")
+        share(run, f"minute {minute + 1}", written, asked, seconds=lasted)
 
 
 def plant(clients, program, document, row, put_back) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from tests.integrity.one_set import clear
 from tests.tool.verify.sound import require_sound
 from tvmigrate.contract.outcome import Store
 from tvmigrate.contract.policy import Policy
@@ -75,17 +76,6 @@ def world(engines: Endpoints) -> Iterator[World]:
         events: list[Event] = []
         yield World(state, Context(clients, reference, policy, began, time.time_ns(), events.append), events)
         clear(clients)
-
-
-def clear(clients: Clients) -> None:
-    """Leave the engines as empty as the other tests want them."""
-    clients.redis.flushall()
-    for database in ("tv_analytics", "pristine"):
-        clients.clickhouse.command(f"DROP DATABASE IF EXISTS {database} SYNC")
-    names = list(clients.elasticsearch.indices.get(index="*"))
-    if names:
-        clients.elasticsearch.indices.put_settings(index=names, settings={"index.blocks.write": None})
-        clients.elasticsearch.indices.delete(index=names)
 
 
 Judge = Callable[..., dict[str, CheckResult]]
