@@ -1,4 +1,4 @@
-"""`python -m bench [NAME…] [--scale F] [--turns N] [--minutes M] [--out FILE]`: measure, in turns, on this machine."""
+"""`python -m bench [NAME…] [--scale F] [--turns N] [--minutes M] [--add] [--out FILE]`: measure, on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from bench.groups import Group
-from bench.results import FOLDER, GroupResult, Results
+from bench.results import FOLDER, GroupResult, Results, newest
 from bench.rows import GROUPS, ROWS
 from bench.stand import Stand, stand
 from tvmigrate.errors import TvmigrateError
@@ -26,6 +26,7 @@ NAMES = tuple(group.name for group in GROUPS)
 @click.option("--turns", type=click.IntRange(min=1), default=5, show_default=True, metavar="N", help="Of each side.")
 @click.option("--minutes", type=float, metavar="M", help="About how long, shared out to the groups by their weight.")
 @click.option("--once", is_flag=True, help="One turn, nothing warm, growth at N alone: to see that all of it works.")
+@click.option("--add", is_flag=True, help="Add to the newest result file, or to that of --out.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="JSON  [default: bench/results/…]")
 def main(
     names: tuple[str, ...],
@@ -34,16 +35,23 @@ def main(
     turns: int,
     minutes: float | None,
     once: bool,
+    add: bool,
     out: Path | None,
 ) -> None:
     """Measure the groups NAME, or all; a row's name stands for its group.
 
     Sides take turns: A B A B …. With --minutes a group ends before its turns are done when its part of the time is
-    over, but not before each side had one.
+    over, but not before each side had one. What --add measures takes the place of what the file has of a group.
     """
     chosen = GROUPS if everything or not names else _chosen(names)
     results = Results(shlex.join(["python", "-m", "bench", *sys.argv[1:]]), scale)
     path = out or FOLDER / f"{results.date.replace(':', '')}-{results.commit}.json"
+    run = ""
+    if add:
+        known = out or newest()
+        if known is None or not known.exists():
+            raise click.UsageError("There is no result file yet that anything could be added to.")
+        run, path, results = results.run, known, Results.read(known)
     begun = time.monotonic()
     weight_left = sum(group.weight for group in chosen)
     failed = 0
@@ -55,7 +63,7 @@ def main(
                 now = time.monotonic()
                 until = now + max(minutes * 60 - (now - begun), 0) * group.weight / weight_left
             weight_left -= group.weight
-            result = results.groups[group.name] = GroupResult(group.what(scale))
+            result = results.groups[group.name] = GroupResult(group.what(scale), run=run)
             try:
                 measure(opened, group, scale, turns, until, result, lambda: results.write(path))
             except TvmigrateError as error:

@@ -28,7 +28,7 @@ run, in turns (A B A B …). This page is made from {file} by `python -m bench.p
 {command}
 ```
 
-{machine}; commit {commit}, {date}, scale {scale:g} of the standard size (500,000 keys, 10,000,000 rows, 200,000 documents).
+{machine}; commit {commit}, {date}, scale {scale:g} of the standard size (500,000 keys, 10,000,000 rows, 200,000 documents).{added}
 
 A ratio is that of one turn of ours and the turn of the other after it. For a rate it is ours over theirs, and is to be at least the
 target; for time and memory also ours over theirs, and at most the target. *Migrate* is the step that transforms and writes, out of a
@@ -41,10 +41,17 @@ nothing kept of an earlier one. The other side's time begins when its processes 
 _RUN = """
 ## How to run it
 
-`tox -e bench` or `python -m bench [NAME…] [--scale F] [--turns N] [--minutes M] [--out FILE]`, after
+`tox -e bench` or `python -m bench [NAME…] [--scale F] [--turns N] [--minutes M] [--add] [--out FILE]`, after
 `pip install -e '.[test,bench]'`. A name is that of a group below, or of a row. Results are written after every turn, so a run
 that is cut short keeps what it has; `--minutes` shares the time out, and a group that has used its part up takes no further turn.
-For a quiet machine of two cores: `python -m bench --all --scale 0.1 --minutes 25`.
+`--add` puts its groups into the newest result file, so that this page may come of several runs. For a quiet machine of two cores,
+each some ten minutes, and then `python -m bench.page`:
+
+```
+python -m bench redis.migrate elasticsearch.migrate clickhouse.migrate verify rehearse --scale 0.05 --turns 3 --minutes 11
+python -m bench suite --turns 2 --minutes 10 --add
+python -m bench growth --scale 1 --turns 1 --add
+```
 
 The engines are the three embedded ones. `elasticdump` is installed by `npm`, `reladiff` with DuckDB by `pip` into an environment of
 its own, both once, below the user's cache directory; where one cannot be, its row says so. CPU and memory are read ten times a
@@ -118,7 +125,7 @@ def page(results: Results, file: str) -> str:
     sections = [
         _HEAD.format(
             file=f"`bench/results/{file}`", command=results.command, machine=_machine(results.machine),
-            commit=results.commit, date=results.date, scale=results.scale,
+            commit=results.commit, date=results.date, scale=results.scale, added=_added(results.groups),
         ).rstrip(),
         _table(found),
         "![Ratios, each over its target](benchmarks/ratios.svg)" if rows else "",
@@ -129,6 +136,14 @@ def page(results: Results, file: str) -> str:
         _groups(results.groups),
     ]  # fmt: skip
     return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _added(groups: Mapping[str, GroupResult]) -> str:
+    runs: dict[str, list[str]] = {}
+    for name, group in groups.items():
+        if group.run:
+            runs.setdefault(group.run, []).append(f"`{name}`")
+    return "".join(f"\nAdded: {', '.join(names)}, by {run}." for run, names in runs.items())
 
 
 def _machine(machine: Mapping[str, object]) -> str:

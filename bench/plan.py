@@ -20,8 +20,10 @@ GB = 1e9
 _TITLES = {"redis": "Redis", "clickhouse": "ClickHouse", "elasticsearch": "Elasticsearch"}
 
 
-_FEW = """So few rows tell nothing of ClickHouse, which takes millions a second: its hours here are no
-more than a guess. Measure with more (`python -m bench.rates 100000 400000`) before you rely on them."""
+_ENOUGH_ROWS = 1_000_000
+_FEW = """So few rows tell nothing of ClickHouse, which takes millions a second, and so few keys and documents are done
+before a worker is started: the hours here are no more than a guess, and the coordinator seems to do what workers do.
+Measure with more (`python -m bench.rates 0.1 0.4`, some ten minutes) before you rely on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,10 @@ def _hours(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
+def _counted(records: Mapping[str, int]) -> str:
+    return f"{records['redis']:,} keys, {records['clickhouse']:,} rows, {records['elasticsearch']:,} documents"
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -194,12 +200,13 @@ What it does for each record no worker can take from it.
 ## Rates
 
 CPU seconds for a million records, bytes for one; `{rates["command"]}` on {rates["date"]}, {rates["machine"]}: the
-difference between {small:,} and {large:,} keys, rows and documents, so without what every run costs. What comes out
+difference between {_counted(small)}
+and {_counted(large)}, so without what every run costs. What comes out
 below zero cannot be told from nothing, and stands as 0; a dash: not measured.
 
 {measured}
 
-{_FEW if large < 100_000 else ""}
+{_FEW if large["clickhouse"] < _ENOUGH_ROWS else ""}
 
 ## Assumptions
 

@@ -1,7 +1,8 @@
-"""`python -m bench.rates`: what a record costs the tool and its store; writes bench/rates.json.
+"""`python -m bench.rates [SMALL LARGE] [--apply-only]`: what a record costs the tool and its store.
 
-The same old system is migrated and verified in two sizes, and the difference counts, so that what every run costs,
-however small, does not. CPU time is measured, not time on the clock, which says more about what else the machine does.
+The same old system is migrated and verified in two sizes, each a part of the standard size, and the difference counts,
+so that what every run costs, however small, does not. Redis has eaos keys alone, whose cost is a key's. CPU time is
+measured, not time on the clock, which says more about what else the machine does. Writes bench/rates.json.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import json
 import os
 import platform
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import psutil  # type: ignore[import-untyped]
 
 from tvmigrate import cli
 from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset.generate import Recipe, Size, generate_files
 from tvmigrate.engines.clients import Clients
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Event, Finished, Printed, Started
@@ -32,14 +34,17 @@ from tvmigrate.verify.rehearsal import Job, Rehearsal
 from tvmigrate.workers import Workers
 
 RATES = Path(__file__).with_name("rates.json")
-SMALL, LARGE = 10_000, 40_000  # eaos keys, rows and documents, each, unless told
+SMALL, LARGE = 0.1, 0.4  # of the standard size, unless told
+SEED = 7
 PART_BYTES = 1 << 16  # so that a small size too is shared out among workers
+APPLY_ONLY = "--apply-only"
 STORES = ("redis", "clickhouse", "elasticsearch")
 _GROUPS = {
     "redis-server": "redis",
     "clickhouse_server": "clickhouse",
     "elasticsearch_node": "elasticsearch",
     "spawn_main": "worker",
+    "reference_engine": "worker",  # the verifier's own ClickHouse works on every core there is
 }
 
 
@@ -98,24 +103,21 @@ def _sizes(rehearsal: Rehearsal) -> dict[str, float]:
         }
 
 
-def measure(asked: tuple[int, Path, bool]) -> dict[str, dict[str, float]]:
+def size_of(scale: float) -> Size:
+    """Return what there is at a part of the standard size."""
+    return replace(Size.standard(scale), members=0, sorted_sets=0, lists=0, list_items=0)
+
+
+def records_of(size: Size) -> dict[str, int]:
+    """Return by store how many records that is."""
+    return {"redis": size.entities, "clickhouse": size.rows, "elasticsearch": size.documents}
+
+
+def measure(asked: tuple[float, Path, bool]) -> dict[str, dict[str, float]]:
     """Return by store what so many records cost: CPU seconds, bytes held before, bytes backed up."""
-    number, folder, only_apply = asked
-    data = folder / f"data{number}"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tvmigrate",
-            "generate",
-            str(data),
-            "--comments",
-            str(number),
-            "--entities",
-            str(number),
-        ],
-        check=True,
-    )
+    scale, folder, only_apply = asked
+    data = folder / f"data{scale:g}"
+    generate_files(data, Recipe(size_of(scale), SEED), rows="Parquet")
     meter = Meter()
     ours = f"{shlex.quote(sys.executable)} -m bench.rates apply --yes"
     where = os.pathsep.join(filter(None, [str(RATES.parents[1]), os.environ.get("PYTHONPATH")]))
@@ -124,7 +126,7 @@ def measure(asked: tuple[int, Path, bool]) -> dict[str, dict[str, float]]:
         Policy(show="the_voice"),
         migration=f"PYTHONPATH={shlex.quote(where)} {ours}",
         second_round=False,
-        directory=folder / f"run{number}",
+        directory=folder / f"run{scale:g}",
     )
     with Rehearsal(job, meter) as rehearsal:
         held = _sizes(rehearsal)
@@ -133,7 +135,7 @@ def measure(asked: tuple[int, Path, bool]) -> dict[str, dict[str, float]]:
         wrong = [result.id for result in results if result.state in {State.FAIL, State.ERROR}]
         if run.exit_code or wrong:
             raise TvmigrateError(f"The migration {run.how} {wrong}, so its rates say nothing.")
-    backup = folder / f"run{number}"
+    backup = folder / f"run{scale:g}"
     files = [path for path in backup.rglob("backup/**/*") if path.is_file()]
     saved = {
         store: float(sum(path.stat().st_size for path in files if store in str(path.relative_to(backup))))
@@ -142,7 +144,7 @@ def measure(asked: tuple[int, Path, bool]) -> dict[str, dict[str, float]]:
     return {store: {**meter.used[store], "held_bytes": held[store], "backup_bytes": saved[store]} for store in STORES}
 
 
-def slope(small: dict[str, float], large: dict[str, float], records: int) -> dict[str, float]:
+def slope(small: Mapping[str, float], large: Mapping[str, float], records: int) -> dict[str, float]:
     """Return what one record more costs."""
     names: Iterable[str] = sorted({*small, *large})
     return {name: float(f"{max(0.0, large.get(name, 0) - small.get(name, 0)) / records:.3g}") for name in names}
@@ -153,18 +155,21 @@ def main() -> None:
     if sys.argv[1:2] == ["apply"]:
         redis_parts._PART_BYTES = PART_BYTES
         cli.main()
-    sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    small, large = sizes or (SMALL, LARGE)
+    words = [word for word in sys.argv[1:] if word != APPLY_ONLY]
+    small, large = map(float, words) if words else (SMALL, LARGE)
     # At once: CPU time is the process's own. In processes of their own, since a step's is told by who used it.
     with tempfile.TemporaryDirectory() as place, Workers(2) as workers:
-        asked = [(number, Path(place), "--apply-only" in sys.argv) for number in (small, large)]
-        both = dict(zip((small, large), workers.each(measure, asked), strict=True))
+        asked = [(scale, Path(place), APPLY_ONLY in sys.argv) for scale in (small, large)]
+        few, many = workers.each(measure, asked)
+    there = {scale: records_of(size_of(scale)) for scale in (small, large)}
     rates: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "bench.rates", *sys.argv[1:]]),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": f"{psutil.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        "records": [small, large],
-        "per_record": {store: slope(both[small][store], both[large][store], large - small) for store in STORES},
+        "records": [there[small], there[large]],
+        "per_record": {
+            store: slope(few[store], many[store], there[large][store] - there[small][store]) for store in STORES
+        },
     }
     RATES.write_text(json.dumps(rates, indent=1) + "\n", encoding="utf-8")
 

@@ -41,13 +41,17 @@ def _machine() -> dict[str, Any]:
 
 @dataclass(slots=True)
 class GroupResult:
-    """What came of a group: which data, each side's turns, why a side had none, why it ended early."""
+    """What came of a group: which data, each side's turns, why a side had none, why it ended early.
+
+    `run` says how it was measured where it was added to what another run had begun.
+    """
 
     what: str
     turns: dict[str, list[Turn]] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
     failed: str = ""
     seconds: float = 0.0
+    run: str = ""
 
 
 @dataclass(slots=True)
@@ -61,6 +65,11 @@ class Results:
     machine: Mapping[str, Any] = field(default_factory=_machine)
     groups: dict[str, GroupResult] = field(default_factory=dict)
 
+    @property
+    def run(self) -> str:
+        """How it was measured, in a line."""
+        return f"`{self.command}`, commit {self.commit}, {self.date}, load {self.machine['load_before']} before it"
+
     def write(self, path: Path) -> None:
         """Write it; the file is whole at any time."""
         body = {
@@ -70,6 +79,7 @@ class Results:
                 name: {
                     "what": group.what,
                     "seconds": round(group.seconds, 1),
+                    "run": group.run,
                     "failed": group.failed,
                     "unavailable": group.unavailable,
                     "turns": {side: [turn.as_json() for turn in turns] for side, turns in group.turns.items()},
@@ -93,6 +103,7 @@ class Results:
                 group["unavailable"],
                 group["failed"],
                 group["seconds"],
+                group.get("run", ""),
             )
             for name, group in body.pop("groups").items()
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from bench.groups import Sides
@@ -12,6 +12,9 @@ from bench.stand import ROOT, SHOW, Stand
 
 CLEAN = ROOT / "fixtures" / "clean"
 SUITE = ("tests/schema", "tests/integrity", "tests/rollback")
+# Without the proofs that the suite sees what is wrong, and tests of the application.
+_RECORDS = ("test_across_stores", "test_clickhouse_records", "test_elasticsearch_records", "test_redis_records")
+LAWS = ("tests/schema", *(f"tests/integrity/{name}.py" for name in _RECORDS), "tests/rollback")
 
 
 def engines(stand: Stand) -> Turn:
@@ -39,10 +42,10 @@ def rehearse(stand: Stand, scale: float) -> Iterator[Sides]:
 
 @contextmanager
 def suite(stand: Stand, scale: float) -> Iterator[Sides]:
-    """Open the sides `pytest` and `engines`."""
+    """Open the sides `pytest`, `laws alone` and `engines`."""
 
-    def whole() -> Turn:
-        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITE]
-        return stand.run(words, 1, cwd=ROOT).turn()
+    def tests(asked: Sequence[str]) -> Callable[[], Turn]:
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *asked]
+        return lambda: stand.run(words, 1, cwd=ROOT).turn()
 
-    yield {"pytest": whole, "engines": lambda: engines(stand)}
+    yield {"pytest": tests(SUITE), "laws alone": tests(LAWS), "engines": lambda: engines(stand)}

@@ -102,8 +102,11 @@ def long_list(part: int) -> Big:
 
 
 def long_comment(part: int) -> Big:
-    """Return a comment of 32 MB of text, in both stores, and one that is refused."""
-    text = WORDS * (32 * MB // part // len(WORDS.encode()))
+    """Return a comment of 16 MB of text, in both stores, and one that is refused.
+
+    Elasticsearch counts four times as much against a tenth of its heap, which is a gigabyte here: 20 MB are too many.
+    """
+    text = WORDS * (16 * MB // part // len(WORDS.encode()))
     row = {
         "comment_id": "big", "entity": "m", "text": text, "username": "u", "created_at": "2025-11-20 06:05:00",
         "sentiment": "positive", "sentiment_score": 0.5, "engagement": 1, "topics": "a", "eaos_score": None,

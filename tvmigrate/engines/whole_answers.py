@@ -33,6 +33,8 @@ _WHOLE = {
 }
 
 
+# Those that do not show in system.settings; a user who may change nothing may say what already is.
+_UNTOLD = ("limit", "offset")
 # Those of them that every server has, and that may cut the very answer which says what they are.
 _OF_ANY_QUERY = ("timeout_overflow_mode", "read_overflow_mode", "result_overflow_mode")
 
@@ -94,11 +96,17 @@ def require_whole_answers(client: ClickHouse) -> None:
     """
     client.http = FramedPool(client.http)  # type: ignore[attr-defined]
     names = ", ".join(map(literal, _WHOLE))
-    # These two do not show in system.settings; a user who may change nothing may say what already is.
-    for name in ("limit", "offset"):
-        _set_whole(client, name, "not 0")
     asked = f"SELECT name, value FROM system.settings WHERE name IN ({names})"
-    told = _said(client, asked)
+    try:
+        for name in _UNTOLD:
+            _say_whole(client, name)
+        told = _said(client, asked)
+    except ClickHouseError:
+        for name in _UNTOLD:
+            client.params.pop(name, None)  # type: ignore[attr-defined]
+        for name in _UNTOLD:  # one of them is refused, or something else is wrong
+            _set_whole(client, name, "not 0")
+        told = _said(client, asked)
     if unsaid := [name for name in _OF_ANY_QUERY if name not in told]:
         for name in unsaid:
             _set_whole(client, name, "not known, since the answer to that was cut short too")
@@ -112,11 +120,15 @@ def _said(client: ClickHouse, asked: str) -> dict[str, str]:
     return {name: str(value) for name, value in client.query(asked).result_rows}
 
 
+def _say_whole(client: ClickHouse, name: str) -> None:
+    client.set_client_setting(name, _WHOLE[name])
+    # The driver leaves off what the server said it had when the client was opened; put it there as it stands.
+    client.params[name] = _WHOLE[name]  # type: ignore[attr-defined]
+
+
 def _set_whole(client: ClickHouse, name: str, value: str) -> None:
     try:
-        client.set_client_setting(name, _WHOLE[name])
-        # The driver leaves off what the server said it had when the client was opened; put it there as it stands.
-        client.params[name] = _WHOLE[name]  # type: ignore[attr-defined]
+        _say_whole(client, name)
         client.query("SELECT 1")
     except ClickHouseError as refused:
         why = " ".join(str(refused).split())[:300].rstrip(".")

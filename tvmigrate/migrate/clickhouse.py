@@ -70,8 +70,7 @@ def build(work: Work) -> None:
     client = work.clients.clickhouse
     for table in work.layout.tables:
         require_same(work, table, "since its backup")
-    for new_table in new.TABLES:
-        create(work, new_table)
+    create(work, *new.TABLES)
     for rule in table_rules(work.policy):
         column, source = rule.source.instant, rule.source.read()
         done = 0

@@ -37,14 +37,19 @@ def table_rules(policy: Policy) -> tuple[TableRule, ...]:
     return (sql.comments(policy), sql.eaos_metrics(policy))
 
 
-def create(work: Work, table: Table) -> None:
-    """Create a new table, empty, under its staging name, unless the journal says it is there."""
-    client, name = work.clients.clickhouse, staging(table, work.run.id)
-    if work.noted(f"clickhouse.built.{table.name}") is not None:
-        return
-    drop(work, name)
-    client.command(site(work).create(table, name))
-    work.note(f"clickhouse.built.{table.name}", uuids(client)[name])
+def create(work: Work, *tables: Table) -> None:
+    """Create new tables, empty, under their staging names, unless the journal says that they are there."""
+    client = work.clients.clickhouse
+    due = [table for table in tables if work.noted(f"clickhouse.built.{table.name}") is None]
+    there = uuids(client) if due else {}
+    for table in due:
+        name = staging(table, work.run.id)
+        if name in there or site(work).cluster is not None:  # of other servers nobody knows
+            drop(work, name)
+        client.command(site(work).create(table, name))
+    there = uuids(client) if due else {}
+    for table in due:
+        work.note(f"clickhouse.built.{table.name}", there[staging(table, work.run.id)])
 
 
 def create_own(work: Work) -> None:
@@ -52,7 +57,7 @@ def create_own(work: Work) -> None:
     for table in new.OWN_TABLES:
         drop(work, staging(table, work.run.id))
         work.forget(f"clickhouse.built.{table.name}")
-        create(work, table)
+    create(work, *new.OWN_TABLES)
 
 
 def set_aside(work: Work, rule: TableRule) -> None:

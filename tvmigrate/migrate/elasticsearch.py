@@ -16,12 +16,14 @@ from tvmigrate.migrate.elasticsearch_compare import Sum, compare
 from tvmigrate.migrate.elasticsearch_index import (
     BLOCK,
     REPLICAS,
+    begin_clone,
     clone,
     count,
     create_new,
     indices_behind,
     open_new,
     sequence,
+    wait_until_there,
 )
 from tvmigrate.migrate.elasticsearch_map import Tally, assess, parts, write_part
 from tvmigrate.migrate.elasticsearch_moved import moved
@@ -139,8 +141,9 @@ def build(work: Work) -> None:
     work.note("elasticsearch.frozen", True)
     client.indices.put_settings(index=index, settings={BLOCK: True})
     require_same(work)
-    clone(work, index, new.kept_index(index, work.run.id))
     create_new(work)
+    kept = new.kept_index(index, work.run.id)
+    begin_clone(work, index, kept)  # while the new index is being written
     file = work.backup / "elasticsearch" / f"{index}.ndjson"
     seen = hashlib.sha256()
     read = written = digests = 0
@@ -157,6 +160,7 @@ def build(work: Work) -> None:
     require_digest(work, file, seen.hexdigest())
     work.note("elasticsearch.written", Sum(written, digests).noted())
     open_new(work)
+    wait_until_there(work, kept)
 
 
 def require_same(work: Work) -> None:

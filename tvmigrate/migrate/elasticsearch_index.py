@@ -14,10 +14,17 @@ BLOCK = "index.blocks.write"
 REPLICAS = "index.number_of_replicas"
 REFRESH = "index.refresh_interval"
 SHARDS = "index.number_of_shards"
+NONE_ACTIVE = "0"  # an answer that comes as soon as the cluster knows of an index
 
 
 def clone(work: Work, source: str, target: str) -> None:
-    """Clone an index that is closed to writes; what an interrupted clone left under `target` goes first.
+    """Clone an index that is closed to writes, and wait until it is there."""
+    begin_clone(work, source, target)
+    wait_until_there(work, target)
+
+
+def begin_clone(work: Work, source: str, target: str) -> None:
+    """Have an index that is closed to writes cloned; what an interrupted clone left under `target` goes first.
 
     The number of replicas is said: a clone would have one, whatever its source has
     (https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-clone).
@@ -25,8 +32,20 @@ def clone(work: Work, source: str, target: str) -> None:
     client = work.clients.elasticsearch
     settings = work.noted("elasticsearch.settings")
     client.options(ignore_status=404).indices.delete(index=target)
-    client.indices.clone(index=source, target=target, settings={REPLICAS: settings[REPLICAS]}, timeout="5m")
-    client.cluster.health(index=target, wait_for_status="yellow", wait_for_no_initializing_shards=True, timeout="5m")
+    client.indices.clone(
+        index=source,
+        target=target,
+        settings={REPLICAS: settings[REPLICAS]},
+        timeout="5m",
+        wait_for_active_shards=NONE_ACTIVE,
+    )
+
+
+def wait_until_there(work: Work, index: str) -> None:
+    """Wait until every copy of an index that was made is there."""
+    work.clients.elasticsearch.cluster.health(
+        index=index, wait_for_status="yellow", wait_for_no_initializing_shards=True, timeout="5m"
+    )
 
 
 def create_new(work: Work) -> None:
@@ -45,6 +64,7 @@ def create_new(work: Work) -> None:
             REPLICAS: 0,
             REFRESH: -1,
         },
+        wait_for_active_shards=NONE_ACTIVE,  # the first bulk request waits for them
     )
 
 
@@ -54,9 +74,7 @@ def open_new(work: Work) -> None:
     settings = {REFRESH: None, REPLICAS: work.noted("elasticsearch.settings")[REPLICAS]}
     client.indices.put_settings(index=new.INDEX.name, settings=settings)
     client.indices.refresh(index=new.INDEX.name)
-    client.cluster.health(
-        index=new.INDEX.name, wait_for_status="yellow", wait_for_no_initializing_shards=True, timeout="5m"
-    )
+    wait_until_there(work, new.INDEX.name)
 
 
 def indices_behind(client: Elasticsearch, alias: str) -> list[str]:

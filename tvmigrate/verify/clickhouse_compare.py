@@ -120,13 +120,15 @@ class Comparison:
     def differences(self) -> Iterator[Difference]:
         """Yield every difference; a row moved to another key, and else equal, is one difference, not two."""
         alone = _Alone(self.shape)
-        buckets = self._differing()
+        buckets = self.differing
         if buckets:
             for found in self._explain(buckets):
                 yield from alone.take(found)
         yield from alone.rest()
 
-    def _differing(self) -> list[int]:
+    @property
+    def differing(self) -> list[int]:
+        """The buckets that do not hold the same on both sides."""
         mine, theirs = self.expected_digests.buckets, self.actual_digests.buckets
         return sorted(bucket for bucket in mine.keys() | theirs.keys() if mine.get(bucket) != theirs.get(bucket))
 

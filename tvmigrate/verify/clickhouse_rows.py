@@ -18,6 +18,7 @@ from tvmigrate.verify.clickhouse_canonical import Kind, decode, expression, hash
 from tvmigrate.verify.clickhouse_compare import Comparison, Difference, Row, Shape, Side, expected_digests
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
+from tvmigrate.verify.made_rows import made_type
 
 
 def reference_has(context: Context, table: OldTable) -> bool:
@@ -74,11 +75,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How many rows each side has, and how many expected ones are missing."""
+    """How many rows each side has, how many expected ones are missing, and whether all is the same, columns too."""
 
     expected: int = 0
     actual: int = 0
     missing: int = 0
+    same: bool = False
 
 
 def _ignore(finding: Finding) -> None:
@@ -127,7 +129,8 @@ def compare_rows(
             if finding.direction is Direction.MISSING:
                 missing += 1
                 on_missing(finding)
-    return Compared(due, there, missing)
+    same = len(compared) == len(subject.columns) and not comparison.differing
+    return Compared(due, there, missing, same)
 
 
 def _shape(subject: Subject, columns: Sequence[Column]) -> Shape:
@@ -146,7 +149,7 @@ def expected_sums(context: Context, subject: Subject) -> tuple[int, ...]:
 def _expected_side(subject: Subject, columns: Sequence[Column]) -> Side:
     if subject.query is None:
         return Side("numbers(0)", tuple("''" for _ in columns), tuple("toUInt64(0)" for _ in columns))
-    made = _side(subject, f"({subject.query})", columns, {column.name: _made_type(column) for column in columns})
+    made = _side(subject, f"({subject.query})", columns, {column.name: made_type(column) for column in columns})
     return replace(made, sums=subject.sums)
 
 
@@ -161,11 +164,6 @@ def _side(subject: Subject, source: str, columns: Sequence[Column], types: Mappi
         texts.append(text)
         hashes.append(number)
     return Side(source, tuple(texts), tuple(hashes))
-
-
-def _made_type(column: Column) -> str:
-    """Return the type that the rule's SELECT gives for a column: the contract's, but a label for an Enum."""
-    return "String" if column.type.startswith("Enum") else column.type
 
 
 def _findings(subject: Subject, shape: Shape, difference: Difference) -> list[Finding]:

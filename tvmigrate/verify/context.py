@@ -50,6 +50,10 @@ class ReferenceTables(Protocol):
         """Run `sql`; yield its rows as `query` returns them, in bounded memory. Exhaust it before the next question."""
         ...
 
+    def command(self, sql: str) -> None:
+        """Run a statement that has no rows, on tables of the verifier's own making."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:

@@ -21,10 +21,9 @@ from tvmigrate.verify.cross_facts import (
     ELASTICSEARCH,
     ID,
     comments_as_they_should_be,
-    row_sums_expected,
     take,
 )
-from tvmigrate.verify.elasticsearch_expected import kept_documents
+from tvmigrate.verify.elasticsearch_expected import kept_documents, kept_sums
 from tvmigrate.verify.elasticsearch_sums import SCHEMA, Sums
 from tvmigrate.verify.spool import Spool
 
@@ -37,15 +36,13 @@ _ON_DISK = (
 )
 # `counts`: rows of either side, comments of either and of both. `alone`: by the side that has them, how many comments
 # the other has not; `lonely` are the first of them, with why. `unlike`: by field in how many comments they differ;
-# `differing` are the first of them. `rows` and `sums`: of what either side says, by bucket.
-_SCHEMA = f"""
+# `differing` are the first of them.
+_SCHEMA = """
     CREATE TABLE counts (said INT, comments INT, shared INT);
     CREATE TABLE alone (side INT, n INT);
     CREATE TABLE lonely (side INT, id TEXT, why TEXT);
     CREATE TABLE unlike (field TEXT, n INT);
-    CREATE TABLE differing (field TEXT, id TEXT, mine, theirs);
-    CREATE TABLE rows (bucket INT, n TEXT, s TEXT, x TEXT);
-    {SCHEMA}"""
+    CREATE TABLE differing (field TEXT, id TEXT, mine, theirs)"""
 
 
 def kept_before(context: Context) -> Path:
@@ -53,16 +50,25 @@ def kept_before(context: Context) -> Path:
     documents = kept_documents(context)
 
     def fill(spool: Spool) -> None:
-        spool.add("INSERT INTO rows VALUES (?, ?, ?, ?)", row_sums_expected(context))
+        _Both(context, documents).compare(spool)
+
+    return context.reference.kept.spool("differences of the old stores", context.policy, _SCHEMA, fill)
+
+
+def document_sums_expected(context: Context) -> Sums:
+    """Return the sums of what Elasticsearch should say of each comment."""
+    documents = kept_documents(context)
+
+    def fill(spool: Spool) -> None:
         sums = Sums()
         with Spool(kept=documents) as said:
             facts = f"SELECT id, {', '.join(FIELDS)} FROM kept.documents WHERE reason IS NULL"
             for name, program, sentiment, score, second in said.rows(facts):
                 take(sums, name, (program, sentiment, score, second))
         spool.add("INSERT INTO sums VALUES (?, ?, ?)", sums.rows())
-        _Both(context, documents).compare(spool)
 
-    return context.reference.kept.spool("differences of the old stores", context.policy, _SCHEMA, fill)
+    with Spool(kept=context.reference.kept.spool("facts of documents", context.policy, SCHEMA, fill)) as spool:
+        return kept_sums(spool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ class _Both:
         return (
             f"(SELECT {ID} AS id, CAST(program_id AS String) AS f0, sentiment AS f1,"
             " toInt64(reinterpretAsUInt32(toFloat32(sentiment_score))) AS f2,"
-            f" intDiv(toUnixTimestamp64Milli(timestamp), 1000) AS f3 FROM ({source}))"
+            f" intDiv(toUnixTimestamp64Milli(timestamp), 1000) AS f3 FROM {source})"
         )
 
     @property

@@ -13,6 +13,7 @@ from tvmigrate.verify.comment_facts import FIELDS, Facts, as_float32, facts_of_d
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.elasticsearch_live import scan, target
 from tvmigrate.verify.elasticsearch_sums import BUCKETS, Sums, bucket_of
+from tvmigrate.verify.made_rows import made_rows, made_type
 
 # Where a comment's facts come from.
 CLICKHOUSE, ELASTICSEARCH = 0, 1
@@ -24,16 +25,15 @@ RowSums = Mapping[int, tuple[int, int, int]]
 ID = "comment_id"
 _WANTED = (ID, *FIELDS)
 _KINDS: Mapping[str, Kind] = {c.name: kind_of(c.type) for c in new.RAW_COMMENTS.columns if c.name in _WANTED}
-# Enums are labels in what a rule's SELECT gives.
-_MADE = {c.name: "String" if c.name == "sentiment" else c.type for c in new.RAW_COMMENTS.columns}
+_MADE = {c.name: made_type(c) for c in new.RAW_COMMENTS.columns}
 # The same as `bucket_of`.
 _BUCKET = f"CRC32(toString({ID})) % {BUCKETS}"
 
 
 def comments_as_they_should_be(context: Context) -> str | None:
-    """Return the SELECT of the rows that the old comments map to, in the reference; None if there were none."""
+    """Return the table in the reference with the facts of the rows that the old comments map to; None without any."""
     rule = sql.comments(context.policy)
-    return rule.query(rule.source.read()) if reference_has(context, rule.source) else None
+    return made_rows(context, rule, _WANTED) if reference_has(context, rule.source) else None
 
 
 def _sums_query(source: str, types: Mapping[str, str]) -> str | None:
@@ -48,12 +48,12 @@ def _sums_query(source: str, types: Mapping[str, str]) -> str | None:
     )
 
 
-def row_sums_expected(context: Context) -> Iterator[tuple[int, str, str, str]]:
-    """Yield bucket, rows, sum and xor of what ClickHouse should say."""
+def row_sums_expected(context: Context) -> RowSums:
+    """Return the sums of what ClickHouse should say."""
     source = comments_as_they_should_be(context)
-    query = None if source is None else _sums_query(f"({source})", _MADE)
-    for row in [] if query is None else context.reference.tables.rows(query):
-        yield int(row["bucket"]), row["n"], row["s"], row["x"]
+    query = None if source is None else _sums_query(source, _MADE)
+    rows = [] if query is None else context.reference.tables.rows(query)
+    return {int(row["bucket"]): (int(row["n"]), int(row["s"]), int(row["x"])) for row in rows}
 
 
 def row_sums_live(context: Context) -> RowSums | None:
@@ -78,7 +78,7 @@ def rows_expected(context: Context, buckets: frozenset[int]) -> Iterator[Said]:
     source = comments_as_they_should_be(context)
     if source is None or not buckets:
         return
-    query = f"SELECT {_columns(_MADE)} FROM ({source}) WHERE {_within(buckets)}"
+    query = f"SELECT {_columns(_MADE)} FROM {source} WHERE {_within(buckets)}"
     for row in context.reference.tables.rows(query):
         yield _row_said(row[f"h_{name}"] for name in _WANTED)
 

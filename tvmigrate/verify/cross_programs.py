@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tvmigrate.contract import keys, new, rules, sql
+from tvmigrate.contract import keys, new, sql
 from tvmigrate.contract.layout import quoted
-from tvmigrate.contract.outcome import Mapped, Rule, Store
+from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.verify.check import Check, Sheet, examines
+from tvmigrate.verify.clickhouse import metrics_as_they_should_be
 from tvmigrate.verify.clickhouse_canonical import Kind, expression, show
 from tvmigrate.verify.clickhouse_rows import live_types, reference_has
 from tvmigrate.verify.context import Context
+from tvmigrate.verify.cross_facts import comments_as_they_should_be
 from tvmigrate.verify.findings import Direction, Finding, Phase
+from tvmigrate.verify.redis_expected import Expected
 from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, now_ms
+from tvmigrate.verify.redis_outcomes import HASH
+from tvmigrate.verify.redis_plain import plain_deadlines
 from tvmigrate.verify.spool import Spool
 
 PROGRAMS = Check(
@@ -40,7 +45,10 @@ def programs(context: Context, sheets: Mapping[str, Sheet]) -> None:
     sheet = sheets[PROGRAMS.id]
     with Spool(_KNOWN, kept=_kept_programs(context)) as spool:
         spool.add(_INSERT, ((REDIS, program) for program in _redis_live(context)))
-        spool.add(_INSERT, ((CLICKHOUSE, program) for program in _known_live(context)))
+        if all(map(context.book.is_as_due, _KNOWING)):
+            spool.run(f"INSERT INTO main.known SELECT * FROM kept.known WHERE side = {CLICKHOUSE}")
+        else:
+            spool.add(_INSERT, ((CLICKHOUSE, program) for program in _known_live(context)))
         # A program all of whose keys have run out by now is none that must be there.
         now_and_a_bit = now_ms(context.clients) + TTL_TOLERANCE_MS
         there = "SELECT count(DISTINCT program) FROM kept.lives WHERE deadline IS NULL OR deadline > ?"
@@ -77,20 +85,19 @@ def _redis_expected(context: Context) -> Iterator[tuple[str, int | None]]:
 
     Each with the instant that its source expires at, in ms since the epoch.
     """
-    for key in context.reference.dataset.redis_keys():
-        deadline = None if key.ttl_ms is None else context.reference.redis_epoch_ms + key.ttl_ms
-        kind = keys.classify(key.db, key.key, key.type, context.policy.layout)
-        if isinstance(kind, keys.NewKey) and kind.rule in _PROGRAM_KEYS:
-            yield _program_of(key.key, kind.rule), deadline
-        elif isinstance(kind, keys.OldKey) and kind.rule is Rule.REDIS_EAOS:
-            outcome = rules.redis_eaos(kind.name, key.value, context.policy, context.began_ns)
-            if isinstance(outcome, Mapped):
-                yield _program_of(outcome.value.key.encode(), kind.rule), deadline
-        elif isinstance(kind, keys.OldKey) and kind.rule is Rule.REDIS_METRIC:
-            for position, item in enumerate(key.value):
-                event = rules.redis_metric(kind.name, position, item, context.policy)
-                if isinstance(event, Mapped):
-                    yield _program_of(event.value.key.encode(), kind.rule), deadline
+    with Expected(context) as expected:
+        rows = expected.spool.rows
+        for _, packed in expected.plain_parts():
+            for key, deadline in plain_deadlines(packed):
+                yield _program_of(key, Rule.REDIS_EAOS), deadline
+        for key, deadline in rows("SELECT key, deadline FROM kept.keys WHERE role = ?", (HASH,)):
+            yield _program_of(key, Rule.REDIS_EAOS), deadline
+        for key, deadline in rows("SELECT DISTINCT key, deadline FROM kept.events"):
+            yield _program_of(key, Rule.REDIS_METRIC), deadline
+        for key, deadline in rows("SELECT key, deadline FROM kept.existing"):
+            for rule, (prefix, _) in _PROGRAM_KEYS.items():
+                if key.startswith(prefix.encode()):
+                    yield _program_of(key, rule), deadline
 
 
 # Quarantined keys keep their old names and types, and are none of these.
@@ -109,19 +116,23 @@ def _redis_live(context: Context) -> Iterator[str]:
             yield _program_of(key, rule)
 
 
-_KNOWING = (new.RAW_COMMENTS.name, new.EAOS_METRICS.name)
+_KNOWING = {
+    Rule.CLICKHOUSE_COMMENTS: new.RAW_COMMENTS.name,
+    Rule.CLICKHOUSE_EAOS_METRICS: new.EAOS_METRICS.name,
+}
 
 
 def _known_expected(context: Context) -> Iterator[str]:
-    for rule in (sql.comments(context.policy), sql.eaos_metrics(context.policy)):
-        if reference_has(context, rule.source):
-            query = f"SELECT DISTINCT hex(program_id) AS program FROM ({rule.query(rule.source.read())})"
-            for row in context.reference.tables.rows(query):
-                yield show(bytes.fromhex(row["program"]))
+    sources = [comments_as_they_should_be(context)]
+    if reference_has(context, sql.eaos_metrics(context.policy).source):
+        sources.append(metrics_as_they_should_be(context))
+    for source in filter(None, sources):
+        for row in context.reference.tables.rows(f"SELECT DISTINCT hex(program_id) AS program FROM {source}"):
+            yield show(bytes.fromhex(row["program"]))
 
 
 def _known_live(context: Context) -> Iterator[str]:
-    for table in _KNOWING:
+    for table in _KNOWING.values():
         types = live_types(context.clients.clickhouse, table) or {}
         text = expression(Kind.TEXT, quoted("program_id"), types.get("program_id", ""))
         if "program_id" not in types or text is None:

@@ -86,6 +86,8 @@ def documents(context: Context, sheets: Mapping[str, Sheet]) -> None:
             if differing:
                 spool.add("INSERT INTO suspect VALUES (?)", ((bucket,) for bucket in differing))
                 spool.add(_INSERT_LIVE, _rows_within(context, moment, differing))
+            else:
+                context.book.as_due(RULE)
         spool.run("CREATE INDEX live_id ON live (id)")
         spool.run("CREATE INDEX live_comment ON live (comment)")
         spool.run(_NOT_LIVE)

@@ -28,6 +28,7 @@ class Book:
         self._inconsistencies: dict[str, dict[str, Any]] = {}
         self._reasons: Counter[tuple[Rule, str]] = Counter()
         self._not_judged: list[NotJudged] = []
+        self._as_due: set[Rule] = set()
 
     def old_has(self, rule: Rule, count: int = 1) -> None:
         """Count records of the reference; with 0 it says that the old side has none of this rule."""
@@ -64,6 +65,14 @@ class Book:
         entry["count"] += times
         if len(entry["examples"]) < 5:
             entry["examples"].append({"old": old, "note": note})
+
+    def as_due(self, rule: Rule) -> None:
+        """Note that this look has read all that stands where the records of `rule` go, and it is just what is due."""
+        self._as_due.add(rule)
+
+    def is_as_due(self, rule: Rule) -> bool:
+        """Return whether that was noted, so that what stands there need not be read a second time."""
+        return rule in self._as_due
 
     def not_judged(self, checks: Iterable[str], why: str) -> None:
         """Note checks that have nothing to say about this run, and the sentence that says why."""

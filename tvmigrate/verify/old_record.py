@@ -10,6 +10,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tvmigrate.contract import values
@@ -130,17 +131,24 @@ def _read(form: str, text: str) -> Any:
     if form == ANY_ORDER:
         value = _parse(text)
         return Counter(map(_canonical_text, value)) if isinstance(value, list) else value
-    value = _parse(text, _column_integer)
+    value = _parse(text, _OF_COLUMNS)
     if not isinstance(value, dict):
         return value
-    kinds = json.loads(form)
-    for name in kinds["instants"]:
+    instants, floats = _kinds(form)
+    for name in instants:
         if name in value:
             value[name] = _instant(value[name])
-    for name in kinds["floats"]:
+    for name in floats:
         if name in value:
             value[name] = _float32(value[name])
     return value
+
+
+@lru_cache
+def _kinds(form: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns that a row's form names: instants, and Float32."""
+    kinds = json.loads(form)
+    return tuple(kinds["instants"]), tuple(kinds["floats"])
 
 
 def _instant(value: Any) -> Any:
@@ -165,16 +173,10 @@ def _float32(value: Any) -> Any:
     return narrow
 
 
-def _parse(text: str, parse_int: Callable[[str], Any] | None = None) -> Any:
+def _parse(text: str, decoder: json.JSONDecoder | None = None) -> Any:
     """Parse any JSON that a store may have held: what the rules refuse to read is kept as well."""
     try:
-        value = json.loads(
-            text,
-            parse_float=_fraction,
-            parse_int=parse_int or _integer,
-            parse_constant=_constant,
-            object_pairs_hook=_object,
-        )
+        value = (decoder or _EXACTLY).decode(text)
     except (json.JSONDecodeError, RecursionError):
         raise Unreadable(text) from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
@@ -210,6 +212,17 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _decoder(parse_int: Callable[[str], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        parse_float=_fraction, parse_int=parse_int, parse_constant=_constant, object_pairs_hook=_object
+    )
+
+
+# Made once: json.loads and json.dumps would make them anew for each text.
+_EXACTLY, _OF_COLUMNS = _decoder(_integer), _decoder(_column_integer)
+_SORTED = json.JSONEncoder(sort_keys=True)
+
+
 def _is_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
@@ -222,10 +235,12 @@ def _is_deep(value: Any) -> bool:
 
 
 def _canonical_text(value: Any) -> str:
-    return json.dumps(_canonical(value), sort_keys=True)
+    return _SORTED.encode(_canonical(value))
 
 
 def _canonical(value: Any) -> Any:
+    if type(value) is str:
+        return f"text {value}"
     if isinstance(value, dict):
         return {name: _canonical(inner) for name, inner in value.items()}
     if isinstance(value, list):

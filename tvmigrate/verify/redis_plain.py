@@ -265,6 +265,14 @@ def plain_keys(packed: Packed) -> list[PlainKey]:
     ]
 
 
+def plain_deadlines(packed: Packed) -> Iterator[tuple[bytes, int | None]]:
+    """Yield the new names of plain keys that were packed, each with its deadline."""
+    uncommon = uncommon_of(packed)
+    for n, name in enumerate(plain_names(packed.names)):
+        _, deadline = uncommon.get(n, _COMMON)
+        yield name, deadline
+
+
 def plain_names(joined: bytes) -> list[bytes]:
     """Return the names of `Packed.names` or `Packed.olds`."""
     return joined.split(b"\n") if joined else []

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integrity.one_set import clear
 from tests.tool.verify.sound import require_sound
+from tvmigrate.contract.outcome import Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
@@ -46,7 +47,9 @@ class World:
         book = Book()
         context = replace(self.context, book=book, listener=self.events.append, **changes)  # type: ignore[arg-type]
         results: dict[str, CheckResult] = {}
-        for examination in REGISTRY.examinations:
+        # Across stores last, as in a rehearsal.
+        stores = list(Store)
+        for examination in sorted(REGISTRY.examinations, key=lambda one: stores.index(one.checks[0].store)):
             ids = {check.id for check in examination.checks}
             named = not prefixes or any(name.startswith(prefixes) for name in ids)
             if named and examination.run.__module__ in OURS:

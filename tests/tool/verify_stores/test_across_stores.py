@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tvmigrate.contract import new
+from tvmigrate.contract.outcome import Rule
 
 from .conftest import World
 from .looking import facts, failed, found, only
@@ -55,6 +56,24 @@ def test_programs_and_sentiments_that_contradict_each_other_are_found(world: Wor
     with remade(world, new.RAW_COMMENTS, columns=replacing("sentiment", "'neutral'", "comment_id = 'es-tags'")):
         finding = only(world.judge("cross.values"), "cross.values")
     assert finding.field == "sentiment"
+
+
+def test_a_store_that_is_not_as_due_contradicts_one_that_is_and_is_not_read_again(world: World) -> None:
+    checks = ("clickhouse.comments", "elasticsearch.comments", "cross.values")
+    with document(world, "es-tags", None, sentiment_score=0.25):
+        finding = only(world.judge(*checks), "cross.values")
+    assert facts(finding) == ("changed", "es-tags", "sentiment_score", 0.5, 0.25)
+    assert _as_due(world) == {Rule.CLICKHOUSE_COMMENTS}
+    with remade(world, new.RAW_COMMENTS, columns=replacing("program_id", "'x'", "comment_id = 'es-tags'")):
+        finding = only(world.judge(*checks), "cross.values")
+    assert facts(finding)[1:] == ("es-tags", "program_id", "x", "the_voice/contestant_1")
+    assert _as_due(world) == {Rule.ELASTICSEARCH_COMMENTS}
+    assert failed(world.judge(*checks)) == set()
+    assert _as_due(world) == {Rule.CLICKHOUSE_COMMENTS, Rule.ELASTICSEARCH_COMMENTS}
+
+
+def _as_due(world: World) -> set[Rule]:
+    return {rule for rule in Rule if world.book.is_as_due(rule)}
 
 
 def test_a_program_of_redis_that_clickhouse_does_not_know_is_found(world: World) -> None:

@@ -13,6 +13,8 @@ from elasticsearch import Elasticsearch
 from tvmigrate.contract import new
 from tvmigrate.contract.outcome import Rule
 from tvmigrate.verify import elasticsearch as checks
+from tvmigrate.verify import elasticsearch_indexed
+from tvmigrate.verify.findings import State
 
 from .conftest import World
 from .looking import facts, failed, found, only
@@ -181,6 +183,13 @@ def test_a_field_that_is_stored_but_not_indexed_is_found(world: World, alias_put
     assert "is refused" in found(results, "elasticsearch.indexed")[-1].note
     assert facts(only(results, "elasticsearch.mapping"))[1:3] == ("other", "sentiment")
     assert failed(results) == {"elasticsearch.indexed", "elasticsearch.mapping", "elasticsearch.alias"}
+
+
+def test_an_index_that_finds_what_it_should_is_asked_for_no_count_by_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elasticsearch_indexed, "count", None)
+    assert world.judge("elasticsearch.indexed")["elasticsearch.indexed"].state is State.PASS
 
 
 def _point_alias(world: World, *indices: str, **body: Any) -> None:
