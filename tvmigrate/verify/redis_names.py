@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tvmigrate.engines.clients import Clients
+if TYPE_CHECKING:
+    from tvmigrate.engines.clients import Clients  # a worker of Redis's parts needs no other driver
 
 T = TypeVar("T")
 
