@@ -69,6 +69,11 @@ def watch(console: Console, ended: Ending | None = None) -> Watch:
     return Metered(shown, int(port))
 
 
+def on_stderr(ended: Ending | None = None) -> Watch:
+    """Return what shows on stderr how far a command is; raises UsageError as `watch` does."""
+    return watch(Console(stderr=True, highlight=False), ended)
+
+
 def lines(console: Console) -> Watch:
     """Return plain lines, whatever `console` is."""
     return _Lines(console, ending)

@@ -12,8 +12,8 @@ from tvmigrate.engines.clients import check_reachable
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.secrets import without_environs
 from tvmigrate.errors import TvmigrateError
-from tvmigrate.events import Advanced, Event, Finished, Started
 from tvmigrate.printable import one_line, printable
+from tvmigrate.progress import on_stderr
 
 
 @click.command()
@@ -29,7 +29,8 @@ def load(directory: Path, replace: bool) -> None:
         endpoints = Endpoints.from_environ()
         dataset = Dataset.open(directory)
         check_reachable(endpoints)
-        report = load_dataset(dataset, endpoints, say, replace=replace)
+        with on_stderr() as shown:
+            report = load_dataset(dataset, endpoints, shown, replace=replace)
     except TvmigrateError as error:
         notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
         click.echo(printable(without_environs(f"Error: {error}{notes}")), err=True)
@@ -38,17 +39,6 @@ def load(directory: Path, replace: bool) -> None:
         f"{one_line(dataset.name)}: {report.redis_keys} keys, {sum(report.rows.values())} rows,"
         f" {sum(report.documents.values())} documents in {report.seconds:.1f} s"
     )
-
-
-def say(event: Event) -> None:
-    """Tell the beginning and the end of a task on stderr."""
-    match event:
-        case Started(task=task, total=total, unit=unit):
-            click.echo(f"{task}: {total} {unit}", err=True)
-        case Finished(task=task, seconds=seconds, note=note):
-            click.echo(f"{task}: done after {seconds:.1f} s, {note}", err=True)
-        case Advanced():
-            pass
 
 
 if __name__ == "__main__":

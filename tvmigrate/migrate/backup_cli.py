@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from tvmigrate.dataset.cli import say
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import ExitCode
 from tvmigrate.migrate import backup_check
 from tvmigrate.migrate.private import private
 from tvmigrate.migrate.restore import restore as restore_backup
+from tvmigrate.progress import on_stderr
 
 _directory = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 
@@ -41,8 +41,8 @@ def verify(directory: Path) -> int:
 def restore(directory: Path) -> int:
     """Fill three empty stores, those of the environment, from the backup in DIR, and read all of it back."""
     endpoints = Endpoints.from_environ()
-    with private():
-        done = restore_backup(endpoints, directory, say)
+    with private(), on_stderr() as shown:
+        done = restore_backup(endpoints, directory, shown)
     report = done.report
     expired = f" Keys whose time had run out, and which are not there: {done.expired}." if done.expired else ""
     click.echo(

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from rich.console import Console
 
 from tvmigrate.contract import policy as variables
 from tvmigrate.contract.old_layout import CONTRACT
@@ -28,7 +27,7 @@ from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.work import KEEP, REPLACE
 from tvmigrate.old_layout import read_old_layout
 from tvmigrate.printable import one_line, printable
-from tvmigrate.progress import Watch, watch
+from tvmigrate.progress import Watch, on_stderr
 from tvmigrate.state_option import state_option
 from tvmigrate.stopping import at_safe_points
 
@@ -375,4 +374,4 @@ def _done_after(event: Finished, done: int, unit: str) -> str:
 
 
 def _watch() -> Watch:
-    return watch(Console(stderr=True, highlight=False), _done_after)
+    return on_stderr(_done_after)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tvmigrate.cli import cli as root_command
 from tvmigrate.dataset import Dataset, DatasetError, LoadError, RedisKey, RedisWriter, RowsWriter
 from tvmigrate.dataset.cli import load as load_command
 from tvmigrate.dataset.load import load
@@ -408,6 +409,15 @@ def test_the_command_loads_and_says_what(empty_engines: Endpoints, tmp_path: Pat
     done = CliRunner().invoke(load_command, [str(small(tmp_path))], env=empty_engines.environ())
     assert done.exit_code == 0
     assert done.stdout.startswith("small: 2 keys, 1 rows, 1 documents in ")
+
+
+def test_the_command_tells_its_steps_as_lines_of_json_on_demand(empty_engines: Endpoints, tmp_path: Path) -> None:
+    words = ["--log-format", "json", "load", str(small(tmp_path))]
+    done = CliRunner().invoke(root_command, words, env=empty_engines.environ())
+    assert done.exit_code == 0, done.output
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    ended = {line["task"] for line in told if line["event"] == "finished"}
+    assert {"load redis", "load clickhouse", "load elasticsearch"} <= ended, told
 
 
 def test_the_command_ends_with_2_and_one_sentence_for_a_wrong_line(empty_engines: Endpoints, tmp_path: Path) -> None:

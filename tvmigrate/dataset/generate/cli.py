@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from tvmigrate.dataset.cli import say
 from tvmigrate.dataset.generate.engines import generate_into_engines
 from tvmigrate.dataset.generate.files import SHOW, generate_files
 from tvmigrate.dataset.generate.size import Recipe, Size
 from tvmigrate.engines.clients import check_reachable
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
+from tvmigrate.progress import on_stderr
 
 COMMENTS = 10_000
 ENTITIES = 1_000
@@ -72,12 +72,13 @@ def generate(  # noqa: PLR0913, PLR0917 - an argument an option
         size = Size.standard(scale)
     recipe = Recipe(size, seed, bad)
     started = time.monotonic()
-    if directory is not None:
-        generate_files(directory, recipe, say, "Parquet" if rows == "parquet" else "JSONEachRow", show)
-    else:
-        endpoints = Endpoints.from_environ()
-        check_reachable(endpoints)
-        generate_into_engines(endpoints, recipe, say)
+    with on_stderr() as shown:
+        if directory is not None:
+            generate_files(directory, recipe, shown, "Parquet" if rows == "parquet" else "JSONEachRow", show)
+        else:
+            endpoints = Endpoints.from_environ()
+            check_reachable(endpoints)
+            generate_into_engines(endpoints, recipe, shown)
     click.echo(
         f"{directory or 'engines'}: {size.entities} entities, {size.rows} rows, {size.documents} documents"
         f" in {time.monotonic() - started:.1f} s"
