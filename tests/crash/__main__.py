@@ -36,7 +36,7 @@ def main() -> int:
             for number, kind in enumerate(kinds, 1):
                 deadline = began + 60 * asked.minutes * number / len(kinds)
                 points, trials = plan.KINDS[kind](ground)
-                outcomes.begin(kind, asked.dataset, points, len(trials))
+                outcomes.begin(kind, asked.dataset, points, [trial.name for trial in trials])
                 for trial in trials:
                     if time.monotonic() > deadline:
                         break

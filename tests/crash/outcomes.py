@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,15 @@ class Outcomes:
         self._path = path
         self.kinds: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
 
-    def begin(self, kind: str, dataset: str, points: list[Point], of: int) -> None:
-        """Say what is to be tried: of a kind, at these writes, `of` trials."""
+    def begin(self, kind: str, dataset: str, points: list[Point], trials: Sequence[str]) -> None:
+        """Say what is to be tried: of a kind, at these writes, the trials of these names; others are forgotten."""
         listed = [list(astuple(point)) for point in points]
         said = {"product": digest_of_product(), "dataset": dataset}
         known = self.kinds.get(kind, {})
         if {name: known.get(name) for name in said} != said:
             known = said | {"commit": nightly.commit(), "date": nightly.now(), "seconds": 0, "outcomes": {}}
-        self.kinds[kind] = known | {"points": listed, "of": of}
+        kept = {name: outcome for name, outcome in known["outcomes"].items() if name in set(trials)}
+        self.kinds[kind] = known | {"points": listed, "of": len(trials), "outcomes": kept}
 
     def known(self, kind: str, trial: str) -> bool:
         """Return whether a trial has been good."""
