@@ -36,9 +36,6 @@ WAYS = {
 ALONE = ("--workers", "1")
 WORKERS = ("--workers", "2")
 _PART_BYTES = 8192  # with workers
-# An expiry is read as what is left by the server's clock and written back as an instant, which may be some ms off: a
-# picture has it to the second, and two seconds beside each other are the same.
-SAME_EXPIRY_S = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +68,6 @@ def require(holds: object, *told: object) -> None:
     """Fail with what is told unless it holds."""
     if not holds:
         raise AssertionError("\n".join(map(str, told)))
-
-
-def apart(before: Picture, after: Picture) -> dict[str, object]:
-    """Return what two pictures have not in common, expiries a second apart aside."""
-    found = {}
-    for name, (was, now) in different(before, after).items():
-        same_key = was and now and name.startswith("redis") and was[:2] == now[:2] and None not in {was[2], now[2]}
-        if not (same_key and abs(was[2] - now[2]) <= SAME_EXPIRY_S):
-            found[name] = (was, now)
-    return found
 
 
 class Ground:
@@ -163,7 +150,7 @@ class Ground:
             bad = [result for result in results if result.state not in {State.PASS, State.EMPTY}]
             require(not bad, "What was migrated does not pass:", *bad)
         self._right = self._right or made
-        found = apart(self._right, made)
+        found = different(self._right, made)
         require(not found, "Not all is as a run that nobody struck makes it:", *found.items())
 
     def _made(self) -> Picture:
@@ -269,7 +256,7 @@ class Ground:
         if trial.then == ROLLBACK:
             if ended.state == "applied":
                 self.ends_well(ROLLBACK)
-                found = apart(old, self.stores.picture())
+                found = different(old, self.stores.picture())
                 require(not found, "The old state is not back:", *found.items())
                 return
             left = self.stores.picture()
@@ -278,12 +265,12 @@ class Ground:
                 self._refuses(APPLY, 3, "run `tvmigrate finish` until it ends")
             else:
                 self._refuses(APPLY, 0, "is applied and finished for good; nothing was changed.")
-            require(not apart(left, self.stores.picture()), "What was refused changed something.")
+            require(not different(left, self.stores.picture()), "What was refused changed something.")
         done = self.ends_well(FINISH)
         require(("nothing was changed" in done.said) == (ended.state == "finished"), done.said)
         self.status_is(done)
         kept = {name for name in applied if "_old_" in name}
-        found = apart(applied, self.stores.picture())
+        found = different(applied, self.stores.picture())
         require(found.keys() == kept, "Something else than the kept copies is gone or there:", *found.items())
         require(all(now is None for _, now in found.values()), "Kept copies were changed and not dropped.")
 
@@ -379,7 +366,7 @@ class Ground:
         self._picture = None
         yield
         after = self.stores.picture()
-        found = apart(before, after)
+        found = different(before, after)
         require(not found, "The old state is not back:", *found.items())
         self._picture = after
 

@@ -9,6 +9,8 @@ CLEAN = Path(__file__).parents[3] / "fixtures" / "clean"
 RESULTS = """
     from tests.tool.report.samples import EMPTY, FAILED, PASSED, STOPPED
     from tvmigrate.pytest_plugin import Outcome
+    from tvmigrate.settings import Asked
+    from pathlib import Path
     import pytest
 
     @pytest.fixture(scope="session")
@@ -17,11 +19,11 @@ RESULTS = """
 
     @pytest.fixture(scope="session")
     def migrated(rehearsal):
-        return Outcome(None, [FAILED, PASSED, STOPPED, EMPTY], lambda check: f"repeat {check}")
+        return Outcome(None, [FAILED, PASSED, STOPPED, EMPTY], Asked(Path("a dataset"), keep_entities=True))
 
     @pytest.fixture(scope="session")
     def rolled_back(rehearsal):
-        return Outcome(None, [], str)
+        return Outcome(None, [], Asked(Path("a dataset"), keep_entities=True))
 """
 
 
@@ -82,7 +84,7 @@ def test_a_failed_check_fails_its_test_with_the_findings_text(project):
             "*1. The score of eaos:contestant_1 was rounded.",
             "*expected: 0.8231",
             "*Repeat just this check:",
-            "*    repeat redis.eaos",
+            "*    tvmigrate rehearse --dataset 'a dataset' --keep-entities --only redis.eaos",
         ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
