@@ -12,13 +12,14 @@ from pathlib import Path
 from tests import profiles
 from tests.integrity.one_set import clear
 from tests.tool.capture.sums import Sums, whole, without_what_is_masked
-from tvmigrate.contract import old
+from tvmigrate.contract import new
+from tvmigrate.dataset.generate import Size
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 
-LONG, SHORT = 50_000, 500
-COMMENTS = "CAPTURE_COMMENTS"  # the variable of another long run: comments in each store
+LONG, SHORT = 0.05, 0.0001  # of the standard size, whose lists and sorted sets are as long at any scale
+SCALE = "CAPTURE_SCALE"  # the variable of another long run
 _PEAK = (
     "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=2);"
     " print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
@@ -35,15 +36,18 @@ def tvmigrate(endpoints: Endpoints, *words: str) -> int:
     return int(ended.stdout.split()[-1])
 
 
-def size_of(comments: int) -> list[str]:
-    return ["--comments", str(comments), "--entities", str(comments // 10)]
+def records(scale: float) -> int:
+    """Return how many keys, rows and documents the standard size has at a scale."""
+    size = Size.standard(scale)
+    keys = size.entities + size.sorted_sets + size.lists + size.unrelated + len(new.TREND_KEYS)
+    return keys + size.comments + size.metric_rows + size.documents
 
 
-def captured(endpoints: Endpoints, folder: Path, comments: int) -> int:
-    """Fill the engines with so many comments, a tenth as many keys, and capture them; return the peak in MB."""
+def captured(endpoints: Endpoints, folder: Path, scale: float) -> int:
+    """Fill the engines with data of a scale and capture them; return the peak in MB."""
     with Clients(endpoints) as clients:
         clear(clients)
-    tvmigrate(endpoints, "generate", "--into-engines", *size_of(comments))
+    tvmigrate(endpoints, "generate", "--into-engines", "--scale", str(scale))
     return tvmigrate(endpoints, "capture", str(folder))
 
 
@@ -57,8 +61,8 @@ def summed_and_removed(folder: Path, sums: Callable[[Dataset], Sums]) -> Sums:
 def test_ten_times_as_much_needs_no_more_memory_and_is_what_was_loaded_masked_or_not(
     empty_engines: Endpoints, tmp_path: Path, share: Callable[..., None]
 ) -> None:
-    size = int(os.environ.get(COMMENTS, 10 * LONG)) // 10 if profiles.is_nightly() else SHORT
-    once, ten_times = (captured(empty_engines, tmp_path / str(n), n * size) for n in (1, 10))
+    scale = float(os.environ.get(SCALE, LONG)) if profiles.is_nightly() else SHORT
+    once, ten_times = (captured(empty_engines, tmp_path / str(n), n * scale) for n in (1, 10))
     # Pages and batches grow until they are as large as they may be, which the small size does not reach.
     assert ten_times <= (1.1 if profiles.is_nightly() else 1.5) * once
     plain = summed_and_removed(tmp_path / "10", whole)
@@ -69,14 +73,14 @@ def test_ten_times_as_much_needs_no_more_memory_and_is_what_was_loaded_masked_or
     assert masked <= (1.1 if profiles.is_nightly() else 1.5) * once
     public = summed_and_removed(tmp_path / "masked", without_what_is_masked)
 
-    tvmigrate(empty_engines, "generate", str(tmp_path / "loaded"), *size_of(10 * size))
+    tvmigrate(empty_engines, "generate", str(tmp_path / "loaded"), "--scale", str(10 * scale))
     loaded = Dataset.open(tmp_path / "loaded")
     assert plain == whole(loaded)
     assert public == without_what_is_masked(loaded)
-    assert public["comments"][0] == public[old.INDEX.name][0] == 10 * size
+    assert sum(count for count, _ in plain.values()) == records(10 * scale)
     share(
-        ("capture", "comments captured in memory that stays, equal to what was loaded, masked or not"),
-        f"{10 * size:,} at most {ten_times} MB, masked {masked} MB, a tenth of them {once} MB",
-        10 * size,
-        10 * max(LONG, size),
+        ("capture", "records captured in memory that stays, equal to what was loaded, masked or not"),
+        f"scale {10 * scale:g}, at most {ten_times} MB, masked {masked} MB, of a tenth {once} MB",
+        records(10 * scale),
+        records(10 * max(LONG, scale)),
     )
