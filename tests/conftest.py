@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for run in nightly.counted(told):
         terminalreporter.write_line(run.line)
         if profiles.is_nightly():
-            arguments = " ".join(config.invocation_params.args)
+            arguments = shlex.join(config.invocation_params.args)
             path = nightly.write(run, f"HYPOTHESIS_PROFILE=nightly pytest {arguments}".strip())
             terminalreporter.write_line(f"written: {path.relative_to(nightly.ROOT)}")
