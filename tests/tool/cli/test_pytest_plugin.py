@@ -84,7 +84,7 @@ def test_a_failed_check_fails_its_test_with_the_findings_text(project):
             "*1. The score of eaos:contestant_1 was rounded.",
             "*expected: 0.8231",
             "*Repeat just this check:",
-            "*    tvmigrate rehearse --dataset 'a dataset' --keep-entities --only redis.eaos",
+            "    *tvmigrate rehearse --dataset 'a dataset' --keep-entities --only redis.eaos",
         ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
