@@ -66,12 +66,11 @@ def run_and_report(asked: settings.Asked, only: Sequence[str], jobs: int, report
         TvmigrateError: nothing could be judged, or the report could not be written.
     """
     # Imported here, so that what only lists commands and options needs none of it.
-    from rich.console import Console  # noqa: PLC0415
 
+    from tvmigrate.progress import on_stderr  # noqa: PLC0415
     from tvmigrate.report import faults as told  # noqa: PLC0415
     from tvmigrate.report.console import stdout_console  # noqa: PLC0415
     from tvmigrate.report.files import require_writable  # noqa: PLC0415
-    from tvmigrate.report.progress import watch  # noqa: PLC0415
     from tvmigrate.verify.faults.all import CATALOGUE  # noqa: PLC0415
     from tvmigrate.verify.faults.pool import judge_side_by_side  # noqa: PLC0415
 
@@ -86,7 +85,7 @@ def run_and_report(asked: settings.Asked, only: Sequence[str], jobs: int, report
         click.echo(told_choice, err=True)
     job = replace(asked.job(), logs=None)  # that checks fail is no failure here
     require_writable(report)
-    with watch(Console(stderr=True, highlight=False)) as listener:
+    with on_stderr() as listener:
         tally = told.Tally(chosen, listener)
         for outcome in judge_side_by_side(job, chosen, jobs, listener):
             tally.take(outcome)

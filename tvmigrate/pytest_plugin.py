@@ -308,7 +308,7 @@ def _listener(config: pytest.Config) -> Listener:
         return ignore
     from rich.console import Console  # noqa: PLC0415
 
-    from tvmigrate.report.progress import lines  # noqa: PLC0415
+    from tvmigrate.progress import lines  # noqa: PLC0415
 
     capture = config.pluginmanager.getplugin("capturemanager")
     tell = lines(Console(file=sys.__stderr__, highlight=False))

@@ -80,13 +80,12 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
         TvmigrateError: it could not begin, or the report could not be written.
     """
     # Imported here, so that what only lists commands and options needs none of it.
-    from rich.console import Console  # noqa: PLC0415
 
+    from tvmigrate.progress import on_stderr  # noqa: PLC0415
     from tvmigrate.report import annotations  # noqa: PLC0415
     from tvmigrate.report.console import print_verdict, stdout_console  # noqa: PLC0415
     from tvmigrate.report.files import require_writable  # noqa: PLC0415
     from tvmigrate.report.outcome import claims, write_reports  # noqa: PLC0415
-    from tvmigrate.report.progress import watch  # noqa: PLC0415
     from tvmigrate.verify.rehearsal import rehearse as run_rehearsal  # noqa: PLC0415
 
     asked, chosen = asked.settled()
@@ -96,7 +95,7 @@ def run_and_report(asked: settings.Asked) -> ExitCode:
     require_writable(asked.report)
     is_github = asked.annotations == "github"
     with annotations.nothing_obeyed(click.echo) if is_github else nullcontext():
-        with watch(Console(stderr=True, highlight=False)) as listener:
+        with on_stderr() as listener:
             verdict = run_rehearsal(job, listener)
         redactor = asked.redactor(os.environ)
         written = write_reports(verdict, asked.report, asked.repeat, redactor)

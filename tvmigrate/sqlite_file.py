@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tvmigrate.closing import Closing
 
 
-class SqliteFile:
+class SqliteFile(Closing):
     """The file `path`, or a temporary one (None) that SQLite itself deletes; each statement is a change of its own."""
 
     def __init__(self, path: Path | None, schema: str, *pragmas: str, check_same_thread: bool = True) -> None:
@@ -37,14 +38,6 @@ class SqliteFile:
     def close(self) -> None:
         """Close the file."""
         self.db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class NotedFile(SqliteFile):

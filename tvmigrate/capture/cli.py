@@ -61,13 +61,12 @@ def capture(  # noqa: PLR0913, PLR0917 - one a option
     The stores are those that REDIS_URL, CLICKHOUSE_URL and ELASTICSEARCH_URL name. Nothing is written to them.
     """
     # Imported here, so that what only lists commands and options needs none of it.
-    from rich.console import Console  # noqa: PLC0415
 
-    from tvmigrate.report.progress import watch  # noqa: PLC0415
+    from tvmigrate.progress import on_stderr  # noqa: PLC0415
 
     layout = CONTRACT if old_layout is None else read_old_layout(old_layout)
     asked = Asked(Sample(sample), _mask(mask, mask_key), max_rate, layout)
-    with watch(Console(stderr=True, highlight=False)) as listener:
+    with on_stderr() as listener:
         dataset = run_capture(Endpoints.from_environ(), directory, asked, show, listener)
     click.echo(one_line(f"{dataset.path}: {dataset.note}"))  # names in it are data
     words = ["tvmigrate", "rehearse", "--dataset", str(dataset.path), "--show", show or "NAME"]

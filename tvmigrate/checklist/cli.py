@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from rich.console import Console
 
 from tvmigrate.checklist.report import print_checklist, write
 from tvmigrate.checklist.run import look, watch
@@ -20,9 +19,9 @@ from tvmigrate.engines.endpoints import CLICKHOUSE_URL, ELASTICSEARCH_URL, REDIS
 from tvmigrate.errors import ExitCode, UsageError
 from tvmigrate.old_layout import read_old_layout
 from tvmigrate.options import old_layout_option, report_option
+from tvmigrate.progress import on_stderr
 from tvmigrate.report.console import stdout_console
 from tvmigrate.report.files import require_writable
-from tvmigrate.report.progress import watch as progress
 from tvmigrate.report.redact import Redactor, hosts_of
 from tvmigrate.state_option import state_option
 
@@ -81,7 +80,7 @@ def checklist(report: Path, watching: bool, every: float, watch_for: float, **sa
     """
     site = _site(said)
     require_writable(report)
-    with progress(Console(stderr=True, highlight=False)) as listener:
+    with on_stderr() as listener:
         at = replace(site, listener=listener)
         found = watch(at, every, watch_for) if watching else look(at)
     urls = [os.environ.get(name, "") for name in (REDIS_URL, CLICKHOUSE_URL, ELASTICSEARCH_URL)]

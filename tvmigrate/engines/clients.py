@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
 import elasticsearch
 import redis
 import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from tvmigrate.closing import Closing
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import EngineUnreachable, UnsupportedVersion
 from tvmigrate.engines.openers import open_clickhouse, open_elasticsearch
@@ -41,7 +40,7 @@ SUPPORTED: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {
 }
 
 
-class Clients:
+class Clients(Closing):
     """One client of each store, opened together and closed together; `endpoints` and `timeout` are as it was given."""
 
     def __init__(self, endpoints: Endpoints, timeout: float = ANSWER_SECONDS) -> None:
@@ -95,14 +94,6 @@ class Clients:
     def _close_redis(self) -> None:
         for client in self._databases.values():
             client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def unreachable(endpoints: Endpoints) -> dict[str, Exception]:

@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from tvmigrate.closing import Closing
 from tvmigrate.verify.spool import Spool
 
 
-class Kept:
+class Kept(Closing):
     """Spools that are filled when they are first asked for, and then only read; gone when the `with` ends."""
 
     def __init__(self) -> None:
@@ -45,11 +45,3 @@ class Kept:
     def close(self) -> None:
         """Remove the files; a second call does nothing."""
         self._directory.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

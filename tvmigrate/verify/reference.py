@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
+from tvmigrate.closing import Closing
 from tvmigrate.contract.layout import literal, quoted
 from tvmigrate.dataset.model import ROWS_INPUT_SETTINGS, ROWS_OUTPUT_SETTINGS
 from tvmigrate.dataset.read import Dataset
@@ -53,7 +53,7 @@ class _Answers:
         self._source.close()
 
 
-class ReferenceEngine:
+class ReferenceEngine(Closing):
     """A ClickHouse of the verifier's own (`reference_engine`), with databases of its own, gone when it is closed."""
 
     def __init__(self) -> None:
@@ -218,14 +218,6 @@ class ReferenceEngine:
             self._process.kill()
             self._process.wait()
         self._answers.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def load_reference(dataset: Dataset) -> ReferenceEngine:

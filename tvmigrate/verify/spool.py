@@ -6,13 +6,14 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tvmigrate.closing import Closing
 
 _BATCH = 1000
 
 
-class Spool:
+class Spool(Closing):
     """A SQLite database in a temporary directory, gone when the `with` ends. Nothing in it is meant to survive."""
 
     def __init__(self, schema: str = "", *, kept: Path | None = None, path: Path | None = None) -> None:
@@ -69,11 +70,3 @@ class Spool:
         self._db.close()
         if self._directory is not None:
             self._directory.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -123,10 +123,9 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     The stores are those that REDIS_URL, CLICKHOUSE_URL and ELASTICSEARCH_URL name. Nothing is written to them.
     """
     # Imported here, so that what only lists commands and options needs none of it.
-    from rich.console import Console  # noqa: PLC0415
 
+    from tvmigrate.progress import on_stderr  # noqa: PLC0415
     from tvmigrate.report.files import require_writable  # noqa: PLC0415
-    from tvmigrate.report.progress import watch  # noqa: PLC0415
     from tvmigrate.report.redact import Redactor, hosts_of  # noqa: PLC0415
 
     asked = Asked(
@@ -154,7 +153,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one a option
     kept = checkpoint or state / "verify.sqlite"
     endpoints = Endpoints.from_environ()
     require_writable(report)
-    with watch(Console(stderr=True, highlight=False)) as listener:
+    with on_stderr() as listener:
         outcome = run_verify(endpoints, find, asked, kept, listener)
     repeat = partial(_repeat, _words(ctx), kept)
     private = outcome.how.source.policy.layout.private

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from tvmigrate.events import Advanced, Finished, Printed, Said, Started
+from tvmigrate.progress import amount, watch
 from tvmigrate.report.console import inconsistency_lines, print_verdict
-from tvmigrate.report.progress import amount, watch
 
 from .samples import BACK, CHECKS, FAILED, PASSED, STOPPED, verdict
 
