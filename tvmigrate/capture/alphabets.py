@@ -13,7 +13,6 @@ _FORMS: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC
 _JAMO = range(0x1100, 0x1200)  # they compose with one another
 
 
-@lru_cache(maxsize=1 << 14)
 def alphabet(char: str, marks: str) -> str:
     """Return the characters that `char`, which the combining `marks` follow, may become, itself among them, in order.
 
@@ -27,6 +26,7 @@ def alphabet(char: str, marks: str) -> str:
     return "".join(other for other in map(chr, range(first, first + _BLOCK)) if _looks(other, marks) == wanted)
 
 
+@lru_cache(maxsize=1 << 14)
 def is_mark(char: str) -> bool:
     """Return whether `char` may join with the character before it."""
     return unicodedata.category(char).startswith("M") or ord(char) in _JAMO

@@ -8,6 +8,7 @@ shape get one stand-in. Whoever has not got the secret cannot try out words.
 from __future__ import annotations
 
 import hashlib
+import struct
 from functools import lru_cache
 
 from tvmigrate.capture.alphabets import alphabet, is_mark
@@ -43,29 +44,41 @@ class Mask:
         return self.text(raw.decode("utf-8", "surrogateescape"), turn).encode("utf-8", "surrogateescape")
 
     def _stand_in(self, text: str, turn: int) -> str:
-        letters = [alphabet(char, _marks(text, n)) for n, char in enumerate(text)]
-        places = [n for n, letter in enumerate(letters) if len(letter) > 1]
+        followed = any(map(is_mark, {*text}))
+        letters = [_letter(char, _marks(text, n) if followed else "") for n, char in enumerate(text)]
+        places = [n for n, (letter, _) in enumerate(letters) if len(letter) > 1]
         if not places:
             return text
         # What both texts have in common says where their turns begin.
-        shape = "".join(letter[0] for letter in letters)
+        shape = "".join([letter[0] for letter, _ in letters])
         seed = self._key + turn.to_bytes(2, "big") + _digest(shape)
-        halves = [places[0::2], places[1::2]]
-        now = list(text)
+        # Of each half: where its characters stand, their alphabets, and where in these they are.
+        halves = [
+            (half, [letters[n][0] for n in half], [letters[n][1] for n in half]) for half in (places[0::2], places[1::2])
+        ]
         for round_ in range(_ROUNDS):
-            moved, fixed = halves if round_ % 2 == 0 else reversed(halves)
-            told = "".join([now[n] for n in fixed]).encode("utf-8", "surrogatepass")
-            steps = hashlib.shake_256(seed + bytes([round_]) + told).digest(2 * len(moved))
-            for at, n in enumerate(moved):
-                letter = letters[n]
-                step = steps[2 * at] << 8 | steps[2 * at + 1]
-                now[n] = letter[(letter.index(now[n]) + step) % len(letter)]
-        return "".join(now)
+            (_, alphabets, now), (_, theirs, fixed) = halves if round_ % 2 == 0 else reversed(halves)
+            told = "".join([letter[at] for letter, at in zip(theirs, fixed, strict=True)])
+            asked = seed + bytes([round_]) + told.encode("utf-8", "surrogatepass")
+            steps = struct.unpack(f">{len(now)}H", hashlib.shake_256(asked).digest(2 * len(now)))
+            now[:] = [(at + step) % len(letter) for letter, at, step in zip(alphabets, now, steps, strict=True)]
+        chars = list(text)
+        for half, alphabets, now in halves:
+            for n, letter, at in zip(half, alphabets, now, strict=True):
+                chars[n] = letter[at]
+        return "".join(chars)
+
+
+@lru_cache(maxsize=1 << 14)
+def _letter(char: str, marks: str) -> tuple[str, int]:
+    """Return the alphabet of `char`, which the combining `marks` follow, and its place there."""
+    letter = alphabet(char, marks)
+    return letter, letter.index(char)
 
 
 def _marks(text: str, n: int) -> str:
     end = n + 1
-    while end < len(text) and text[end] >= "\u0300" and is_mark(text[end]):
+    while end < len(text) and is_mark(text[end]):
         end += 1
     return text[n + 1 : end]
 

@@ -6,11 +6,12 @@ of members) stays to the character, broken or not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
-from tvmigrate.capture.json_texts import Path, replace_broken, replace_texts
+from tvmigrate.capture.json_texts import Path, replace_broken, replace_texts, replace_within
 from tvmigrate.capture.mask import Mask
 from tvmigrate.contract import exact_json, new
 from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, classify
@@ -64,7 +65,34 @@ def other_document(mask: Mask, source: str, typed: frozenset[str]) -> str:
 def row(mask: Mask, line: bytes, columns: frozenset[str]) -> bytes:
     """Return a row in JSONEachRow, of which the texts of these columns are masked."""
     text = line.decode("utf-8", "surrogateescape")
-    return replace_texts(text, mask.text, lambda path: path[0] in columns).encode("utf-8", "surrogateescape")
+    replaced = _flat_row(mask, text, columns)
+    if replaced is None:
+        replaced = replace_texts(text, mask.text, lambda path: path[0] in columns)
+    return replaced.encode("utf-8", "surrogateescape")
+
+
+def _flat_row(mask: Mask, text: str, columns: frozenset[str]) -> str | None:
+    """Return a row with these columns masked, quicker; None where a brace, a list or a name may need a closer look."""
+    pattern = _texts_of(columns)
+    if pattern is None or text.find("{", 1) > 0:
+        return None
+    parts: list[str] = []
+    at = 0
+    for match in pattern.finditer(text):
+        if match["list"]:
+            return None
+        parts += (text[at : match.start("text")], replace_within(match["text"], mask.text))
+        at = match.end("text")
+    return "".join([*parts, text[at:]])
+
+
+@lru_cache
+def _texts_of(columns: frozenset[str]) -> re.Pattern[str] | None:
+    """Return what finds the texts of these columns in a row without braces; a name is never within a text there."""
+    if not columns or not all(re.fullmatch(r"\w+", name, re.ASCII) for name in columns):
+        return None  # JSON may write it in more than one way
+    names = "|".join(sorted(columns))
+    return re.compile(rf'[{{,]\s*"(?:{names})"\s*:\s*(?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<list>\[))', re.DOTALL)
 
 
 def columns(types: Mapping[str, str], known: OldTable | None) -> frozenset[str]:

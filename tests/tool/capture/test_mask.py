@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tvmigrate.capture import masked
 from tvmigrate.capture.json_texts import replace_broken, replace_texts
 from tvmigrate.capture.mask import Mask
 
@@ -87,6 +88,22 @@ def test_texts_are_replaced_within_json_however_it_is_written(value, escaped, in
     replaced = replace_texts(text, MASK.text, lambda path: True)
     assert json.loads(replaced) == _masked(json.loads(text))
     assert len(replaced) == len(text)
+
+
+NAMES = st.sampled_from(["text", "note", "te", "a/b", 'a"b', '","text":"', "é"])
+
+
+@given(st.dictionaries(NAMES, JSON), st.frozensets(NAMES), st.booleans(), st.sampled_from([(",", ":"), (", ", " : ")]))
+@example({"te": '{"text":"Lan"}', "text": "Lan\n"}, frozenset({"text"}), True, (",", ":"))
+@example({"te": ',\\"text\\":\\"Lan', "text": ["Lan"]}, frozenset({"text"}), True, (",", ":"))
+@example({"te": {"text": "Lan"}, "text": "Lan"}, frozenset({"text"}), True, (",", ":"))
+@example({"te": '"', "text": 'La"n'}, frozenset({"text", "te"}), True, (",", ":"))
+def test_of_a_row_the_texts_of_the_columns_asked_for_are_replaced_and_no_other(row, columns, escaped, separators):
+    line = json.dumps(row, ensure_ascii=escaped, separators=separators).encode("utf-8", "surrogatepass")
+    text = masked.row(MASK, line, columns).decode("utf-8", "surrogateescape")
+    as_written = line.decode("utf-8", "surrogateescape")
+    due = json.loads(as_written)
+    assert json.loads(text) == {name: _masked(value) if name in columns else value for name, value in due.items()}
 
 
 def test_only_texts_at_chosen_paths_are_replaced_and_escapes_keep_their_form():
