@@ -54,7 +54,8 @@ class Mask:
         seed = self._key + turn.to_bytes(2, "big") + _digest(shape)
         # Of each half: where its characters stand, their alphabets, and where in these they are.
         halves = [
-            (half, [letters[n][0] for n in half], [letters[n][1] for n in half]) for half in (places[0::2], places[1::2])
+            (half, [letters[n][0] for n in half], [letters[n][1] for n in half])
+            for half in (places[0::2], places[1::2])
         ]
         for round_ in range(_ROUNDS):
             (_, alphabets, now), (_, theirs, fixed) = halves if round_ % 2 == 0 else reversed(halves)
