@@ -2,7 +2,8 @@
 
 On fixtures/standard, or `--dataset NAME`; `--minutes N` stops after so many, a share of which each kind gets. The
 outcomes are in `tests/crash/result.json`, the table of them in docs/crash.md, their counts in docs/nightly/crash.json.
-The exit code is 1 if a trial failed.
+The exit code is 1 if a trial failed. Kinds may be tried side by side, each in a worktree of its own: `--join FILE …`
+tries nothing and takes what the result files of others have of a kind.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from tests.crash import page, plan
 from tests.crash.matrix import Ground
@@ -25,10 +27,17 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", choices=[*plan.KINDS, []], help="all unless named")
     parser.add_argument("--dataset", default="standard")
     parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--join", nargs="+", type=Path, default=[], metavar="FILE", help="result files of others")
     asked = parser.parse_args()
+    outcomes = Outcomes()
+    if asked.join:
+        for path in asked.join:
+            outcomes.join(path)
+        page.write(outcomes)
+        return 0
     kinds = asked.kinds or list(plan.KINDS)
     began = time.monotonic()
-    outcomes, failed = Outcomes(), 0
+    failed = 0
     with EmbeddedEngines() as engines:
         ground = Ground(engines.endpoints, asked.dataset)
         filled = time.monotonic()

@@ -33,6 +33,14 @@ class Outcomes:
         kept = {name: outcome for name, outcome in known["outcomes"].items() if name in set(trials)}
         self.kinds[kind] = known | {"points": listed, "of": len(trials), "outcomes": kept}
 
+    def join(self, path: Path) -> None:
+        """Take from another such file each kind that was tried later there; of the same product, the one tried more."""
+        for kind, told in json.loads(path.read_text("utf-8")).items():
+            ours = self.kinds.get(kind)
+            if ours is None or _worth(told, ours) > _worth(ours, told):
+                self.kinds[kind] = told
+        self._write()
+
     def known(self, kind: str, trial: str) -> bool:
         """Return whether a trial has been good."""
         return self.kinds[kind]["outcomes"].get(trial) == GOOD
@@ -43,4 +51,12 @@ class Outcomes:
         told["outcomes"][trial] = outcome
         told["seconds"] = round(told["seconds"] + seconds, 1)
         told["date"] = nightly.now()
+        self._write()
+
+    def _write(self) -> None:
         self._path.write_text(json.dumps(self.kinds, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _worth(told: dict[str, Any], other: dict[str, Any]) -> tuple[int, str]:
+    same = told["product"] == other["product"]
+    return len(told["outcomes"]) if same else 0, told["date"]

@@ -44,10 +44,10 @@ bytes are written) and **just after** it (the engine answered, the call returned
 Nothing is written between a write and the next, so just before one is as just after the other; these come last. The
 machinery is in `tests/crash/`, and none of it in the tool. `python -m tests.crash` tries all of it on
 fixtures/standard, goes on where it was stopped with the same code, and makes this page: it ends after as many trials
-as the table counts, of 10 to 20 s each on two cores (`--minutes N` stops earlier, and any beginning is a fair
-sample). `.ci/run` tries one of each kind on fixtures/clean, which has every kind of write but one, another with each
-commit (`pytest tests/crash`). A commit of SQLite is one write here: that a kill within it loses nothing is SQLite's
-own promise.
+as the table counts, each of so many seconds (`--minutes N` stops earlier, and any beginning is a fair sample; kinds
+may be tried side by side, each in a worktree of its own, and `--join` brings their results together). `.ci/run` tries
+one of each kind on fixtures/clean, which has every kind of write but one, another with each commit (`pytest
+tests/crash`). A commit of SQLite is one write here: that a kill within it loses nothing is SQLite's own promise.
 """
 
 
@@ -73,12 +73,20 @@ def page(kinds: dict[str, dict[str, Any]]) -> str:
 
 def _lines(kinds: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield _HEAD
-    yield "| what | writes | tried | good | dataset | commit | date |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| what | writes | tried | good | seconds each | dataset | commit | date |"
+    yield "|---|---|---|---|---|---|---|---|"
     for kind, words in _WHAT.items():
         if told := kinds.get(kind):
             tried = f"{len(told['outcomes'])} of {told['of']}"
-            shown = [words, len(told["points"]), tried, _good(told), told["dataset"], f"`{told['commit']}`"]
+            shown = [
+                words,
+                len(told["points"]),
+                tried,
+                _good(told),
+                _each(told),
+                told["dataset"],
+                f"`{told['commit']}`",
+            ]
             yield "| " + " | ".join(map(str, [*shown, told["date"][:10]])) + " |"
     failed = [
         (kind, name, out) for kind, told in kinds.items() for name, out in told["outcomes"].items() if out != GOOD
@@ -118,6 +126,10 @@ def _short(what: str) -> str:
         .partition(" ( ")[0]
         .partition(" SELECT ")[0]
     )
+
+
+def _each(told: dict[str, Any]) -> str:
+    return f"{told['seconds'] / max(1, len(told['outcomes'])):.0f}"
 
 
 def _good(told: dict[str, Any]) -> int:

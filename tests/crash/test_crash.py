@@ -5,8 +5,10 @@ All of it, on fixtures/standard: `python -m tests.crash`.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +56,17 @@ def test_a_command_that_was_killed_or_stopped_goes_on_or_back(ground: Ground, ki
 
 def test_the_page_says_what_the_outcomes_are() -> None:
     assert page.PAGE.read_text(encoding="utf-8") == page.page(Outcomes(FILE).kinds)
+
+
+def test_results_of_others_are_joined_kind_by_kind_and_what_is_newer_or_more_stays(tmp_path: Path) -> None:
+    def told(product: str, trials: int, date: str) -> dict[str, object]:
+        outcomes = {f"apply {n}": "good" for n in range(trials)}
+        return {"product": product, "date": date, "outcomes": outcomes}
+
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    mine = {"apply": told("old", 9, "2026-01-01"), "finish": told("new", 2, "2026-01-02"), "x": told("a", 1, "2026")}
+    other = {"apply": told("new", 3, "2026-01-02"), "finish": told("new", 1, "2026-01-03"), "y": told("a", 1, "2026")}
+    for path, kinds in ((ours, mine), (theirs, other)):
+        path.write_text(json.dumps(kinds), encoding="utf-8")
+    Outcomes(ours).join(theirs)
+    assert Outcomes(ours).kinds == {"apply": other["apply"], "finish": mine["finish"], "x": mine["x"], "y": other["y"]}
