@@ -2,8 +2,8 @@
 
 On fixtures/standard, or `--dataset NAME`; `--minutes N` stops after so many, a share of which each kind gets. The
 outcomes are in `tests/crash/result.json`, the table of them in docs/crash.md, their counts in docs/nightly/crash.json.
-The exit code is 1 if a trial failed. Kinds may be tried side by side, each in a worktree of its own: `--join FILE …`
-tries nothing and takes what the result files of others have of a kind.
+The exit code is 1 if a trial failed. Some may be tried side by side, each in a worktree of its own: other kinds, or
+one with `--backwards`; `--join FILE …` tries nothing, and takes what the result files of others have.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", choices=[*plan.KINDS, []], help="all unless named")
     parser.add_argument("--dataset", default="standard")
     parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--backwards", action="store_true", help="begin with the last trial of each kind")
     parser.add_argument("--join", nargs="+", type=Path, default=[], metavar="FILE", help="result files of others")
     asked = parser.parse_args()
     outcomes = Outcomes()
@@ -46,7 +47,7 @@ def main() -> int:
                 deadline = began + 60 * asked.minutes * number / len(kinds)
                 points, trials = plan.KINDS[kind](ground)
                 outcomes.begin(kind, asked.dataset, points, [trial.name for trial in trials])
-                for trial in trials:
+                for trial in reversed(trials) if asked.backwards else trials:
                     if time.monotonic() > deadline:
                         break
                     if not outcomes.known(kind, trial.name):

@@ -34,10 +34,17 @@ class Outcomes:
         self.kinds[kind] = known | {"points": listed, "of": len(trials), "outcomes": kept}
 
     def join(self, path: Path) -> None:
-        """Take from another such file each kind that was tried later there; of the same product, the one tried more."""
+        """Take what another such file has of a kind: all of it if it is of another product, tried later; else more."""
         for kind, told in json.loads(path.read_text("utf-8")).items():
             ours = self.kinds.get(kind)
-            if ours is None or _worth(told, ours) > _worth(ours, told):
+            if ours is not None and ours["product"] == told["product"]:
+                more = {name: out for name, out in told["outcomes"].items() if name not in ours["outcomes"]}
+                ours["outcomes"] |= more
+                ours["seconds"] = round(
+                    ours["seconds"] + told["seconds"] * len(more) / max(1, len(told["outcomes"])), 1
+                )
+                ours["date"] = max(ours["date"], told["date"])
+            elif ours is None or told["date"] > ours["date"]:
                 self.kinds[kind] = told
         self._write()
 
@@ -55,8 +62,3 @@ class Outcomes:
 
     def _write(self) -> None:
         self._path.write_text(json.dumps(self.kinds, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _worth(told: dict[str, Any], other: dict[str, Any]) -> tuple[int, str]:
-    same = told["product"] == other["product"]
-    return len(told["outcomes"]) if same else 0, told["date"]

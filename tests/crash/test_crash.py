@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,15 +58,21 @@ def test_the_page_says_what_the_outcomes_are() -> None:
     assert page.PAGE.read_text(encoding="utf-8") == page.page(Outcomes(FILE).kinds)
 
 
-def test_results_of_others_are_joined_kind_by_kind_and_what_is_newer_or_more_stays(tmp_path: Path) -> None:
-    def told(product: str, trials: int, date: str) -> dict[str, object]:
-        outcomes = {f"apply {n}": "good" for n in range(trials)}
-        return {"product": product, "date": date, "outcomes": outcomes}
+def test_results_of_others_are_joined_kind_by_kind(tmp_path: Path) -> None:
+    def told(product: str, trials: Iterable[int], date: str) -> dict[str, object]:
+        outcomes = {f"apply {n}": "good" for n in trials}
+        return {"product": product, "date": date, "seconds": 3.0 * len(outcomes), "outcomes": outcomes}
 
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    mine = {"apply": told("old", 9, "2026-01-01"), "finish": told("new", 2, "2026-01-02"), "x": told("a", 1, "2026")}
-    other = {"apply": told("new", 3, "2026-01-02"), "finish": told("new", 1, "2026-01-03"), "y": told("a", 1, "2026")}
-    for path, kinds in ((ours, mine), (theirs, other)):
-        path.write_text(json.dumps(kinds), encoding="utf-8")
+    here = {"apply": told("old", range(9), "2026-01-01"), "finish": told("new", [1, 2], "2026-01-02")}
+    there = {"apply": told("new", [3], "2026-01-02"), "finish": told("new", [2, 3], "2026-01-03")}
+    only = {"signals": told("new", [1], "2026-01-01")}
+    ours.write_text(json.dumps(here | {"rollback": told("new", [1], "2026-01-03")}), encoding="utf-8")
+    theirs.write_text(json.dumps(there | only | {"rollback": told("old", [1, 2], "2026-01-02")}), encoding="utf-8")
     Outcomes(ours).join(theirs)
-    assert Outcomes(ours).kinds == {"apply": other["apply"], "finish": mine["finish"], "x": mine["x"], "y": other["y"]}
+    due = {
+        "apply": there["apply"],
+        "finish": told("new", [1, 2, 3], "2026-01-03"),
+        "rollback": told("new", [1], "2026-01-03"),
+    }
+    assert Outcomes(ours).kinds == due | only
