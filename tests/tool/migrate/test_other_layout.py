@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.integrity.one_set import rehearsal_on
+from tests.tool.migrate import test_after_switch as after_switch
 from tests.tool.migrate.stores import FIXTURES, POLICY, Stores, different
 from tvmigrate.contract import new
 from tvmigrate.engines.clients import Clients
@@ -142,6 +144,32 @@ def test_a_run_that_was_cut_off_goes_on_with_its_layout_and_no_other_and_comes_b
     theirs.rollback()
     assert different(before, theirs.picture()) == {}
     assert databases(theirs) == {"default", "live_stats"}
+
+
+def test_what_v2_wrote_is_carried_back_under_the_names_of_the_site_and_comes_forward_by_the_rules(
+    theirs: Stores,
+) -> None:
+    theirs.apply(THEIRS)
+    after_switch.write_reversible(theirs)
+    wanted = after_switch.new_state(theirs)
+    after_switch.carry_back(theirs)
+    redis, documents = theirs.clients.redis, theirs.clients.elasticsearch
+    assert json.loads(redis.get("mood:v2") or b"") == {
+        "moodScore": 0.5,
+        "meta": {"posCount": 1, "negCount": 2, "neuCount": 3, "totalCount": 6, "updatedAt": "2026-01-01T00:00:00Z"},
+    }
+    assert redis.exists("mood:contestant_4") == 0
+    assert redis.zscore("hot:5min", "v2") == 7.5
+    assert [json.loads(item)["contestant"] for item in redis.lrange("series:v2", 0, -1)] == ["v2", "v2"]
+    posts = "SELECT postId, contestant, body FROM live_stats.viewer_posts WHERE postId IN ('v2', 'k001', 'k002')"
+    assert sorted(theirs._rows(posts)) == [("k001", "contestant_1", "again"), *[("v2", "contestant_1", "mới")] * 2]
+    history = "SELECT moodScore, comments FROM live_stats.mood_history WHERE contestant = 'v2'"
+    assert theirs._rows(history) == [(0.5, 7)]
+    assert documents.get(index="viewer-posts", id="v2")["_source"]["contestant"] == "contestant_1"
+    assert documents.get(index="viewer-posts", id="k001")["_source"]["body"] == "again"
+    assert not documents.exists(index="viewer-posts", id="k002")
+    theirs.apply(THEIRS)
+    assert different(wanted, after_switch.new_state(theirs)) == {}
 
 
 def look_live(stores: Stores, folder: Path) -> dict[str, int]:
