@@ -10,6 +10,8 @@ from typing import Any
 from tvmigrate.contract.outcome import DERIVED_RULES, LEDGER_RULES, Fate, LedgerLine, QuarantineLine, Rule, Store
 from tvmigrate.verify.findings import Finding, NotJudged
 
+_EXAMPLES = 5
+
 
 class Book:
     """What the examinations write down about the fates of old records, and about contradictions of the old data.
@@ -63,7 +65,7 @@ class Book:
             {"store": str(store), "rule": str(rule), "kind": kind, "count": 0, "examples": []},
         )
         entry["count"] += times
-        if len(entry["examples"]) < 5:
+        if len(entry["examples"]) < _EXAMPLES:
             entry["examples"].append({"old": old, "note": note})
 
     def as_due(self, rule: Rule) -> None:
@@ -77,6 +79,22 @@ class Book:
     def not_judged(self, checks: Iterable[str], why: str) -> None:
         """Note checks that have nothing to say about this run, and the sentence that says why."""
         self._not_judged.append(NotJudged(tuple(checks), why))
+
+    def add(self, other: Book) -> None:
+        """Take over all that is written in another book."""
+        self._old.update(other._old)
+        self._fates.update(other._fates)
+        self._reasons.update(other._reasons)
+        for rule, findings in other._lost.items():
+            kept = self._lost.setdefault(rule, [])
+            kept += findings[: max(0, self._limit - len(kept))]
+        self._lost_total.update(other._lost_total)
+        for name, theirs in other._inconsistencies.items():
+            ours = self._inconsistencies.setdefault(name, {**theirs, "count": 0, "examples": []})
+            ours["count"] += theirs["count"]
+            ours["examples"] += theirs["examples"][: _EXAMPLES - len(ours["examples"])]
+        self._not_judged += other._not_judged
+        self._as_due |= other._as_due
 
     def copy(self) -> Book:
         """Return the book as it is now, for `restore`."""

@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -60,6 +61,7 @@ class ReferenceEngine(Closing):
         """Start it; about half a second passes before the first answer."""
         self._loaded: dict[tuple[str, str], int] = {}
         self._exact: frozenset[tuple[str, str]] = frozenset()
+        self._asking = threading.RLock()  # one question at a time; each thread reads its own answer to the end
         with ExitStack() as opened:
             directory = opened.enter_context(tempfile.TemporaryDirectory(prefix="tvmigrate-reference-"))
             self._log = Path(directory) / "log"
@@ -158,6 +160,10 @@ class ReferenceEngine(Closing):
         self._opened.close()
 
     def _ask(self, request: Mapping[str, str]) -> Iterator[bytes]:
+        with self._asking:
+            yield from self._answer(request)
+
+    def _answer(self, request: Mapping[str, str]) -> Iterator[bytes]:
         sql = request.get("sql") or f"{request['insert']} of {request['file']}"
         try:
             write_frame(self._orders, b"Q", json.dumps(request).encode())

@@ -14,27 +14,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import LedgerLine, QuarantineLine, Store
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
-from tvmigrate.engines.clients import Clients, unreachable
+from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.errors import EngineError
 from tvmigrate.engines.live import EngineSource, open_engines
 from tvmigrate.engines.practice import rehearsing
-from tvmigrate.errors import TvmigrateError, UsageError
-from tvmigrate.events import Finished, Listener, Said, Started, ignore
+from tvmigrate.errors import UsageError
+from tvmigrate.events import Listener, Said, ignore
 from tvmigrate.executors import open_workers, variables
 from tvmigrate.made import NO_ROLLBACK, OTHER_CHECKS, choices
 from tvmigrate.verify import command
 from tvmigrate.verify.balance import BALANCE
-from tvmigrate.verify.check import Check, Examination, Registry, Sheet, examine
+from tvmigrate.verify.check import Check, Examination, Registry
 from tvmigrate.verify.checks import REGISTRY
-from tvmigrate.verify.context import Context, Reference
+from tvmigrate.verify.context import Reference
 from tvmigrate.verify.errors import NotReady
+from tvmigrate.verify.examiner import Examiner, Window
 from tvmigrate.verify.exits import MIGRATION_EXIT, ROLLBACK_EXIT, judge_exit
 from tvmigrate.verify.findings import CheckResult, NotJudged, Phase, State, Verdict
 from tvmigrate.verify.job import DEFAULT_MAX_FINDINGS, MIGRATION_COMMAND, ROLLBACK_COMMAND, Job
@@ -53,9 +52,6 @@ SECOND_LOOKS = (TWICE, SECOND_MIGRATION, AFTER_SECOND_MIGRATION)
 
 # Documents in all up to which an Elasticsearch that starts fast is done sooner than one that runs fast.
 _SMALL_BYTES = 64 * 2**20
-
-# When a command began and ended, in nanoseconds since the epoch.
-Window = tuple[int, int]
 
 
 class Rehearsal:
@@ -280,54 +276,10 @@ class Rehearsal:
         return results
 
     def _examine(self, phase: Phase, suffix: str, window: Window, book: Book, listener: Listener) -> list[CheckResult]:
-        wanted = self._wanted(phase)
-        results: list[CheckResult] = []
-        try:
-            opened = Clients(self.endpoints, self.job.timeout)
-        except (TvmigrateError, ClickHouseError, OSError) as problem:
-            error = self._dead_engine() or str(problem)
-            return self._reported([Sheet(c, 0).result(error) for one in wanted for c in one.checks], suffix)
-        with opened as clients:
-            context = Context(
-                clients, self.reference, self.job.policy, *window, listener,
-                self.job.old_end_state, self.job.quarantine, book, self._workers,
-            )  # fmt: skip
-            away: dict[Store, str] = {}
-            for examination in wanted:
-                results += self._look(examination, context, suffix, away)
-        return self._reported(results, suffix)
-
-    def _look(
-        self, examination: Examination, context: Context, suffix: str, away: dict[Store, str]
-    ) -> list[CheckResult]:
-        """Run an examination, unless it needs a store that is `away`; where it could not look, see which one is."""
-        task = f"check {examination.checks[0].id.rpartition('.')[0]}{suffix}"
-        began = time.monotonic()
-        context.listener(Started(task))
-        needed = {check.store for check in examination.checks}
-        gone = [told for store, told in away.items() if store in needed or Store.CROSS in needed]
-        if gone:  # to ask a store that does not answer costs the whole timeout, each time
-            results = [Sheet(check, 0).result(f"Nothing was looked at. {gone[0]}") for check in examination.checks]
-        else:
-            results = examine(examination, context, limit=self.job.max_findings)
-            if any(result.error for result in results):
-                away |= self._stores_away()
-                dead = self._dead_engine() or ""
-                why = " ".join([dead, *(told for store, told in away.items() if not dead.startswith(store))]).strip()
-                if why:
-                    results = [replace(r, error=f"{r.error} {why}") if r.error else r for r in results]
-        found = sum(result.findings_total for result in results)
-        note = f"{len(results)} checks, {found} findings"
-        if any(result.state is State.ERROR for result in results):
-            note += ", could not look to the end"
-        context.listener(Finished(task, time.monotonic() - began, note))
-        return results
-
-    def _stores_away(self) -> dict[Store, str]:
-        return {
-            Store(name): f"{name} does not answer: {' '.join(str(problem).split())[:300]}."
-            for name, problem in unreachable(self.endpoints).items()
-        }
+        examiner = Examiner(
+            self.endpoints, self.job, self.reference, window, listener, book, self._workers, self._dead_engine
+        )
+        return self._reported(examiner.run(self._wanted(phase), suffix), suffix)
 
     def _dead_engine(self) -> str | None:
         """Return the sentence about an engine that has ended, None if all run."""

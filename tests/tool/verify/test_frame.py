@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,6 +25,7 @@ from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Registry, Sheet, examine
 from tvmigrate.verify.context import Context, QuarantineKind
 from tvmigrate.verify.errors import NotReady, ReferenceFailed
+from tvmigrate.verify.examiner import at_once
 from tvmigrate.verify.findings import Direction, Finding, NotJudged, Phase, State
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.reference import ReferenceEngine
@@ -426,13 +428,82 @@ def test_each_look_says_how_many_checks_and_what_they_came_to(
     with Rehearsal(job, told.append, registry) as rehearsal:
         rehearsal.migrated()
     assert [event.task for event in told if isinstance(event, Started) and event.task.startswith("check ")] == [
-        "check a", "check b", "check c",
+        "check a redis", "check b redis", "check c redis",
     ]  # fmt: skip
     assert {event.task: event.note for event in told if isinstance(event, Finished) and "check" in event.task} == {
-        "check a": "1 checks, 1 findings",
-        "check b": "1 checks, 0 findings, could not look to the end",
-        "check c": "1 checks, 0 findings",
+        "check a redis": "1 checks, 1 findings",
+        "check b redis": "1 checks, 0 findings, could not look to the end",
+        "check c redis": "1 checks, 0 findings",
     }
+
+
+def test_the_stores_are_looked_at_at_once_and_what_is_across_them_sees_what_they_found(
+    empty_engines: Endpoints, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, stores = Registry(), (Store.REDIS, Store.CLICKHOUSE, Store.ELASTICSEARCH)
+    all_there, clients, seen = threading.Barrier(len(stores), timeout=30), [], {}
+
+    def of(store: Store) -> None:
+        def run(context: Context, sheets: Mapping[str, Sheet]) -> None:
+            all_there.wait()
+            clients.append(context.clients)
+            context.book.old_has(Rule.REDIS_EAOS, 1)
+            if store is Store.CLICKHOUSE:
+                raise OSError("gone")
+            sheets[f"{store}.a"].saw(1)
+
+        registry.examines(Check(f"{store}.a", Phase.MIGRATION, store, Rule.REDIS_EAOS, "Assert that it holds."))(run)
+
+    for store in reversed(stores):
+        of(store)
+
+    @registry.examines(Check("cross.a", Phase.MIGRATION, Store.CROSS, Rule.REDIS_EAOS, "Assert that it holds."))
+    def _across(context: Context, sheets: Mapping[str, Sheet]) -> None:
+        sheets["cross.a"].saw(1)
+        seen.update({line.rule: line.old for line in context.book.lines()})
+
+    for name, url in empty_engines.environ().items():
+        monkeypatch.setenv(name, url)
+    with Rehearsal(Job(small_dataset.path, POLICY, migration="true", engines="live"), ignore, registry) as rehearsal:
+        results = rehearsal.migrated()
+    states = [(result.id, result.state) for result in results if result.id != "migration.exit"]
+    assert states == [
+        ("redis.a", State.PASS), ("clickhouse.a", State.ERROR), ("elasticsearch.a", State.PASS), ("cross.a", State.PASS)
+    ]  # fmt: skip
+    assert len(set(map(id, clients))) == len(stores)
+    assert seen == {Rule.REDIS_EAOS: 2}
+
+
+def test_what_no_check_answers_for_ends_the_look() -> None:
+    """Assert that an error outside of an examination is raised, and only when the others have ended."""
+    ended = []
+
+    def broken() -> None:
+        raise ValueError("mine")
+
+    def slow() -> None:
+        time.sleep(0.1)
+        ended.append(Store.ELASTICSEARCH)
+
+    with pytest.raises(ValueError, match="mine"):
+        at_once({Store.REDIS: broken, Store.ELASTICSEARCH: slow})
+    assert ended == [Store.ELASTICSEARCH]
+
+
+def test_two_books_make_one() -> None:
+    one, other, both = Book(3), Book(3), Book(3)
+    for book, times in ((one, 2), (other, 4)):
+        for each in (book, both):
+            each.old_has(Rule.REDIS_EAOS, times)
+            each.set_aside(Rule.REDIS_EAOS, "bad-json", times)
+            each.not_judged(["redis.eaos"], "Why.")
+            for number in range(times):
+                each.without_fate(replace(FINDING, old=f"{times} {number}"))
+                each.inconsistent(Store.REDIS, Rule.REDIS_EAOS, "kind", f"{times} {number}", "note", 2)
+    other.as_due(Rule.REDIS_TREND)
+    both.as_due(Rule.REDIS_TREND)
+    one.add(other)
+    assert one.__dict__ == both.__dict__
 
 
 def test_the_verdict_says_what_was_asked_and_how_long_it_took(
