@@ -34,17 +34,20 @@ class Outcomes:
         self.kinds[kind] = known | {"points": listed, "of": len(trials), "outcomes": kept}
 
     def join(self, path: Path) -> None:
-        """Take what another such file has of a kind: all of it if it is of another product, tried later; else more."""
+        """Take what another such file has of a kind: more of the same trials; or all, if it is newer or has more."""
         for kind, told in json.loads(path.read_text("utf-8")).items():
             ours = self.kinds.get(kind)
-            if ours is not None and ours["product"] == told["product"]:
+            same = ours is not None and ours["product"] == told["product"]
+            if same and ours["of"] == told["of"]:
                 more = {name: out for name, out in told["outcomes"].items() if name not in ours["outcomes"]}
                 ours["outcomes"] |= more
                 ours["seconds"] = round(
                     ours["seconds"] + told["seconds"] * len(more) / max(1, len(told["outcomes"])), 1
                 )
                 ours["date"] = max(ours["date"], told["date"])
-            elif ours is None or told["date"] > ours["date"]:
+            elif ours is None or (
+                len(told["outcomes"]) > len(ours["outcomes"]) if same else told["date"] > ours["date"]
+            ):
                 self.kinds[kind] = told
         self._write()
 

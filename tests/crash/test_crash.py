@@ -59,14 +59,15 @@ def test_the_page_says_what_the_outcomes_are() -> None:
 
 
 def test_results_of_others_are_joined_kind_by_kind(tmp_path: Path) -> None:
-    def told(product: str, trials: Iterable[int], date: str) -> dict[str, object]:
+    def told(product: str, trials: Iterable[int], date: str, of: int = 9) -> dict[str, object]:
         outcomes = {f"apply {n}": "good" for n in trials}
-        return {"product": product, "date": date, "seconds": 3.0 * len(outcomes), "outcomes": outcomes}
+        return {"product": product, "date": date, "of": of, "seconds": 3.0 * len(outcomes), "outcomes": outcomes}
 
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     here = {"apply": told("old", range(9), "2026-01-01"), "finish": told("new", [1, 2], "2026-01-02")}
     there = {"apply": told("new", [3], "2026-01-02"), "finish": told("new", [2, 3], "2026-01-03")}
     only = {"signals": told("new", [1], "2026-01-01")}
+    here["workers"], there["workers"] = told("new", [1, 2], "2026-01-01", 4), told("new", [3, 4, 5], "2026-01-01", 5)
     ours.write_text(json.dumps(here | {"rollback": told("new", [1], "2026-01-03")}), encoding="utf-8")
     theirs.write_text(json.dumps(there | only | {"rollback": told("old", [1, 2], "2026-01-02")}), encoding="utf-8")
     Outcomes(ours).join(theirs)
@@ -74,5 +75,6 @@ def test_results_of_others_are_joined_kind_by_kind(tmp_path: Path) -> None:
         "apply": there["apply"],
         "finish": told("new", [1, 2, 3], "2026-01-03"),
         "rollback": told("new", [1], "2026-01-03"),
+        "workers": there["workers"],  # another count of writes: these are other trials
     }
     assert Outcomes(ours).kinds == due | only
