@@ -6,6 +6,7 @@ Both tables hold all three stores' records, so every store's checks compare its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.common import StreamContext
@@ -19,13 +20,18 @@ from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.compare import differences, shown
 from tvmigrate.verify.context import QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding
-from tvmigrate.verify.old_record import Expected, compared, digest
+from tvmigrate.verify.old_record import ANY, Expected, compared, digest
 from tvmigrate.verify.spool import Spool
 
 if TYPE_CHECKING:
     from tvmigrate.verify.context import Context
 
 _QUARANTINE = f"{quoted(new.DATABASE)}.{quoted(new.QUARANTINE.name)}"
+# `digest` is of a record's text; `said` has a key's expected records by what they say, once no text was the same.
+SCHEMA = """
+    CREATE TABLE expected (key TEXT, reason TEXT, form TEXT, record TEXT, digest BLOB, optional INT);
+    CREATE TABLE live (key TEXT, reason TEXT, record TEXT, digest BLOB);
+    CREATE TABLE said (key TEXT, said BLOB, digest BLOB, PRIMARY KEY (key, said)) WITHOUT ROWID"""
 _ARCHIVE = f"{quoted(new.DATABASE)}.{quoted(new.ARCHIVE.name)}"
 
 
@@ -58,14 +64,8 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
     """
     if context.quarantine is QuarantineKind.NONE:
         return
-    schema = """
-        CREATE TABLE expected (key TEXT, reason TEXT, form TEXT, record TEXT, digest BLOB, optional INT);
-        CREATE TABLE live (key TEXT, reason TEXT, record TEXT, digest BLOB)"""
-    with Spool(schema) as spool:
-        for records, is_optional in ((expected, 0), (optional, 1)):
-            rows = ((*one, digest(one.form, one.record), is_optional) for one in records)
-            spool.add("INSERT INTO expected VALUES (?, ?, ?, ?, ?, ?)", rows)
-        spool.run("CREATE INDEX expected_key ON expected (key)")
+    with Spool(SCHEMA) as spool:
+        keep_expected(spool, expected, optional)
         due = spool.number("SELECT count(*) FROM expected WHERE NOT optional")
         sheet.old_side_has(due)
         query = (
@@ -78,23 +78,55 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
                 sheet.saw(due)
                 sheet.find(_no_table(store, rule, new.QUARANTINE.name, f"{due} records of {rule} do not map"))
             return
-        spool.add("INSERT INTO live VALUES (?, ?, ?, ?)", _live_rows(spool, live))
+        spool.add("INSERT INTO live VALUES (?, ?, ?, ?)", live_rows(spool, live))
         sheet.saw(max(1, due))
         spool.run("CREATE INDEX live_key ON live (key)")
         for finding in _quarantine_findings(spool, store, rule, context.policy.layout):
             sheet.find(finding)
-        for finding in _record_findings(spool, store, rule, context.policy.layout):
+        for finding in record_findings(spool, store, rule, context.policy.layout):
             sheet.find(finding)
 
 
-def _live_rows(spool: Spool, live: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Yield key, reason, record and digest of live rows; of a key that is not expected, no record."""
+def keep_expected(spool: Spool, expected: Iterable[Expected], optional: Iterable[Expected] = ()) -> None:
+    """Fill `expected` of `SCHEMA`."""
+    for records, is_optional in ((expected, 0), (optional, 1)):
+        rows = ((*one, _text_digest(one.record), is_optional) for one in records)
+        spool.add("INSERT INTO expected VALUES (?, ?, ?, ?, ?, ?)", rows)
+    spool.run("CREATE INDEX expected_key ON expected (key, digest)")
+
+
+def live_rows(spool: Spool, live: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yield key, reason, record and digest of live rows; of a key that is not expected, no record.
+
+    The digest is that of an expected record of the key that is the same: by its text, which is read only where no text
+    is the same, or by what it says.
+    """
     for key, reason, record in live:
         form = spool.one("SELECT form FROM expected WHERE key = ? LIMIT 1", (key,))
-        yield (key, reason, "", b"") if form is None else (key, reason, record, digest(form[0], record))
+        if form is None:
+            yield key, reason, "", b""
+            continue
+        own = _text_digest(record)
+        same = form[0] != ANY and spool.one("SELECT 1 FROM expected WHERE key = ? AND digest = ?", (key, own))
+        yield key, reason, record, own if same else _said(spool, key, form[0], record)
 
 
-def _record_findings(spool: Spool, store: Store, rule: Rule, layout: OldLayout = CONTRACT) -> Iterator[Finding]:
+def _said(spool: Spool, key: str, form: str, record: str) -> bytes:
+    """Return the digest of the first expected record of `key` that says the same as `record`, else one of its own."""
+    if spool.one("SELECT 1 FROM said WHERE key = ?", (key,)) is None:
+        records = spool.rows("SELECT DISTINCT form, record, digest FROM expected WHERE key = ? ORDER BY digest", (key,))
+        there = ((key, digest(one, "any" if one == ANY else text), own) for one, text, own in records)
+        spool.add("INSERT OR IGNORE INTO said VALUES (?, ?, ?)", there)
+    own = digest(form, record)
+    found = spool.one("SELECT digest FROM said WHERE key = ? AND said = ?", (key, own))
+    return b"none of them: " + own if found is None else bytes(found[0])
+
+
+def _text_digest(record: str) -> bytes:
+    return blake2b(record.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def record_findings(spool: Spool, store: Store, rule: Rule, layout: OldLayout = CONTRACT) -> Iterator[Finding]:
     """Yield how the records kept differ from the old ones (contract §7.20).
 
     Of rows that share a key, those that are equal belong together, and the others in the order of their digests.
@@ -240,7 +272,7 @@ def _archive_findings(spool: Spool, store: Store, rule: Rule, layout: OldLayout 
             yield Finding(
                 store, rule, Direction.MISSING, note, old=key, new=new.ARCHIVE.name, expected=_shown_text(fields)
             )
-        else:
+        elif fields != kept:
             yield from _archived_differences(store, rule, key, fields, kept, layout)
 
 
