@@ -6,7 +6,6 @@ Both tables hold all three stores' records, so every store's checks compare its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.common import StreamContext
@@ -27,11 +26,9 @@ if TYPE_CHECKING:
     from tvmigrate.verify.context import Context
 
 _QUARANTINE = f"{quoted(new.DATABASE)}.{quoted(new.QUARANTINE.name)}"
-# `digest` is of a record's text; `said` has a key's expected records by what they say, once no text was the same.
 SCHEMA = """
     CREATE TABLE expected (key TEXT, reason TEXT, form TEXT, record TEXT, digest BLOB, optional INT);
-    CREATE TABLE live (key TEXT, reason TEXT, record TEXT, digest BLOB);
-    CREATE TABLE said (key TEXT, said BLOB, digest BLOB, PRIMARY KEY (key, said)) WITHOUT ROWID"""
+    CREATE TABLE live (key TEXT, reason TEXT, record TEXT, digest BLOB)"""
 _ARCHIVE = f"{quoted(new.DATABASE)}.{quoted(new.ARCHIVE.name)}"
 
 
@@ -90,40 +87,21 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
 def keep_expected(spool: Spool, expected: Iterable[Expected], optional: Iterable[Expected] = ()) -> None:
     """Fill `expected` of `SCHEMA`."""
     for records, is_optional in ((expected, 0), (optional, 1)):
-        rows = ((*one, _text_digest(one.record), is_optional) for one in records)
+        rows = ((*one, _digest_due(one), is_optional) for one in records)
         spool.add("INSERT INTO expected VALUES (?, ?, ?, ?, ?, ?)", rows)
-    spool.run("CREATE INDEX expected_key ON expected (key, digest)")
+    spool.run("CREATE INDEX expected_key ON expected (key)")
+
+
+def _digest_due(one: Expected) -> bytes:
+    """Return the digest that the kept record is to have; of one of which only counts that it is there, of any."""
+    return digest(one.form, "any" if one.form == ANY else one.record)
 
 
 def live_rows(spool: Spool, live: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Yield key, reason, record and digest of live rows; of a key that is not expected, no record.
-
-    The digest is that of an expected record of the key that is the same: by its text, which is read only where no text
-    is the same, or by what it says.
-    """
+    """Yield key, reason, record and digest of live rows; of a key that is not expected, no record."""
     for key, reason, record in live:
         form = spool.one("SELECT form FROM expected WHERE key = ? LIMIT 1", (key,))
-        if form is None:
-            yield key, reason, "", b""
-            continue
-        own = _text_digest(record)
-        same = form[0] != ANY and spool.one("SELECT 1 FROM expected WHERE key = ? AND digest = ?", (key, own))
-        yield key, reason, record, own if same else _said(spool, key, form[0], record)
-
-
-def _said(spool: Spool, key: str, form: str, record: str) -> bytes:
-    """Return the digest of the first expected record of `key` that says the same as `record`, else one of its own."""
-    if spool.one("SELECT 1 FROM said WHERE key = ?", (key,)) is None:
-        records = spool.rows("SELECT DISTINCT form, record, digest FROM expected WHERE key = ? ORDER BY digest", (key,))
-        there = ((key, digest(one, "any" if one == ANY else text), own) for one, text, own in records)
-        spool.add("INSERT OR IGNORE INTO said VALUES (?, ?, ?)", there)
-    own = digest(form, record)
-    found = spool.one("SELECT digest FROM said WHERE key = ? AND said = ?", (key, own))
-    return b"none of them: " + own if found is None else bytes(found[0])
-
-
-def _text_digest(record: str) -> bytes:
-    return blake2b(record.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        yield (key, reason, "", b"") if form is None else (key, reason, record, digest(form[0], record))
 
 
 def record_findings(spool: Spool, store: Store, rule: Rule, layout: OldLayout = CONTRACT) -> Iterator[Finding]:
