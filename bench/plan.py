@@ -23,7 +23,7 @@ _TITLES = {"redis": "Redis", "clickhouse": "ClickHouse", "elasticsearch": "Elast
 _ENOUGH_ROWS = 1_000_000
 _FEW = """So few rows tell nothing of ClickHouse, which takes millions a second, and so few keys and documents are done
 before a worker is started: the hours here are no more than a guess, and the coordinator seems to do what workers do.
-Measure with more (`python -m bench.rates 0.1 0.4`, some ten minutes) before you rely on them."""
+Measure with more (`python -m bench.rates 0.1 0.4`, some minutes) before you rely on them."""
 
 
 @dataclass(frozen=True, slots=True)
