@@ -33,8 +33,7 @@ Written by `python -m tvmigrate.report.check_page`; a test keeps it true. The sa
 What the verification looks at, by the ids that `verdict.json`, `junit.xml` and `--only` use. A check passes when it
 looked at something and found no difference; it *fails* with findings (store, rule, key, field, expected, actual,
 direction), is an *error* where it could not look, and is *empty* where neither side has anything to look at. A check
-that examined nothing while the old side has something fails. The three stores are looked at side by side, and then
-what is across them.
+that examined nothing while the old side has something fails. What is across stores is looked at last.
 
 With `--second-round`, and always in pytest, a rehearsal looks again after the rollback; the ids of these looks end in
 `.twice` (the rollback command ran a second time), `.second-migration` and `.after-second-migration`.

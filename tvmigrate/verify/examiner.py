@@ -1,4 +1,8 @@
-"""Runs examinations: those of the three stores side by side, then those across stores, which read what these found."""
+"""Runs examinations: those of the three stores, then those across stores, which read what these found.
+
+Where there is little data they mostly wait for answers, and the three stores are looked at side by side. Where there is
+much they mostly work things out, one thread at a time, and would hold three stores' pages at once for nothing.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +48,8 @@ class Examiner:
         book: Book,
         workers: Workers,
         dead_engine: Callable[[], str | None],
+        *,
+        side_by_side: bool,
     ) -> None:
         """Say what is looked at; `book` takes what is found, `dead_engine` returns a sentence where one has ended."""
         self._endpoints = endpoints
@@ -54,6 +60,7 @@ class Examiner:
         self._book = book
         self._workers = workers
         self._dead_engine = dead_engine
+        self._run_all = at_once if side_by_side else in_turn
         self._away: dict[Store, str] = {}
         self._suffix = ""
 
@@ -71,7 +78,7 @@ class Examiner:
                 error = self._dead_engine() or str(problem)
                 return [Sheet(check, 0).result(error) for one in wanted for check in one.checks]
             books = {store: Book(self._job.max_findings) for store in clients}
-            found = at_once(
+            found = self._run_all(
                 {store: partial(self._each, by_store[store], clients[store], books[store]) for store in clients}
             )
             for book in books.values():
@@ -130,6 +137,11 @@ class Examiner:
             Store(name): f"{name} does not answer: {' '.join(str(problem).split())[:300]}."
             for name, problem in unreachable(self._endpoints).items()
         }
+
+
+def in_turn(work: Mapping[Store, Callable[[], T]]) -> dict[Store, T]:
+    """Do all of `work`, one after the other; return what came of it, in its order."""
+    return {store: do() for store, do in work.items()}
 
 
 def at_once(work: Mapping[Store, Callable[[], T]]) -> dict[Store, T]:

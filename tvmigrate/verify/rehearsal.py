@@ -52,6 +52,8 @@ SECOND_LOOKS = (TWICE, SECOND_MIGRATION, AFTER_SECOND_MIGRATION)
 
 # Documents in all up to which an Elasticsearch that starts fast is done sooner than one that runs fast.
 _SMALL_BYTES = 64 * 2**20
+# A dataset's files up to which a look at the stores is mostly waiting.
+_LITTLE_BYTES = 16 * 2**20
 
 
 class Rehearsal:
@@ -277,8 +279,9 @@ class Rehearsal:
 
     def _examine(self, phase: Phase, suffix: str, window: Window, book: Book, listener: Listener) -> list[CheckResult]:
         examiner = Examiner(
-            self.endpoints, self.job, self.reference, window, listener, book, self._workers, self._dead_engine
-        )
+            self.endpoints, self.job, self.reference, window, listener, book, self._workers, self._dead_engine,
+            side_by_side=self._has_little(),
+        )  # fmt: skip
         return self._reported(examiner.run(self._wanted(phase), suffix), suffix)
 
     def _dead_engine(self) -> str | None:
@@ -340,6 +343,10 @@ class Rehearsal:
     def _is_small(self) -> bool:
         files = (index.documents for index in self._dataset.indices.values())
         return sum(path.stat().st_size for path in files) < _SMALL_BYTES
+
+    def _has_little(self) -> bool:
+        files = [path for path in self._dataset.path.rglob("*") if path.is_file()]
+        return sum(path.stat().st_size for path in files) < _LITTLE_BYTES
 
     def _book(self) -> Book:
         return Book(self.job.max_findings)

@@ -21,6 +21,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Event, Finished, Printed, Started, ignore
 from tvmigrate.verify import command
+from tvmigrate.verify import rehearsal as rehearsal_module
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Registry, Sheet, examine
 from tvmigrate.verify.context import Context, QuarantineKind
@@ -472,6 +473,25 @@ def test_the_stores_are_looked_at_at_once_and_what_is_across_them_sees_what_they
     ]  # fmt: skip
     assert len(set(map(id, clients))) == len(stores)
     assert seen == {Rule.REDIS_EAOS: 2}
+
+
+def test_of_much_data_one_store_is_looked_at_after_the_other(
+    empty_engines: Endpoints, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsal_module, "_LITTLE_BYTES", 0)
+    registry, threads = Registry(), []
+
+    def run(context: Context, sheets: Mapping[str, Sheet]) -> None:
+        threads.append(threading.current_thread())
+
+    for store in (Store.REDIS, Store.ELASTICSEARCH):
+        check = Check(f"{store}.a", Phase.MIGRATION, store, Rule.REDIS_EAOS, "Assert that it holds.")
+        registry.examines(check)(run)
+    for name, url in empty_engines.environ().items():
+        monkeypatch.setenv(name, url)
+    with Rehearsal(Job(small_dataset.path, POLICY, migration="true", engines="live"), ignore, registry) as rehearsal:
+        rehearsal.migrated()
+    assert threads == [threading.current_thread()] * 2
 
 
 def test_what_no_check_answers_for_ends_the_look() -> None:
