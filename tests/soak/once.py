@@ -34,10 +34,11 @@ ROLES = ("the verifier", "apply", "rollback", "a worker")
 # What a process of the tool has where its buffers are full, which are all of a fixed size: a cache of SQLite's 20 MB,
 # pages and parts of 4 MB, some of each at once. With little data they are not, and that they fill is no growth.
 FULL_MB = 160
-# What may not grow by more than a tenth, and by how much it may differ anyway: with little data no worker is started.
+# What may not grow by more than a tenth, and by how much it may differ anyway: with little data no worker is started,
+# or one is, as fast as the machine happens to be; the pipes to two of them are eleven files.
 COMPARED = {
-    "largest process mb": 30, "most files of a process": 5, "REDIS_URL connections": 5, "CLICKHOUSE_URL connections": 5,
-    "ELASTICSEARCH_URL connections": 5,
+    "largest process mb": 30, "most files of a process": 16,
+    "REDIS_URL connections": 5, "CLICKHOUSE_URL connections": 5, "ELASTICSEARCH_URL connections": 5,
 }  # fmt: skip
 
 
