@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from src.api.stores import Stores
 from src.storage.clickhouse_client_v2 import ClickHouseClientV2
 from src.storage.redis_client_v2 import RedisClientV2
 from tests.app.api.data import QUESTIONS, Question, fill, lay_out, urls_of
+from tests.standstill import stopped
 from tvmigrate.engines.embedded import NAMES, EmbeddedEngines
 from tvmigrate.engines.embedded.ports import free_ports
 
@@ -60,16 +61,6 @@ async def served(engines: EmbeddedEngines, log: Path) -> AsyncIterator[httpx.Asy
         server.terminate()
         assert server.wait(PATIENCE) in {0, -signal.SIGTERM}, log.read_text()
     assert "Traceback" not in log.read_text()
-
-
-@contextmanager
-def paused(pid: int) -> Iterator[None]:
-    """Stop a process as it stands: it keeps its port and its connections, and answers nothing."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def eventually(
@@ -143,7 +134,7 @@ async def client(
 
 @pytest.mark.parametrize("store", ["clickhouse", "elasticsearch"])
 async def test_a_paused_store_is_too_slow_and_the_others_answer_and_it_recovers(engines, client, store):
-    with paused(engines.processes[store]):
+    with stopped(engines.processes[store]):
         expect_only(store, SLOW, await crowd(client))
         await expect_health_names(client, store)
     await expect_recovered(client)
@@ -152,7 +143,7 @@ async def test_a_paused_store_is_too_slow_and_the_others_answer_and_it_recovers(
 async def test_questions_that_were_given_up_hold_no_more_threads_than_said(engines):
     others = set(threading.enumerate())
     async with answering(engines, clickhouse_threads=2) as stores:
-        with paused(engines.processes["clickhouse"]):
+        with stopped(engines.processes["clickhouse"]):
             for _ in range(3):
                 questions = [stores.clickhouse.ask(ClickHouseClientV2.programs) for _ in range(10)]
                 assert {type(answer) for answer in await outcomes(questions)} == {StoreTooSlow}
@@ -162,7 +153,7 @@ async def test_questions_that_were_given_up_hold_no_more_threads_than_said(engin
 async def test_a_driver_that_overhears_its_cancellation_does_not_outlast_the_time_limit(engines):
     async with answering(engines) as stores:
         for _ in range(6):
-            with paused(engines.processes["redis"]):
+            with stopped(engines.processes["redis"]):
                 questions = [stores.redis.ask(RedisClientV2.get_top_trends, "15min") for _ in range(CLIENTS)]
                 assert {type(answer) for answer in await outcomes(questions)} == {StoreTooSlow}
             async with asyncio.timeout(PATIENCE):
@@ -200,7 +191,7 @@ async def test_a_killed_store_is_away_and_the_others_answer_and_it_recovers(engi
 async def test_stores_that_are_away_at_the_start_are_found_when_they_are_back(engines, tmp_path):
     engines.kill("redis")
     engines.kill("clickhouse")
-    with paused(engines.processes["elasticsearch"]):
+    with stopped(engines.processes["elasticsearch"]):
         async with served(engines, tmp_path / "log") as client:
             answer = await client.get("/ready")
             assert (answer.status_code, answer.json()) == (503, {"ready": False, "away": list(NAMES)})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 
 import pytest
 import redis
 
+from tests.standstill import stopped
 from tests.tool.redis_cluster.servers import Nodes, until
 from tvmigrate.engines.embedded.redis_cluster import RedisCluster
 from tvmigrate.engines.redis_client import ClusterClient, pages
@@ -150,12 +149,7 @@ def test_a_write_that_no_replica_has_is_not_called_done(
     """Assert it, since a failover would lose the write, and nobody would know."""
     master = nodes.owner(client.keyslot("confirmed"))
     (replica,) = nodes.replicas_of(master)
-    stopped = cluster.nodes[replica]
-    os.kill(stopped.pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(redis.TimeoutError) as raised:
-            send_each(client, [Unit(b"confirmed", (("SET", b"confirmed", b"1"),), writes=True)], patience=0.1)
-    finally:
-        os.kill(stopped.pid, signal.SIGCONT)
+    with stopped(cluster.nodes[replica].pid), pytest.raises(redis.TimeoutError) as raised:
+        send_each(client, [Unit(b"confirmed", (("SET", b"confirmed", b"1"),), writes=True)], patience=0.1)
     assert str(raised.value) == "what was written had not reached 1 replicas within 5000 ms"
     until(nodes.in_step)

@@ -16,6 +16,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from elasticsearch import ApiError
 
+from tests.standstill import stopped
 from tvmigrate.contract.outcome import Store
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
@@ -53,15 +54,6 @@ def pid_of(url: str) -> int:
     port = urlsplit(url).port
     listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port)
     return next(connection.pid for connection in listening if connection.pid)
-
-
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
