@@ -16,6 +16,8 @@ MAX_DEPTH = 200
 # An exponent of 18 digits or more: no exact decimal has one. The same in SQL.
 ABSURD_EXPONENT = r"[eE][-+]?0*[1-9][0-9]{17,}"
 _ABSURD = re.compile(ABSURD_EXPONENT)
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 
 
 def parse(raw: bytes | str) -> Any:
@@ -36,15 +38,27 @@ def parse(raw: bytes | str) -> Any:
     if text.startswith("\ufeff"):
         detail = "not JSON at character 0: Unexpected UTF-8 BOM (decode using utf-8-sig)"
         raise Unmappable(Reason.BAD_JSON, detail)
+    if _is_deep(text):  # asked before it is parsed: how deep Python's own parser goes depends on the process
+        raise Unmappable(Reason.BAD_JSON, _DEEP)
     try:
         value = _EXACT.decode(text)
     except json.JSONDecodeError as error:
         raise Unmappable(Reason.BAD_JSON, f"not JSON at character {error.pos}: {error.msg}") from None
-    except RecursionError:
-        raise Unmappable(Reason.BAD_JSON, "nested too deeply to be read") from None
-    if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
+    if "\\u" in text:
         refuse_surrogates(value)
     return value
+
+
+def _is_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    level = 0
+    for found in _STRING_OR_BRACKET.finditer(text):
+        mark = found[0]
+        level += (mark in {"[", "{"}) - (mark in {"]", "}"})
+        if level > MAX_DEPTH:
+            return True
+    return False
 
 
 def _fraction(digits: str) -> Decimal:
@@ -116,7 +130,7 @@ def refuse_surrogates(value: Any) -> None:
         if not nested:
             return
         level = deeper
-    raise Unmappable(Reason.BAD_JSON, f"nested more than {MAX_DEPTH} levels deep")
+    raise Unmappable(Reason.BAD_JSON, _DEEP)
 
 
 def dump(value: Any) -> str:

@@ -70,7 +70,7 @@ def strict(text: str) -> Any:
         NotJson: not JSON, a literal NaN or Infinity, or an object that has one key twice.
     """
     try:
-        return _STRICT.decode(text)
+        return deeply(_STRICT.decode, text)
     except json.JSONDecodeError as error:
         raise NotJson(f"not JSON at character {error.pos + 1} ({error.msg})") from None
     except RecursionError:
