@@ -135,9 +135,11 @@ def compare_table(sheet: Sheet, table: Table, live: LiveTable | None) -> None:
             )
 
     was = next((one for one in old.TABLES if one.name == table.name), None)
-    if was is not None and was.column_names == tuple(column.name for column in live.columns):
+    names = [column.name for column in live.columns]
+    # An old table may have columns besides the contract's.
+    if was is not None and set(was.column_names).issubset(names) and not set(table.column_names).issubset(names):
         note = (
-            f"{name} still is the old table, with its columns {', '.join(was.column_names)}: CREATE TABLE IF NOT "
+            f"{name} still is the old table, with its columns {', '.join(names)}: CREATE TABLE IF NOT "
             "EXISTS keeps a table that is there, and says nothing. Build the new one under another name, then exchange "
             "the two."
         )
