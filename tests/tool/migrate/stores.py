@@ -247,11 +247,11 @@ def add_odd_lists(stores: Stores) -> dict[str, int]:
     redis.rpush("metrics:short", item("merged", 1, "2025-01-02T00:00:00Z"), item("merged", 1, "2025-01-03T00:00:00Z"))
     redis.rpush("metrics:longer", item("merged", 1, "2025-01-02T00:00:00Z"))
     redis.rpush("metrics:lasting", item("merged", 1, "2025-01-03T00:00:00Z"))
-    for name, ttl in {"mixed": 3_600_000, "short": 3_600_000, "longer": 7_200_000}.items():
+    redis.rpush("metrics:long", *(item("long", n, n) for n in range(2500)))
+    for name, ttl in {"mixed": 3_600_000, "short": 3_600_000, "longer": 7_200_000, "long": 5_400_000}.items():
         redis.pexpire(f"metrics:{name}", ttl)
     redis.rpush("metrics:b", item("order", 0, 2), item("order", 1, 1))
     redis.rpush("metrics:a", item("order", 2, 2), item("order", 3, 2))
-    redis.rpush("metrics:long", *(item("long", n, n) for n in range(2500)))
     redis.set("eaos:brief", '{"score": 1, "positive": 1}', px=1)
     client = stores.clients.clickhouse
     client.command(
@@ -263,4 +263,4 @@ def add_odd_lists(stores: Stores) -> dict[str, int]:
         " toDateTime('1990-01-15 00:00:00', 'UTC') + toIntervalMonth(number), 'positive', 0.5, 1, 'many', NULL"
         f" FROM numbers({MONTHS})"
     )
-    return {name: redis.pexpiretime(f"metrics:{name}") for name in ("mixed", "longer")}
+    return {name: redis.pexpiretime(f"metrics:{name}") for name in ("mixed", "longer", "long")}

@@ -118,9 +118,10 @@ def test_events_are_in_the_order_of_instant_metric_and_position(applied: Applied
     assert [(event["metric"], event["value"]) for event in events] == [("b", 1), ("a", 2), ("a", 3), ("b", 0)]
 
 
-def test_a_list_longer_than_one_command_comes_whole_and_in_order(applied: Applied) -> None:
-    raw = applied.stores.clients.redis.lrange("events:the_voice/long:1970-01-01", 0, -1)
-    assert [json.loads(event)["value"] for event in raw] == list(range(2500))
+def test_a_list_longer_than_one_command_comes_whole_in_order_and_with_its_ttl(applied: Applied) -> None:
+    redis, name = applied.stores.clients.redis, "events:the_voice/long:1970-01-01"
+    assert [json.loads(event)["value"] for event in redis.lrange(name, 0, -1)] == list(range(2500))
+    assert abs(redis.pexpiretime(name) - applied.expiries["long"]) <= 1000
 
 
 def test_a_key_that_expired_before_it_was_read_leaves_nothing_behind(applied: Applied) -> None:
@@ -134,7 +135,8 @@ def test_extra_columns_go_to_the_archive(applied: Applied) -> None:
     ]
     found = {key: fields for (store, key), fields in applied.stores.archive().items() if store == "clickhouse"}
     assert len(found) == 10
-    assert found["contestant_1@2025-11-10T00:00:00Z"] == {"likes": 7, "lang": "vi"}
+    assert all(fields == {"likes": 7, "lang": "vi"} for fields in found.values())
+    assert "contestant_1@2025-11-10T00:00:00Z" in found
 
 
 def test_rows_in_more_months_than_one_insert_takes_all_arrive(applied: Applied) -> None:
