@@ -147,6 +147,43 @@ def archive_of_another_run(site: Site) -> Plant:
     yield from _archived(site, old.EAOS_METRICS, "rehearsal@2001-01-01T00:00:00Z", '{"channel":"trial"}')
 
 
+@after_migration(
+    Finds("clickhouse.archive.eaos_metrics", _MISSING),
+    incident="An INSERT … SELECT into the archive with one condition too many leaves out rows that nobody counts.",
+)
+def archive_of_a_row_lost(site: Site) -> Plant:
+    """The columns of one row of eaos_metrics that have no place in the new layout are nowhere."""
+    key, _, where = _one_archived(site)
+    with kept(site, _ARCHIVE.name) as table:
+        table.drop(where)
+        yield [key]
+
+
+@after_migration(
+    Finds("clickhouse.archive.eaos_metrics", _CHANGED, AnyOf.FIELD),
+    incident="JSON that is put together by hand, with quotes around whatever comes, makes a text of a number.",
+)
+def archived_column_became_text(site: Site) -> Plant:
+    """A number that a row of eaos_metrics held in a column without a place is kept as text."""
+    key, fields, where = _one_archived(site, r"match(fields, ':-?\\d')")
+    texts = {name: str(value) for name, value in json.loads(fields).items()}
+    with kept(site, _ARCHIVE.name) as table:
+        table.change(where, fields=literal(json.dumps(texts, ensure_ascii=False)))
+        yield [key]
+
+
+def _one_archived(site: Site, such: str = "true") -> tuple[str, str, str]:
+    """Return key and fields of such a row of eaos_metrics in the archive, and the condition that it alone fulfils."""
+    site.needs_quarantine_tables()
+    of_table = f"store = {literal(Store.CLICKHOUSE)} AND source = {literal(old.EAOS_METRICS.name)}"
+    query = (
+        f"SELECT record_key, any(fields) FROM {place(_ARCHIVE.name)} WHERE {of_table} AND {such}"
+        " GROUP BY record_key HAVING count() = 1 ORDER BY cityHash64(record_key) LIMIT 1"
+    )
+    key, fields = first(ask(site, query), f"row of {old.EAOS_METRICS.name} in the archive")
+    return str(key), str(fields), f"{of_table} AND record_key = {literal(key)}"
+
+
 def _archived(site: Site, source: Table, key: str, fields: str) -> Plant:
     with kept(site, _ARCHIVE.name) as table:
         values = ", ".join(map(literal, ("", Store.CLICKHOUSE, source.name, key, fields)))
