@@ -266,13 +266,17 @@ def aggregates(policy: Policy, source: str, where: str = "") -> str:
 
     `where` may narrow it to whole 5-minute buckets only (a month is: both are UTC).
     """
-    rule = comments(policy)
+    return aggregates_of(comments(policy).query(source, where))
+
+
+def aggregates_of(mapped: str) -> str:
+    """Return the SELECT of `comment_aggregates`' rows, computed from a query's rows of `raw_comments`."""
     bucket = f"toDateTime(intDiv(toUnixTimestamp(timestamp), {BUCKET_S}) * {BUCKET_S}, 'UTC')"
     return (
         "SELECT program_id, bucket AS timestamp, topic, count() AS count,"
         f" {_exact_sum('sentiment_score')} / count() AS avg_sentiment\n"
         # Plain texts: rows are grouped by them in less time than by LowCardinality ones beside others.
         f"FROM (SELECT CAST(program_id AS String) AS program_id, {bucket} AS bucket,"
-        f" arrayJoin(arrayDistinct(topics)) AS topic, sentiment_score FROM ({rule.query(source, where)}))\n"
+        f" arrayJoin(arrayDistinct(topics)) AS topic, sentiment_score FROM ({mapped}))\n"
         "GROUP BY program_id, bucket, topic"
     )

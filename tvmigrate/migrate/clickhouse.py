@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from tvmigrate.contract import new, sql
+from tvmigrate.contract import new
 from tvmigrate.contract.layout import literal
 from tvmigrate.contract.old_layout import At
 from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.migrate import clickhouse_inspect
 from tvmigrate.migrate.backup import keep
 from tvmigrate.migrate.clickhouse_build import (
+    aggregates,
     compare_aggregates,
     compare_counts,
     compare_rows,
@@ -77,8 +78,7 @@ def build(work: Work) -> None:
         for part in months(client, source, column):
             fill(work, rule.target, part, rule.query(source, part.where(column)))
             if rule.source.is_comments:
-                aggregates = sql.aggregates(work.policy, source, part.where(column))
-                fill(work, new.COMMENT_AGGREGATES, part, aggregates)
+                fill(work, new.COMMENT_AGGREGATES, part, aggregates(work, part))
             done += part.rows
             work.advanced("build.clickhouse", done)
     with work.spool.together():

@@ -97,6 +97,18 @@ def fill(work: Work, target: Table, part: Months, query: str) -> None:
     work.note(done, True)
 
 
+def aggregates(work: Work, part: Months) -> str:
+    """Return the SELECT of the aggregates of one range of months, whose new rows are there.
+
+    It is of the new rows, as they are checked and mapped already; `compare_aggregates` holds it to the old ones. On a
+    cluster it is of the old ones: the server that is asked may be another, and not have the new rows yet.
+    """
+    if site(work).cluster is None:
+        return sql.aggregates_of(_built(work, new.RAW_COMMENTS, part))
+    comments = work.layout.comments
+    return sql.aggregates(work.policy, comments.read(), part.where(comments.instant))
+
+
 def archive_columns(work: Work) -> None:
     """Put the extra columns of mapped rows into the archive, one row a record, done by the server."""
     client = work.clients.clickhouse
