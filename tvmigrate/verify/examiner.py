@@ -48,10 +48,14 @@ class Examiner:
         book: Book,
         workers: Workers,
         dead_engine: Callable[[], str | None],
+        suffix: str = "",
         *,
         side_by_side: bool,
     ) -> None:
-        """Say what is looked at; `book` takes what is found, `dead_engine` returns a sentence where one has ended."""
+        """Say what is looked at; `book` takes what is found, `dead_engine` returns a sentence where one has ended.
+
+        Names of tasks end in `suffix`.
+        """
         self._endpoints = endpoints
         self._job = job
         self._reference = reference
@@ -62,11 +66,10 @@ class Examiner:
         self._dead_engine = dead_engine
         self._run_all = at_once if side_by_side else in_turn
         self._away: dict[Store, str] = {}
-        self._suffix = ""
-
-    def run(self, wanted: Sequence[Examination], suffix: str = "") -> list[CheckResult]:
-        """Run examinations that are in the stores' order; return the results in theirs. Tasks end in `suffix`."""
         self._suffix = suffix
+
+    def run(self, wanted: Sequence[Examination]) -> list[CheckResult]:
+        """Run examinations that are in the stores' order; return the results in theirs."""
         by_store = {store: [one for one in wanted if one.checks[0].store is store] for store in SIDE_BY_SIDE}
         across = [one for one in wanted if one.checks[0].store not in SIDE_BY_SIDE]
         with ExitStack() as opened:

@@ -51,9 +51,9 @@ AFTER_SECOND_MIGRATION = ".after-second-migration"
 SECOND_LOOKS = (TWICE, SECOND_MIGRATION, AFTER_SECOND_MIGRATION)
 
 # Documents in all up to which an Elasticsearch that starts fast is done sooner than one that runs fast.
-_SMALL_BYTES = 64 * 2**20
+_QUICK_START_BYTES = 64 * 2**20
 # A dataset's files up to which a look at the stores is mostly waiting.
-_LITTLE_BYTES = 16 * 2**20
+_SIDE_BY_SIDE_BYTES = 16 * 2**20
 
 
 class Rehearsal:
@@ -279,10 +279,10 @@ class Rehearsal:
 
     def _examine(self, phase: Phase, suffix: str, window: Window, book: Book, listener: Listener) -> list[CheckResult]:
         examiner = Examiner(
-            self.endpoints, self.job, self.reference, window, listener, book, self._workers, self._dead_engine,
-            side_by_side=self._has_little(),
+            self.endpoints, self.job, self.reference, window, listener, book, self._workers, self._dead_engine, suffix,
+            side_by_side=self._is_small(_SIDE_BY_SIDE_BYTES, "*"),
         )  # fmt: skip
-        return self._reported(examiner.run(self._wanted(phase), suffix), suffix)
+        return self._reported(examiner.run(self._wanted(phase)), suffix)
 
     def _dead_engine(self) -> str | None:
         """Return the sentence about an engine that has ended, None if all run."""
@@ -329,7 +329,8 @@ class Rehearsal:
                 for log in job.logs.glob(f"{store}*.log"):  # of an earlier run that failed
                     log.unlink(missing_ok=True)
         return open_engines(
-            job.engines, None, self._listener, quick_start=self._is_small(), keep=job.keep, logs=job.logs,
+            job.engines, None, self._listener,
+            quick_start=self._is_small(_QUICK_START_BYTES, "elasticsearch/*"), keep=job.keep, logs=job.logs,
             redis_cluster=job.redis_cluster, elasticsearch_nodes=job.elasticsearch_nodes,
         )  # fmt: skip
 
@@ -340,13 +341,8 @@ class Rehearsal:
         if failed and self._engines is not None and self.job.logs is not None:
             self._engines.save_logs(self.job.logs)
 
-    def _is_small(self) -> bool:
-        files = (index.documents for index in self._dataset.indices.values())
-        return sum(path.stat().st_size for path in files) < _SMALL_BYTES
-
-    def _has_little(self) -> bool:
-        files = [path for path in self._dataset.path.rglob("*") if path.is_file()]
-        return sum(path.stat().st_size for path in files) < _LITTLE_BYTES
+    def _is_small(self, limit: int, files: str) -> bool:
+        return sum(path.stat().st_size for path in self._dataset.path.rglob(files) if path.is_file()) < limit
 
     def _book(self) -> Book:
         return Book(self.job.max_findings)
