@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from tvmigrate.errors import ExitCode, TvmigrateError
+from tvmigrate.heap import give_back
 from tvmigrate.lean import import_lean
 from tvmigrate.printable import printable
 from tvmigrate.stopping import ASKING, Ended, Stopped, asked_by, end_at_once, heeded
@@ -124,6 +125,7 @@ def run(arguments: Sequence[str] | None = None, *, own_process: bool = False) ->
     asked = _Asked()
     if own_process:
         import_lean()
+        give_back()
     # stamina logs each retry; what is worth a person's attention is told as an event.
     logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tvmigrate.errors import TvmigrateError
+from tvmigrate.heap import give_back
 from tvmigrate.lean import import_lean
 from tvmigrate.stopping import ASKING
 
@@ -206,6 +207,7 @@ def _begin(held: Connection) -> None:
     """End this process when the other end of the pipe is closed; let it import what it will need, and no more."""
     threading.Thread(target=_end_after, args=(held,), daemon=True).start()
     import_lean()
+    give_back()
 
 
 def _end_after(held: Connection) -> None:
