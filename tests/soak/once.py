@@ -26,6 +26,7 @@ from tests.integrity.one_set import rehearsal_on
 from tests.soak.loop import ROOT
 from tests.soak.measure import MB, connections_to
 from tvmigrate.engines.embedded import EmbeddedEngines
+from tvmigrate.heap import give_back
 from tvmigrate.verify.findings import State
 
 EVERY_S = 2.0
@@ -124,6 +125,7 @@ def main() -> int:
         "--directory", type=Path, default=None, help="where the data go; a temporary folder unless said"
     )
     asked = parser.parse_args()
+    give_back()  # the verifier works in this process, as it does in a command's
     told: dict[str, Peaks] = {}
     wrong: list[str] = []
     seconds = 0.0
