@@ -15,6 +15,7 @@ from tvmigrate.migrate import clickhouse, elasticsearch, ledger, redis, unnamed
 from tvmigrate.migrate.redis_keys import now_ms
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Found
+from tvmigrate.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,13 @@ class Plan:
     statements: list[str] = field(default_factory=list)
 
 
-def look(endpoints: Endpoints, clients: Clients, policy: Policy, existing: str | None, listener: Listener) -> Plan:
+def look(  # noqa: PLR0913, PLR0917 - what a look is given
+    endpoints: Endpoints, clients: Clients, policy: Policy, existing: str | None, listener: Listener, workers: Workers
+) -> Plan:
     """Read all three stores and say what would become of every record; nothing is written to them."""
     spool = Spool(None)
     try:
-        found = _look(endpoints, clients, policy, existing, listener, spool, spool)
+        found = _look(endpoints, clients, policy, existing, listener, workers, spool, spool)
         lines = ledger.of(spool, now_ms(clients.redis))
         return Plan(
             found.blockers,
@@ -54,13 +57,13 @@ def look(endpoints: Endpoints, clients: Clients, policy: Policy, existing: str |
         spool.close()
 
 
-def blockers(
-    endpoints: Endpoints, clients: Clients, policy: Policy, existing: str | None, listener: Listener
+def blockers(  # noqa: PLR0913, PLR0917 - as above
+    endpoints: Endpoints, clients: Clients, policy: Policy, existing: str | None, listener: Listener, workers: Workers
 ) -> list[str]:
     """Return what stands in the way; rows and documents are not counted for that, Redis keys have to be read."""
     spool = Spool(None)
     try:
-        return _look(endpoints, clients, policy, existing, listener, spool, None).blockers
+        return _look(endpoints, clients, policy, existing, listener, workers, spool, None).blockers
     finally:
         spool.close()
 
@@ -71,11 +74,12 @@ def _look(  # noqa: PLR0913, PLR0917 - the two above share it
     policy: Policy,
     existing: str | None,
     listener: Listener,
+    workers: Workers,
     spool: Spool,
     counting: Spool | None,
 ) -> Found:
     looks: tuple[tuple[str, Callable[[], Found]], ...] = (
-        ("redis", lambda: redis.inspect(clients, policy, spool, existing, time.time_ns())),
+        ("redis", lambda: redis.inspect(clients, policy, spool, existing, time.time_ns(), workers)),
         ("clickhouse", lambda: clickhouse.inspect(clients.clickhouse, policy, counting)),
         (
             "elasticsearch",

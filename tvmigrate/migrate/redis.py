@@ -15,10 +15,10 @@ from tvmigrate.migrate.backup import keep, require_whole
 from tvmigrate.migrate.errors import NotEqual, SourceChanged
 from tvmigrate.migrate.moved import ADDED, DELETED, told
 from tvmigrate.migrate.moved import keep as keep_moved
-from tvmigrate.migrate.redis_assess import Assessed, Terms, of_lives
+from tvmigrate.migrate.redis_assess import Assessed, Terms
 from tvmigrate.migrate.redis_keys import now_ms
 from tvmigrate.migrate.redis_pack import names
-from tvmigrate.migrate.redis_source import as_moved, changed, come_since, count_unrelated, old_keys
+from tvmigrate.migrate.redis_source import as_moved, changed, come_since, count_unrelated, old_keys, old_names
 from tvmigrate.migrate.redis_spool import (
     EQUAL,
     WRITTEN,
@@ -32,27 +32,29 @@ from tvmigrate.migrate.redis_spool import keep as keep_outcome
 from tvmigrate.migrate.redis_targets import clashes, existing_changed, save_existing, settle
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Found, Work, batches
+from tvmigrate.workers import Workers
 
 _MARKED = 8  # pieces that are called begun in one synced step
 
 
-def inspect(clients: Clients, policy: Policy, spool: Spool, existing: str | None, run_instant: int) -> Found:
+def inspect(  # noqa: PLR0913, PLR0917 - what a look is given
+    clients: Clients, policy: Policy, spool: Spool, existing: str | None, run_instant: int, workers: Workers
+) -> Found:
     """Read the live keys, and tell `spool` what becomes of them; targets that are in the way are blockers."""
     found = Found()
     client = clients.redis
     terms = Terms(policy, run_instant, now_ms(client), b"tvmigrate:", existing, programs=True)
     count = 0
 
-    def outcomes() -> Iterator[Assessed]:
+    def outcomes() -> Iterator[tuple[int, Assessed]]:
         nonlocal count
-        for lives in old_keys(client, spool, policy.layout):
-            count += len(lives)
-            outcome = of_lives(lives, terms)
-            outcome.targets = redis_parts.existing(client, outcome.targets)
-            yield outcome
+        given = ((clients.endpoints.redis, names, terms) for names in old_names(client, spool, policy.layout))
+        for number, outcome in workers.each(redis_parts.assess_live, given):
+            count += number
+            yield 0, outcome
 
     with spool.together():
-        found.blockers += _take(clients, spool, terms, ((0, outcome) for outcome in outcomes()))
+        found.blockers += _take(clients, spool, terms, outcomes())
         count_unrelated(clients, spool, policy.layout)
     found.counts["old keys"] = count
     equal = sum(len(names(piece.commands, terms.temporary)) for piece in pieces(spool, (EQUAL,)))

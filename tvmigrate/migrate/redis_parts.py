@@ -13,12 +13,15 @@ from typing import Any
 
 import redis
 
+from tvmigrate.contract import old
+from tvmigrate.contract.keys import NewKey, UnrelatedKey, classify
+from tvmigrate.contract.old_layout import OldLayout
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.engines.redis_opener import open_redis
 from tvmigrate.engines.redis_routed import Routed, create
 from tvmigrate.engines.redis_wire import ask, pack, unpack
-from tvmigrate.migrate.redis_assess import STAYS, WHOLE, Assessed, Terms, lives_in, of_lines
+from tvmigrate.migrate.redis_assess import STAYS, WHOLE, Assessed, Terms, lives_in, of_lines, of_lives
 from tvmigrate.migrate.redis_compare_delete import remove_each
 from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read, same_value, says_the_same
 from tvmigrate.migrate.redis_pack import created, creating
@@ -64,6 +67,30 @@ def parts(work: Work, where: str = "true") -> Iterator[Part]:
             stays = dict(db.execute("SELECT key, kept FROM stays WHERE part = ?", (number,)))
             file.seek(start)
             yield Part(number, work.endpoints.redis, file.read(size), epoch, stays, bool(removing))
+
+
+# ------------------------------------------------------------------------------------------------------------- the plan
+
+
+def assess_live(given: tuple[str, list[tuple[bytes, str]], Terms]) -> tuple[int, Assessed]:
+    """Map old keys (name, type) as they are now; return how many there are, and of `targets` those that are there."""
+    url, names, terms = given
+    with open_redis(url) as client:
+        lives = read_old(client, names, terms.policy.layout)
+        found = of_lives(lives, terms)
+        found.targets = existing(client, found.targets)
+    return len(lives), found
+
+
+def read_old(client: redis.Redis, names: Sequence[tuple[bytes, str]], layout: OldLayout) -> list[Live]:
+    """Return the keys (name, type) that are there, and are old ones or of a wrong type, also by the type of now."""
+    found = (live for live in read(client, names) if live is not None)
+    return [live for live in found if is_old(live.key.key, live.key.type, layout)]
+
+
+def is_old(key: bytes, kind: str, layout: OldLayout) -> bool:
+    """Return whether a key of the old database is an old one, or of a wrong type."""
+    return not isinstance(classify(old.REDIS_DB, key, kind, layout), UnrelatedKey | NewKey)
 
 
 # ------------------------------------------------------------------------------------------------------------ the build

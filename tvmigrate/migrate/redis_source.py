@@ -18,7 +18,7 @@ from tvmigrate.engines.redis_wire import ask, pack
 from tvmigrate.migrate import redis_parts
 from tvmigrate.migrate.moved import ADDED, Moved
 from tvmigrate.migrate.redis_assess import lives_in
-from tvmigrate.migrate.redis_keys import BATCH, Live, expiries, kinds, read, scan
+from tvmigrate.migrate.redis_keys import BATCH, Live, expiries, kinds, scan
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work
 
@@ -28,11 +28,15 @@ _ITEMS = 50_000  # read at once; one key may have more
 
 def old_keys(client: redis.Redis, spool: Spool, layout: OldLayout) -> Iterator[list[Live]]:
     """Yield old and wrong-type keys of the old database, each once, as they are now, in lists of a bounded size."""
+    for some in old_names(client, spool, layout):
+        yield redis_parts.read_old(client, some, layout)
+
+
+def old_names(client: redis.Redis, spool: Spool, layout: OldLayout) -> Iterator[list[tuple[bytes, str]]]:
+    """Yield (key, type) of those keys, in lists of which the values together have a bounded size."""
     for page in _once(client, spool):
-        ours = [(key, kind) for key, kind in page if _is_ours(key, kind, layout)]
-        for some in _in_bounds(client, ours):
-            found = (live for live in read(client, some) if live is not None)
-            yield [live for live in found if _is_ours(live.key.key, live.key.type, layout)]
+        ours = [(key, kind) for key, kind in page if redis_parts.is_old(key, kind, layout)]
+        yield from _in_bounds(client, ours)
 
 
 def count_unrelated(clients: Clients, spool: Spool, layout: OldLayout) -> None:
@@ -100,10 +104,6 @@ def _old_names(work: Work) -> Iterator[list[bytes]]:
     layout = work.layout
     for kind, prefix in ((STRING, layout.eaos_prefix), (ZSET, layout.trend_prefix), (LIST, layout.metrics_prefix)):
         yield from scan(work.clients.redis, kind, prefix + b"*")
-
-
-def _is_ours(key: bytes, kind: str, layout: OldLayout) -> bool:
-    return not isinstance(classify(old.REDIS_DB, key, kind, layout), UnrelatedKey | NewKey)
 
 
 def _in_bounds(client: redis.Redis, keys: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:

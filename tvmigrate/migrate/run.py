@@ -178,7 +178,7 @@ def plan(  # noqa: PLR0913 - they are the command's own
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The plan"):
         run, _ = system.glance(clients, state)
-        found = look.look(endpoints, clients, policy, existing, listener)
+        found = look.look(endpoints, clients, policy, existing, listener, ALONE)
         there = room.look(endpoints, clients, policy.layout, state)
         found.remarks.append(there.told)
         found.blockers.extend(there.blockers)
@@ -408,7 +408,7 @@ def _to_apply(  # noqa: PLR0913 - they are the command's own
         return run
     if policy is None:
         policy = Policy()  # raises the sentence that says what is missing
-    blockers = look.blockers(opened.endpoints, opened.clients, policy, existing, opened.listener)
+    blockers = look.blockers(opened.endpoints, opened.clients, policy, existing, opened.listener, opened.workers)
     if cluster is not None:
         blockers += clickhouse_cluster.in_the_way(opened.clients.clickhouse, cluster, policy.layout)
     there = room.look(opened.endpoints, opened.clients, policy.layout, opened.state)
