@@ -251,6 +251,8 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
             require_writable(asked.report)
             running = opened.enter_context(Rehearsal(asked.job(), _listener(config)))
         except TvmigrateError as error:
+            if hasattr(config, "workerinput"):  # to pytest-xdist a process that ends early is a fault of its own
+                raise pytest.fail.Exception(str(error), pytrace=False) from None
             pytest.exit(str(error), returncode=int(error.exit_code))
         yield running
         try:

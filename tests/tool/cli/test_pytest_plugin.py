@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tvmigrate.errors import ExitCode
+
 CLEAN = Path(__file__).parents[3] / "fixtures" / "clean"
 
 RESULTS = """
@@ -105,6 +107,19 @@ def test_a_timeout_that_is_none_is_told_before_anything_runs(project, monkeypatc
     result.stderr.fnmatch_lines(
         ["ERROR: TVMIGRATE_TIMEOUT is 'soon'; expected is a number of seconds above 0, such as 60."]
     )
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "2")], ids=["alone", "xdist"])
+def test_what_keeps_a_rehearsal_from_beginning_is_said(project, monkeypatch, options):
+    for name in ("REDIS_URL", "CLICKHOUSE_URL", "ELASTICSEARCH_URL"):
+        monkeypatch.delenv(name, raising=False)
+    project.makeconftest("")
+    project.makepyfile("def test_it(migrated): pass")
+    ini = project.makeini("[pytest]")
+    result = run(project, "-c", str(ini), "--dataset", str(CLEAN), "--engines", "live", *options)
+    assert result.ret in {ExitCode.USAGE, pytest.ExitCode.TESTS_FAILED}
+    assert "ELASTICSEARCH_URL not set: the tool does not guess" in result.stdout.str() + result.stderr.str()
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
 def test_a_check_with_nothing_to_look_at_skips_its_test_with_that_reason(project):
