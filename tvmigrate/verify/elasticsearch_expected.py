@@ -30,7 +30,7 @@ _SCHEMA = f"""
         id TEXT, bucket INT, reason TEXT, record TEXT, digest BLOB, filled INT, archived TEXT, {COLUMNS}); {SCHEMA}"""
 _PLAIN_SCHEMA = f"CREATE TABLE documents (id TEXT, bucket INT, digest BLOB); {SCHEMA}"
 _INDEX = "CREATE UNIQUE INDEX documents_id ON documents (id)"
-_PART_BYTES = 4 << 20
+_PART_BYTES = 2 << 20
 
 _Row = tuple[Any, ...]
 

@@ -23,7 +23,7 @@ from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.dataset.read import redis_key
 from tvmigrate.engines.redis_wire import values
 
-_PART_BYTES = 1 << 21
+_PART_BYTES = 1 << 20
 _EAOS_NEW = new.EAOS_PREFIX.encode()
 _NAMES = tuple(name.encode() for name in new.EAOS_FIELDS)
 # Of each field what stands in RESP3's answer to HGETALL before its value, by the value's length.
