@@ -50,6 +50,7 @@ from tvmigrate.verify.redis_state import unshown
 _RECORD_RULES = (Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC)
 _OF_ROLE = {HASH: EAOS, ZSET: TREND, EVENTS: METRIC}
 _BATCH = 500
+_KEY_CHARACTERS = 1000  # that a key counts for besides those of its state
 _PART_BYTES = 1 << 20
 _STAYS = "A key whose records do not map stays untouched, so that nothing of it is lost."
 _NOT_OURS = "It is none of the migration's keys, and those stay bit for bit."
@@ -163,13 +164,13 @@ class _Examination:
     def _look_at_the_rest(self, there: Names) -> None:
         looks = self._looks()
         dumped = self._context.reference.baseline.redis_dumps
-        for some in batches(self._expected.to_look_at(old_kept=self._old_kept), _BATCH):
-            for db, group in groupby(some, key=lambda one: one.db):
+        left = self._expected.to_look_at(old_kept=self._old_kept)
+        for some in by_weight(left, lambda one: _KEY_CHARACTERS + one[1], _BATCH * _KEY_CHARACTERS):
+            for db, group in groupby((one for one, _ in some), key=lambda one: one.db):
                 expected = {one.key: one for one in group}
-                found = list(read(self._context.clients.redis_db(db), db, list(expected), dumped))
-                there.add(db, [live.key for live in found])
-                self._expected.saw((db, live.key) for live in found)
-                for live in found:
+                for live in read(self._context.clients.redis_db(db), db, list(expected), dumped):
+                    there.add(db, [live.key])
+                    self._expected.saw([(db, live.key)])
                     looks[expected[live.key].role](expected[live.key], live)
 
     def _look_for_others(self, there: Names) -> None:

@@ -90,14 +90,17 @@ class Expected:
         """Return whether a key was seen."""
         return self.spool.one("SELECT 1 FROM seen WHERE db = ? AND key = ?", (db, key)) is not None
 
-    def to_look_at(self, *, old_kept: bool) -> Iterator[ExpectedKey]:
-        """Yield, by database and key, what is to be there and was not seen yet; old keys too if they are kept."""
+    def to_look_at(self, *, old_kept: bool) -> Iterator[tuple[ExpectedKey, int]]:
+        """Yield, by database and key, what is to be there and was not seen yet, and how many characters its state has.
+
+        Old keys are among them if they are kept.
+        """
         but = "" if old_kept else f"role <> '{GONE}' AND"
         one_by_one = f"""
             SELECT * FROM kept.keys AS k
             WHERE {but} NOT EXISTS (SELECT 1 FROM seen WHERE seen.db = k.db AND seen.key = k.key) ORDER BY db, key"""
         for row in self.spool.rows(one_by_one):
-            yield expected_key(row)
+            yield expected_key(row), len(row[5])
 
     def lists(self) -> Iterator[tuple[bytes, list[str], int | None]]:
         """Yield each list of events with its items in their order, and when it expires."""
@@ -172,7 +175,7 @@ class Expected:
 
     def unseen(self) -> Iterator[ExpectedKey]:
         """Yield what was never looked up, by database and key."""
-        yield from self.to_look_at(old_kept=True)
+        yield from (expected for expected, _ in self.to_look_at(old_kept=True))
 
     def of_role(self, role: str) -> Iterator[ExpectedKey]:
         """Yield the expected keys of one role, by database and key, then those that are plain."""
