@@ -478,7 +478,7 @@ def test_the_stores_are_looked_at_at_once_and_what_is_across_them_sees_what_they
 def test_of_much_data_one_store_is_looked_at_after_the_other(
     empty_engines: Endpoints, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rehearsal_module, "_LITTLE_BYTES", 0)
+    monkeypatch.setattr(rehearsal_module, "_SIDE_BY_SIDE_BYTES", 0)
     registry, threads = Registry(), []
 
     def run(context: Context, sheets: Mapping[str, Sheet]) -> None:

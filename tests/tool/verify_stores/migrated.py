@@ -21,6 +21,7 @@ from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.model import RedisKey
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
+from tvmigrate.migrate.clickhouse_rows import record_key_sql
 
 RUN = "r1"
 PRISTINE = "pristine"
@@ -88,11 +89,22 @@ class Migrated:
                 for (store, rule, key), fields in self._archived().items()
             ],
         )
+        self._archive_columns()
         self.sql(f"DROP DATABASE IF EXISTS {PRISTINE} SYNC")
         self.sql(f"CREATE DATABASE {PRISTINE}")
         for table in (*new.TABLES, *new.OWN_TABLES):
             self.sql(table.create(PRISTINE))
             self.sql(f"INSERT INTO {PRISTINE}.{table.name} SELECT * FROM tv_analytics.{table.name}")
+
+    def _archive_columns(self) -> None:
+        """Keep the columns of eaos_metrics that have no place in the new layout."""
+        rule = sql.eaos_metrics(self.policy)
+        fields = "toJSONString(CAST(tuple(job, weight), 'Tuple(job String, weight Nullable(Float32))'))"
+        self.sql(
+            f"INSERT INTO tv_analytics.migration_archive SELECT '{RUN}', 'clickhouse', 'eaos_metrics',"
+            f" {record_key_sql(rule.source)}, {fields}, '2026-01-01 00:00:00'"
+            f" FROM tv_analytics.{new.kept_table('eaos_metrics', RUN)} WHERE {rule.mapped}"
+        )
 
     def _records(self) -> dict[tuple[str, str], list[str]]:
         """Return by rule and name the old rows and documents as the files of the dataset have them."""
@@ -124,6 +136,7 @@ class Migrated:
         by_hand = {
             (line["store"], line["rule"], line["record_key"]): json.dumps(line["fields"])
             for line in lines("archive.ndjson")
+            if line["store"] != "clickhouse"
         }
         return by_rules | by_hand
 
