@@ -21,15 +21,19 @@ def _finds(table: Table, direction: Direction) -> Finds:
 
 
 def _refused(site: Site, table: Table) -> tuple[str, str, str]:
-    """Return key and reason of a row of an old table that is in quarantine, and the condition that it fulfils."""
+    return _one_of(site, _QUARANTINE, table, "toString(any(reason))", "record_key != ''")
+
+
+def _one_of(site: Site, kept_in: Table, source: Table, value: str, such: str) -> tuple[str, str, str]:
+    """Return key and `value` of such a row of an old table in one of ours, and the condition that it alone fulfils."""
     site.needs_quarantine_tables()
-    of_table = f"store = {literal(Store.CLICKHOUSE)} AND source = {literal(table.name)}"
+    of_table = f"store = {literal(Store.CLICKHOUSE)} AND source = {literal(source.name)}"
     query = (
-        f"SELECT record_key, toString(any(reason)) FROM {place(_QUARANTINE.name)} WHERE {of_table}"
-        " AND record_key != '' GROUP BY record_key HAVING count() = 1 ORDER BY cityHash64(record_key) LIMIT 1"
+        f"SELECT record_key, {value} FROM {place(kept_in.name)} WHERE {of_table} AND {such}"
+        " GROUP BY record_key HAVING count() = 1 ORDER BY cityHash64(record_key) LIMIT 1"
     )
-    key, reason = first(ask(site, query), f"row of {table.name} in quarantine")
-    return str(key), str(reason), f"{of_table} AND record_key = {literal(key)}"
+    key, found = first(ask(site, query), f"row of {source.name} in {kept_in.name}")
+    return str(key), str(found), f"{of_table} AND record_key = {literal(key)}"
 
 
 @after_migration(
@@ -153,7 +157,7 @@ def archive_of_another_run(site: Site) -> Plant:
 )
 def archive_of_a_row_lost(site: Site) -> Plant:
     """The columns of one row of eaos_metrics that have no place in the new layout are nowhere."""
-    key, _, where = _one_archived(site)
+    key, _, where = _one_of(site, _ARCHIVE, old.EAOS_METRICS, "any(fields)", "true")
     with kept(site, _ARCHIVE.name) as table:
         table.drop(where)
         yield [key]
@@ -165,23 +169,11 @@ def archive_of_a_row_lost(site: Site) -> Plant:
 )
 def archived_column_became_text(site: Site) -> Plant:
     """A number that a row of eaos_metrics held in a column without a place is kept as text."""
-    key, fields, where = _one_archived(site, r"match(fields, ':-?\\d')")
+    key, fields, where = _one_of(site, _ARCHIVE, old.EAOS_METRICS, "any(fields)", r"match(fields, ':-?\\d')")
     texts = {name: str(value) for name, value in json.loads(fields).items()}
     with kept(site, _ARCHIVE.name) as table:
         table.change(where, fields=literal(json.dumps(texts, ensure_ascii=False)))
         yield [key]
-
-
-def _one_archived(site: Site, such: str = "true") -> tuple[str, str, str]:
-    """Return key and fields of such a row of eaos_metrics in the archive, and the condition that it alone fulfils."""
-    site.needs_quarantine_tables()
-    of_table = f"store = {literal(Store.CLICKHOUSE)} AND source = {literal(old.EAOS_METRICS.name)}"
-    query = (
-        f"SELECT record_key, any(fields) FROM {place(_ARCHIVE.name)} WHERE {of_table} AND {such}"
-        " GROUP BY record_key HAVING count() = 1 ORDER BY cityHash64(record_key) LIMIT 1"
-    )
-    key, fields = first(ask(site, query), f"row of {old.EAOS_METRICS.name} in the archive")
-    return str(key), str(fields), f"{of_table} AND record_key = {literal(key)}"
 
 
 def _archived(site: Site, source: Table, key: str, fields: str) -> Plant:
