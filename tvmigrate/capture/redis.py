@@ -19,16 +19,15 @@ from tvmigrate.capture.redis_form import plain
 from tvmigrate.capture.work import Work
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset import redis_form
-from tvmigrate.dataset.model import DUMP, HASH, LIST, SET, STREAM, STRING, ZSET, RedisKey
+from tvmigrate.dataset.model import DUMP, HASH, SET, STRING, ZSET, RedisKey
 from tvmigrate.dataset.read import REDIS
+from tvmigrate.dataset.redis_lengths import lengths
 from tvmigrate.dataset.write import RedisWriter
-from tvmigrate.engines.redis_wire import ask, pack
 from tvmigrate.migrate import redis_keys
 from tvmigrate.migrate.redis_keys import Live
 from tvmigrate.pace import Pace
 
 ROUNDS = 5
-_LENGTH = {STRING: b"STRLEN", LIST: b"LLEN", SET: b"SCARD", ZSET: b"ZCARD", HASH: b"HLEN", STREAM: b"XLEN"}
 _ITEM_BYTES = 100  # about as much as an item is
 _BYTES = 8 << 20  # read at once; one key may have more
 _KEYS = Pace(size=500, least=20, most=2000, target=0.25)
@@ -65,18 +64,11 @@ class _Reader:
             yield lives
 
     def _bounded(self, keys: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:
-        asked = [(key, kind) for key, kind in keys if kind in _LENGTH]
-        commands = b"".join(pack(_LENGTH[kind], key) for key, kind in asked)
-        answers = ask(self.client, commands, len(asked)) if asked else []
-        weights = {
-            key: n if kind == STRING else n * _ITEM_BYTES
-            for (key, kind), n in zip(asked, answers, strict=True)
-            if isinstance(n, int)
-        }
+        known = lengths(self.client, keys, strings=True)
         batch: list[tuple[bytes, str]] = []
         weight = 0
         for key, kind in keys:
-            more = weights.get(key, _ITEM_BYTES)
+            more = known.get(key, 1) * (1 if kind == STRING else _ITEM_BYTES)
             if batch and (len(batch) >= self.pace.size or weight + more > _BYTES):
                 yield batch
                 batch, weight = [], 0

@@ -12,9 +12,9 @@ from tvmigrate.contract.keys import NewKey, UnrelatedKey, classify
 from tvmigrate.contract.old_layout import OldLayout
 from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.contract.unicode import show_bytes
-from tvmigrate.dataset.model import LIST, SET, STREAM, STRING, ZSET
+from tvmigrate.dataset.model import LIST, STRING, ZSET
+from tvmigrate.dataset.redis_lengths import lengths
 from tvmigrate.engines.clients import Clients
-from tvmigrate.engines.redis_wire import ask, pack
 from tvmigrate.migrate import redis_parts
 from tvmigrate.migrate.moved import ADDED, Moved
 from tvmigrate.migrate.redis_assess import lives_in
@@ -22,7 +22,6 @@ from tvmigrate.migrate.redis_keys import BATCH, Live, expiries, kinds, scan
 from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work
 
-_LENGTH = {LIST: b"LLEN", SET: b"SCARD", ZSET: b"ZCARD", STREAM: b"XLEN"}
 _ITEMS = 50_000  # read at once; one key may have more
 
 
@@ -108,13 +107,11 @@ def _old_names(work: Work) -> Iterator[list[bytes]]:
 
 def _in_bounds(client: redis.Redis, keys: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:
     """Yield keys in lists that hold no more items together than are to be read at once, if not one alone has more."""
-    long = [(key, _LENGTH[kind]) for key, kind in keys if kind in _LENGTH]
-    answers = ask(client, b"".join(pack(verb, key) for key, verb in long), len(long)) if long else []
-    lengths = {key: n for (key, _), n in zip(long, answers, strict=True) if isinstance(n, int)}
+    known = lengths(client, keys)
     some: list[tuple[bytes, str]] = []
     items = 0
     for key, kind in keys:
-        length = lengths.get(key, 1)
+        length = known.get(key, 1)
         if some and (len(some) == BATCH or items + length > _ITEMS):
             yield some
             some, items = [], 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from tvmigrate.dataset.model import HASH, LIST, SET, STREAM, ZSET
+from tvmigrate.dataset.redis_lengths import lengths
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.redis_client import pages
 from tvmigrate.verify import redis_state
@@ -17,7 +17,6 @@ from tvmigrate.verify.spool import Spool
 
 TTL_TOLERANCE_MS = 1000  # contract §3, Rollback: to a second
 _ITEMS = 10_000  # of lists, sets and the like that are read at once; one key may have more
-_LENGTH = {LIST: "LLEN", SET: "SCARD", ZSET: "ZCARD", HASH: "HLEN", STREAM: "XLEN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +82,13 @@ def read(client: redis.Redis, db: int, keys: list[bytes], dumped: redis_state.Du
     answers = pipe.execute()
     kinds = [redis_state.type_name(answer) for answer in answers[::3]]
     wanted = [(key, kind, dumped.state(db, key) is not None) for key, kind in zip(keys, kinds, strict=True)]
-    lengths = _lengths(client, list(zip(keys, kinds, strict=True)))
-    asked = zip(wanted, lengths, answers[1::3], answers[2::3], strict=True)
-    for some in by_weight(asked, lambda one: one[1], _ITEMS):
+    known = lengths(client, zip(keys, kinds, strict=True))
+    asked = zip(wanted, answers[1::3], answers[2::3], strict=True)
+    for some in by_weight(asked, lambda one: known.get(one[0][0], 1), _ITEMS):
         states = redis_state.live_states(client, [one[0] for one in some])
-        for ((key, kind, _), _, clock, left), state in zip(some, states, strict=True):
+        for ((key, kind, _), clock, left), state in zip(some, states, strict=True):
             if state is not None and left != -2:
                 yield LiveKey(db, key, kind, state, None if left == -1 else _ms(clock) + left)
-
-
-def _lengths(client: redis.Redis, keys: list[tuple[bytes, str]]) -> list[int]:
-    """Return how many items each key (name, type) holds; 1 of what has none, or has another type by now."""
-    pipe = client.pipeline(transaction=False)
-    for key, kind in keys:
-        if kind in _LENGTH:
-            pipe.execute_command(_LENGTH[kind], key)  # type: ignore[no-untyped-call]
-    answers = iter(pipe.execute(raise_on_error=False))
-    found = [next(answers) if kind in _LENGTH else 1 for _, kind in keys]
-    return [length if isinstance(length, int) else 1 for length in found]
 
 
 def _ms(clock: Any) -> int:
