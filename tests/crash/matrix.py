@@ -7,10 +7,11 @@ import itertools
 import random
 import shutil
 import signal
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from tests.crash import child, trap
 from tests.crash.trap import Moment, Point, Strike, Whom
 from tests.integrity.one_set import rehearsal_on
 from tests.tool.migrate.stores import FIXTURES, Picture, Stores, different, meaning
-from tvmigrate.contract import new, values
+from tvmigrate.contract import new
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.migrate import system
 from tvmigrate.migrate.journal import Journal
 from tvmigrate.migrate.plan import REVERSE, STEPS
+from tvmigrate.migrate.system import JOURNAL
 from tvmigrate.verify.findings import Phase, State
 
 APPLY, ROLLBACK, FINISH = "apply", "rollback", "finish"
@@ -35,7 +37,8 @@ WAYS = {
 }  # that are tried from where it was struck
 ALONE = ("--workers", "1")
 WORKERS = ("--workers", "2")
-_PART_BYTES = 8192  # with workers
+SIDE_BY_SIDE = ("--workers", "3")  # none is started for so little, but steps of different stores are taken at once
+_PART_BYTES = 8192  # with workers that are
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ class Ground:
         """Run a command, and strike it."""
         folder = self.stores.state.with_name(f"{next(self._numbers)}-{command}")
         environ = {**self.endpoints.environ(), "TVMIGRATE_STATE": str(self.stores.state)}
-        part_bytes = None if more is ALONE else _PART_BYTES
+        part_bytes = _PART_BYTES if more is WORKERS else None
         words = (command, *self._options[command], *(() if command == FINISH else more))
         code = child.run(words, environ, folder, strike, part_bytes)
         said = child.said(folder)
@@ -157,11 +160,7 @@ class Ground:
         with Journal(self.stores.state) as journal:
             run = system.current(self.stores.clients, journal)
         require(run is not None, "There is no run.")
-        instant = values.rfc3339(run.started_ns)  # stands in hashes whose old value had no time
-        found = {
-            name: (value[0], value[1].replace(instant, "RUN"), value[2]) if name.startswith("redis") else value
-            for name, value in meaning(self.stores.picture(), expiries=True).items()
-        }
+        found = meaning(self.stores.picture(), expiries=True, started_ns=run.started_ns)
         for table in new.OWN_TABLES:
             names = [name for name in table.column_names if name != "run_id" and not name.endswith("_at")]
             hashed = f"SELECT cityHash64(tuple({', '.join(names)})) AS hash FROM {new.DATABASE}.{table.name}"
@@ -172,12 +171,12 @@ class Ground:
     def status_is(self, ended: Ended) -> None:
         """Ask `status`, which is to say what the journal holds since the command's last commit."""
         first = {"applying": STEPS[0].name, "rolling back": REVERSE[0].name}
-        at = ended.step or first.get(ended.state, "")
+        at = self._words(ended.step or first.get(ended.state, ""))
         due = {
             "": "Not begun: ",
-            "applying": f"In progress: the run RUN is at the step {at}. `tvmigrate apply` goes on, `tvmigrate",
+            "applying": f"In progress: the run RUN is at {at}. `tvmigrate apply` goes on, `tvmigrate",
             "applied": "Applied: the run RUN. ",
-            "rolling back": f"Rolling back: the run RUN is at the step {at}. `tvmigrate rollback` goes on.",
+            "rolling back": f"Rolling back: the run RUN is at {at}. `tvmigrate rollback` goes on.",
             "rolled back": "Rolled back: the run RUN. ",
             "finishing": "Finishing: the run RUN. `tvmigrate finish` goes on.",
             "finished": "Finished for good: the run RUN; what was kept for a rollback is gone.",
@@ -188,6 +187,15 @@ class Ground:
             said.startswith(due.replace("RUN", run)) for run in runs or [said[len("In progress: the run ") :][:20]]
         )
         require(begins, f"status says {said!r}, and is to begin with {due!r}")
+
+    def _words(self, noted: str) -> str:
+        """Return the steps under way as `status` is to name them: of those noted together, the ones not done yet."""
+        names = noted.split(", ")
+        if len(names) > 1:
+            with closing(sqlite3.connect(self.stores.state / JOURNAL)) as journal:
+                done = {name for (name,) in journal.execute("SELECT name FROM step")}
+            names = [name for name in names if name not in done] or names[-1:]
+        return f"the step {names[0]}" if len(names) == 1 else f"the steps {' and '.join(names)}"
 
     # ------------------------------------------------------------------------------------------------------- the trials
 
@@ -203,10 +211,10 @@ class Ground:
         self._counted |= {(APPLY, more): ended.points, (ROLLBACK, more): back.points}
         return self._counted[command, more]
 
-    def try_apply(self, trial: Trial) -> None:
+    def try_apply(self, trial: Trial, more: tuple[str, ...] = ALONE) -> None:
         """Strike an apply of old stores; then `apply` is to finish it, or `rollback` to bring the old state back."""
         with self._back_where_it_was():
-            ended = self.run(APPLY, trial.strike)
+            ended = self.run(APPLY, trial.strike, more)
             self.was_killed(ended)
             self.status_is(ended)
             if trial.then == APPLY:
@@ -214,11 +222,11 @@ class Ground:
                 self.looks_right(trial.strike.n)
             self.ends_well(ROLLBACK)
 
-    def try_rollback(self, trial: Trial) -> None:
+    def try_rollback(self, trial: Trial, more: tuple[str, ...] = ALONE) -> None:
         """Strike a rollback; `apply` is to do nothing until another rollback has brought the old state back."""
         with self._back_where_it_was():
             self.ends_well(APPLY)
-            ended = self.run(ROLLBACK, trial.strike)
+            ended = self.run(ROLLBACK, trial.strike, more)
             self.was_killed(ended)
             self.status_is(ended)
             if trial.then == APPLY and ended.state == "rolling back":

@@ -19,6 +19,7 @@ _WHAT = {
     "compressed": "with `--compress`: the writes that pack the backup and unpack it, as those above",
     "resumed": "`apply` killed, and killed again as it goes on; pairs of writes drawn by a seed",
     "workers": "a worker of `apply` killed at its write, or `apply` itself at that moment",
+    "side by side": "`apply` and `rollback` with workers, all stores at once, killed at moments drawn by a seed",
     "signals": "SIGINT, SIGTERM and SIGHUP, in turn, at each write of `apply` and of `rollback`",
     FINISH: "`finish` killed at each of its writes; then `finish` ends it, or `rollback` goes back or is refused",
 }

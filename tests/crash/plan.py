@@ -6,13 +6,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.crash.matrix import APPLY, FINISH, ROLLBACK, WORKERS, Ground, Trial, trials
+from tests.crash.matrix import APPLY, FINISH, ROLLBACK, SIDE_BY_SIDE, WAYS, WORKERS, Ground, Trial, trials
 from tests.crash.trap import Moment, Point, Strike, Whom
 from tvmigrate.stopping import ASKING
 
 _SEED = 0
 _TWICE = 60
 _WORKERS = 12
+_SIDE_BY_SIDE = {APPLY: 90, ROLLBACK: 40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +104,35 @@ def some_workers(ground: Ground) -> Listed:
     return points, found
 
 
+def some_side_by_side(ground: Ground) -> Listed:
+    """Return writes of both commands with the steps of different stores at once, drawn by a seed, and every way on.
+
+    Which write comes when is not the same each time, so that a draw is of a moment and not of a write.
+    """
+    points: list[Point] = []
+    found = []
+    chance = random.Random(_SEED)  # noqa: S311 - a sample, no secret
+    for command, some in _SIDE_BY_SIDE.items():
+        counted = ground.count(command, SIDE_BY_SIDE)
+        for n in sorted(chance.sample(range(1, len(counted) - 5), some // len(WAYS[command]))):
+            for then in WAYS[command]:
+                trial = Trial(command, Strike(n, Moment.AFTER), then)
+                found.append(Named(trial.name, lambda g, t=trial: _try_side_by_side(g, t)))
+        points += counted
+    return points, chance.sample(found, len(found))
+
+
+def _try_side_by_side(ground: Ground, trial: Trial) -> None:
+    (ground.try_apply if trial.command == APPLY else ground.try_rollback)(trial, SIDE_BY_SIDE)
+
+
 KINDS: dict[str, Callable[[Ground], Listed]] = {
     "apply": every_apply,
     "rollback": every_rollback,
     "compressed": every_packed,
     "resumed": some_twice,
     "workers": some_workers,
+    "side by side": some_side_by_side,
     "signals": every_signal,
     "finish": every_finish,  # last: after it the old data are gone
 }

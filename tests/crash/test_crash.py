@@ -21,7 +21,7 @@ from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.migrate.plan import STEPS
 
 RUN = ("crash", "trials")
-SHARE = {"apply": 1, "rollback": 1, "signals": 1, "workers": 1, "finish": 1}
+SHARE = {"apply": 1, "rollback": 1, "signals": 1, "workers": 1, "side by side": 1, "finish": 1}
 
 
 @pytest.fixture(scope="module")

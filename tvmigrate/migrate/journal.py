@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import string
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,58 +59,63 @@ def new_run_id() -> str:
 
 
 class Journal(SqliteFile):
-    """The SQLite file `journal.sqlite` of a state directory."""
+    """The SQLite file `journal.sqlite` of a state directory; steps of several threads may use it."""
 
     def __init__(self, state: Path) -> None:
         """Open or make the journal in the directory `state`, which must be there; raises sqlite3.Error."""
         # FULL: a step that the journal calls done must be so after a power cut (https://sqlite.org/pragma.html).
-        super().__init__(state / "journal.sqlite", _SCHEMA, "synchronous = FULL")
+        super().__init__(state / "journal.sqlite", _SCHEMA, "synchronous = FULL", check_same_thread=False)
+        self._using = threading.Lock()  # nothing of another thread comes into a transaction
+
+    def _ask(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
+        """Run one statement, which changes something or has one row at most; return that row."""
+        with self._using:
+            row: tuple[Any, ...] | None = self.db.execute(statement, values).fetchone()
+            return row
 
     def begin(self, system: str, policy: Policy, existing: str | None, endpoints: dict[str, str]) -> Run:
         """Record a new run in state `applying` and return it."""
         run = Run(new_run_id(), system, State.APPLYING, time.time_ns(), policy, existing, endpoints)
-        self.db.execute(
+        self._ask(
             "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                run.id,
-                system,
-                run.state,
-                str(run.started_ns),
-                _policy_json(policy),
-                existing,
-                json.dumps(endpoints),
-            ),
+            run.id,
+            system,
+            run.state,
+            str(run.started_ns),
+            _policy_json(policy),
+            existing,
+            json.dumps(endpoints),
         )
         return run
 
     def latest(self, system: str) -> Run | None:
         """Return the newest run of the stores `system`."""
-        row = self.db.execute(
+        row = self._ask(
             "SELECT * FROM run WHERE system = ? AND state != ? ORDER BY CAST(started_ns AS INTEGER) DESC LIMIT 1",
-            (system, State.LOST),
-        ).fetchone()
+            system,
+            State.LOST,
+        )
         if row is None:
             return None
         return Run(row[0], row[1], State(row[2]), int(row[3]), _policy(row[4]), row[5], json.loads(row[6]))
 
     def set_state(self, run: str, state: State) -> None:
         """Record the state of a run."""
-        self.db.execute("UPDATE run SET state = ? WHERE id = ?", (state, run))
+        self._ask("UPDATE run SET state = ? WHERE id = ?", state, run)
 
     def done(self, run: str, step: str) -> bool:
         """Return whether `step` was finished."""
-        found = self.db.execute("SELECT 1 FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
-        return found is not None
+        return self._ask("SELECT 1 FROM step WHERE run = ? AND name = ?", run, step) is not None
 
     def done_at(self, run: str, step: str) -> datetime | None:
         """Return when `step` was finished, None if it was not."""
-        row = self.db.execute("SELECT done_at FROM step WHERE run = ? AND name = ?", (run, step)).fetchone()
+        row = self._ask("SELECT done_at FROM step WHERE run = ? AND name = ?", run, step)
         return None if row is None else datetime.fromisoformat(row[0])
 
     def mark(self, run: str, step: str) -> None:
         """Record that `step` is finished."""
         now = datetime.now(UTC).isoformat()
-        self.db.execute("INSERT OR REPLACE INTO step VALUES (?, ?, ?)", (run, step, now))
+        self._ask("INSERT OR REPLACE INTO step VALUES (?, ?, ?)", run, step, now)
 
     def done_at_ns(self, run: str, step: str) -> int | None:
         """Return when `step` was finished, in nanoseconds since the epoch; None if it was not."""
@@ -118,7 +124,7 @@ class Journal(SqliteFile):
 
     def forget(self, run: str, *prefixes: str) -> None:
         """Take back the steps and notes whose names begin with one of `prefixes`: they must be done again."""
-        with self.together() as db:
+        with self._using, self.together() as db:
             for prefix in prefixes:
                 for table in ("step", "note"):
                     db.execute(
@@ -127,11 +133,11 @@ class Journal(SqliteFile):
 
     def note(self, run: str, name: str, value: Any) -> None:
         """Keep a JSON value under `name`: a digest, an id, how far a step is."""
-        self.db.execute("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", (run, name, json.dumps(value)))
+        self._ask("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", run, name, json.dumps(value))
 
     def noted(self, run: str, name: str) -> Any:
         """Return the value kept under `name`; None if there is none."""
-        row = self.db.execute("SELECT value FROM note WHERE run = ? AND name = ?", (run, name)).fetchone()
+        row = self._ask("SELECT value FROM note WHERE run = ? AND name = ?", run, name)
         return None if row is None else json.loads(row[0])
 
 

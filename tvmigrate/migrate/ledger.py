@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tvmigrate.contract.outcome import DERIVED_RULES, LedgerLine, Rule, Store
 from tvmigrate.dataset.write import PartWriter
 from tvmigrate.migrate.errors import NotEqual
 from tvmigrate.migrate.redis_keys import now_ms
-from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work
 
 FILE = "ledger.json"
 _COLUMNS = ("old", "mapped", "filled", "quarantined", "untouched", "expired")
 
 
-def of(spool: Spool, clock_ms: int) -> list[LedgerLine]:
-    """Return the fates by rule; a derived rule has no old records. `clock_ms` is Redis's, ms since the epoch."""
-    return [
-        dataclasses.replace(line, old=None) if line.rule in DERIVED_RULES else line for line in spool.ledger(clock_ms)
-    ]
+def of(lines: Iterable[LedgerLine]) -> list[LedgerLine]:
+    """Return the fates by rule that spools hold; a derived rule has no old records."""
+    return [dataclasses.replace(line, old=None) if line.rule in DERIVED_RULES else line for line in lines]
 
 
 def write(work: Work) -> None:
@@ -30,7 +27,7 @@ def write(work: Work) -> None:
     Raises:
         NotEqual: it does not balance.
     """
-    lines = of(work.spool, now_ms(work.clients.redis))
+    lines = of(work.spools.ledger(now_ms(work.clients.redis)))
     unbalanced = [line.rule for line in lines if not line.balanced]
     if unbalanced:
         raise NotEqual(f"The ledger does not balance for {', '.join(unbalanced)}; run `tvmigrate rollback`.")

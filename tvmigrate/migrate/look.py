@@ -43,7 +43,7 @@ def look(  # noqa: PLR0913, PLR0917 - what a look is given
     spool = Spool(None)
     try:
         found = _look(endpoints, clients, policy, existing, listener, workers, spool, spool)
-        lines = ledger.of(spool, now_ms(clients.redis))
+        lines = ledger.of(spool.ledger(now_ms(clients.redis)))
         return Plan(
             found.blockers,
             found.remarks,

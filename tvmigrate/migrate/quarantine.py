@@ -1,4 +1,4 @@
-"""The quarantine and archive tables: records of all three stores, from the spool into ClickHouse."""
+"""The quarantine and archive tables: records of all three stores, from the spools into ClickHouse."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def build(work: Work) -> None:
     clickhouse_build.create_own(work)
     told = datetime.fromtimestamp(work.run.started_ns // 10**6 / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     for table, names in _COLUMNS.items():
-        found = work.spool.db.execute(f"SELECT {', '.join(names)} FROM {_SPOOLED[table]}")
+        found = work.spools.rows(f"SELECT {', '.join(names)} FROM {_SPOOLED[table]}")
         lines = (dict(zip(table.column_names, (work.run.id, *row, told), strict=True)) for row in found)
         # As JSON: the driver's own way to insert wants numpy, and with it two thirds of what the process has in memory.
         clickhouse_settle.insert(work, staging(table, work.run.id), lines)
@@ -35,19 +35,19 @@ def build(work: Work) -> None:
 
 
 def compare(work: Work) -> None:
-    """Compare both tables with the spool, by count and an order-free digest.
+    """Compare both tables with the spools, by count and an order-free digest.
 
     Raises:
         NotEqual: they differ.
     """
     for table, names in _HASHED.items():
         count = total = 0
-        for row in work.spool.db.execute(f"SELECT {', '.join(names)} FROM {_SPOOLED[table]}"):
+        for row in work.spools.rows(f"SELECT {', '.join(names)} FROM {_SPOOLED[table]}"):
             count += 1
             digest = hashlib.md5("\0".join(row).encode(), usedforsecurity=False).digest()
             total = (total + int.from_bytes(digest[:8], "little")) % 2**64
         joined = ", '\\0', ".join(names)
-        # Extra columns of ClickHouse rows went from table to table; they are not in the spool.
+        # Extra columns of ClickHouse rows went from table to table; they are in no spool.
         spooled = "store != 'clickhouse'" if table is new.ARCHIVE else "true"
         found = rows(
             work.clients.clickhouse,

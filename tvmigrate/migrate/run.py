@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import elastic_transport
@@ -19,6 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import LedgerLine
 from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset.load import one_at_a_time
 from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
@@ -29,10 +31,11 @@ from tvmigrate.migrate.again import PATIENCE_SECONDS, patiently, words
 from tvmigrate.migrate.errors import Blocked, MigrationError, RolledBackNoMore
 from tvmigrate.migrate.gate import Gate
 from tvmigrate.migrate.journal import Journal, Run, State
+from tvmigrate.migrate.lanes import Lanes
 from tvmigrate.migrate.lock import locked
-from tvmigrate.migrate.plan import FINISH, REVERSE, STEPS, Step
+from tvmigrate.migrate.plan import FINISH_STAGES, REVERSE_STAGES, STAGES, Stages, Step, steps
 from tvmigrate.migrate.private import private, tighten
-from tvmigrate.migrate.spool import Spool
+from tvmigrate.migrate.spool import Spools
 from tvmigrate.migrate.store_lock import StoreLock, held
 from tvmigrate.migrate.work import Work
 from tvmigrate.stopping import Ended, Stopped
@@ -99,17 +102,26 @@ class _Open:
     lock: StoreLock
     patience: float
 
-    def take(self, run: Run, steps: tuple[Step, ...], go_on: str) -> None:
-        """Take the steps of `run` that the journal does not call done; `go_on` says how, where it is asked to stop."""
+    def take(self, run: Run, stages: Stages, go_on: str) -> None:
+        """Take the steps of `run` that the journal does not call done; `go_on` says how, where it is asked to stop.
+
+        With one worker all are taken one after the other, else those of a stage side by side.
+        """
         self.lock.tell(run.id)
         try:
             with self.work(run) as work:
-                for step in steps:
-                    if not self.journal.done(run.id, step.name):
-                        self._take_one(work, step)
+                for stage in stages:
+                    due = [step for step in stage if not self.journal.done(run.id, step.name)]
+                    if len(due) > 1 and self.workers.size > 1:
+                        system.note_steps(self.journal, run, [step.name for step in due])
+                        Lanes(work, self.lock).take({step.name: partial(self._take_one, step) for step in due})
+                        continue
+                    for step in due:
+                        system.note_steps(self.journal, run, [step.name])
+                        self._take_one(step, work)
         except Stopped as stopped:
-            step_name = self.journal.noted(run.id, "step")
-            raise stopped.at(f" at the step {step_name} of the run {run.id}. {go_on}") from None
+            where = _at(system.steps_at(self.journal, run), stages)
+            raise stopped.at(f" at {where} of the run {run.id}. {go_on}") from None
         except (KeyboardInterrupt, Ended) as at_once:
             at_once.add_note(go_on)
             raise
@@ -119,21 +131,18 @@ class _Open:
         """Open what the steps of `run` get."""
         folder = self.state / "runs" / run.id
         folder.mkdir(parents=True, exist_ok=True)
-        spool = Spool(folder / "spool.sqlite")
-        try:
+        with Spools(folder) as spools:
             yield Work(
                 self.endpoints,
                 self.clients,
                 run,
                 folder,
                 self.journal,
-                spool,
+                spools,
                 self.listener,
                 self.workers,
                 self.lock.require,
             )
-        finally:
-            spool.close()
 
     def require_trusted(self, run: Run, why: str) -> None:
         """Return if the backup of `run`, if it has a whole one, is what was written; raises BackupRefused."""
@@ -141,9 +150,9 @@ class _Open:
             with self.work(run) as work:
                 backup.require_trusted(work, why)
 
-    def _take_one(self, work: Work, step: Step) -> None:
+    def _take_one(self, step: Step, work: Work) -> None:
         begun = time.monotonic()
-        work.note("step", step.name)
+        work = work.of(step.store)
         self.listener(Started(step.name))
         name = f"The step {step.name}"
 
@@ -259,7 +268,7 @@ def apply(  # noqa: PLR0913 - they are the command's own
         opened.require_trusted(run, "Nothing more was changed; run `tvmigrate rollback`.")
         with opened.work(run) as work:
             source.begin_again(work)
-        opened.take(run, STEPS, _ON_OR_BACK)
+        opened.take(run, STAGES, _ON_OR_BACK)
         opened.journal.set_state(run.id, State.APPLIED)
         count, words = _moved(opened.journal, run, state)
         words += gates.remark(opened.journal.noted(run.id, gates.NOTED))
@@ -275,20 +284,20 @@ def status(endpoints: Endpoints, state: Path) -> str:
     endpoints = endpoints.read_only()
     check_reachable(endpoints)
     with Clients(endpoints) as clients, _sentences("The status"):
-        run, step = system.glance(clients, state)
+        run, at = system.glance(clients, state)
         holder = held(clients.elasticsearch)
         remark = "" if run is None else gates.remark(system.noted(state, run, gates.NOTED))
-    return "\n".join(line for line in (_how_far(run, step, state) + remark, holder) if line)
+    return "\n".join(line for line in (_how_far(run, at, state) + remark, holder) if line)
 
 
-def _how_far(run: Run | None, step: str, state: Path) -> str:
+def _how_far(run: Run | None, at: list[str], state: Path) -> str:
     if run is None:
         return f"Not begun: {state} knows of no run on these stores. `tvmigrate plan` says what would be done."
     return {
-        State.APPLYING: f"In progress: the run {run.id} is at the step {_at(step, STEPS)}. {_ON_OR_BACK}",
+        State.APPLYING: f"In progress: the run {run.id} is at {_at(at, STAGES)}. {_ON_OR_BACK}",
         State.APPLIED: f"Applied: the run {run.id}. `tvmigrate rollback` goes back, `tvmigrate finish` drops what is "
         "kept for that.",
-        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at the step {_at(step, REVERSE)}. {_ON_BACK}",
+        State.ROLLING_BACK: f"Rolling back: the run {run.id} is at {_at(at, REVERSE_STAGES)}. {_ON_BACK}",
         State.ROLLED_BACK: f"Rolled back: the run {run.id}. `tvmigrate apply` begins anew.",
         State.FINISHING: f"Finishing: the run {run.id}. `tvmigrate finish` goes on.",
         State.FINISHED: f"Finished for good: the run {run.id}; what was kept for a rollback is gone.",
@@ -340,7 +349,7 @@ def rollback(  # noqa: PLR0913 - they are the command's own
                 )
             opened.journal.note(run.id, after.CARRY, True)
         opened.journal.set_state(run.id, State.ROLLING_BACK)
-        opened.take(run, REVERSE, _ON_BACK)
+        opened.take(run, REVERSE_STAGES, _ON_BACK)
         opened.journal.set_state(run.id, State.ROLLED_BACK)
         count = sum(moved.counts(opened.journal, run.id).values())
         but = f", but for {count} that moved after they had been compared: these are as they were left" if count else ""
@@ -374,7 +383,7 @@ def finish(
             raise MigrationError(f"{state} knows of {found}; `tvmigrate finish` is for a run that is applied.")
         opened.require_trusted(run, "The kept copies stay: without a whole backup they are all there is.")
         opened.journal.set_state(run.id, State.FINISHING)
-        opened.take(run, FINISH, "`tvmigrate finish` goes on.")
+        opened.take(run, FINISH_STAGES, "`tvmigrate finish` goes on.")
         opened.journal.set_state(run.id, State.FINISHED)
         return Done(True, f"The run {run.id} is finished for good: the kept copies are gone, the backup stays.", run)
 
@@ -449,7 +458,7 @@ def _opened(  # noqa: PLR0913 - what the commands are given
         Journal(state) as journal,
     ):
         tighten(state)
-        yield _Open(endpoints, state, listener, clients, journal, workers, lock, manner.patience)
+        yield _Open(endpoints, state, one_at_a_time(listener), clients, journal, workers, lock, manner.patience)
 
 
 @contextmanager
@@ -467,10 +476,11 @@ def _sentences(what: str) -> Iterator[None]:
         ) from error
 
 
-def _at(step: str, steps: tuple[Step, ...]) -> str:
-    """Return the step that was noted, or the first where the one noted is of the way there."""
-    names = [one.name for one in steps]
-    return step if step in names else names[0]
+def _at(names: list[str], stages: Stages) -> str:
+    """Return in words the steps that a run is at; the first of `stages` where those noted are of the way there."""
+    known = [step.name for step in steps(stages)]
+    at = [name for name in names if name in known] or known[:1]
+    return f"the step {at[0]}" if len(at) == 1 else f"the steps {' and '.join(at)}"
 
 
 def _moved(journal: Journal, run: Run, state: Path) -> tuple[int, str]:

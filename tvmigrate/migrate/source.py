@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tvmigrate.contract.outcome import Store
 from tvmigrate.migrate import clickhouse, clickhouse_old, elasticsearch, redis, unnamed
 from tvmigrate.migrate.errors import MigrationError, SourceChanged
 from tvmigrate.migrate.work import Work
@@ -18,12 +19,17 @@ def compare(work: Work) -> None:
         SourceChanged: some moved; which, in whole sentences. What was built on them is taken back in the journal.
         MigrationError: old records have fields that the layout file does not name.
     """
-    if told := unnamed.told(work.layout, work.spool.extras()):
+    if told := unnamed.told(work.layout, work.spools.extras()):
         raise MigrationError(" ".join([*told, "Nothing was switched; run `tvmigrate rollback`, then begin anew."]))
     found: list[str] = []
-    for look in (redis.require_same, _clickhouse, elasticsearch.require_same):
+    looks = {
+        Store.REDIS: redis.require_same,
+        Store.CLICKHOUSE: _clickhouse,
+        Store.ELASTICSEARCH: elasticsearch.require_same,
+    }
+    for store, look in looks.items():
         try:
-            look(work)
+            look(work.of(store))
         except SourceChanged as changed:
             found.append(str(changed))
     if found:

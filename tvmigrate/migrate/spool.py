@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from tvmigrate.closing import Closing
 from tvmigrate.contract import exact_json
 from tvmigrate.contract.outcome import Fate, LedgerLine, Quarantined, Rule, Store
 from tvmigrate.sqlite_file import SqliteFile
@@ -38,6 +41,7 @@ CREATE TABLE IF NOT EXISTS existing (key BLOB PRIMARY KEY, payload BLOB, expires
 CREATE TABLE IF NOT EXISTS bystander (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
+_RUN_STORES = (Store.REDIS, Store.ELASTICSEARCH, Store.CLICKHOUSE)  # in the ledger's order
 NEVER = 2**62  # an expiry, in ms since the epoch, of what does not expire: NULLs are never equal in a key
 
 
@@ -53,13 +57,14 @@ class QuarantineRow:
 
 
 class Spool(SqliteFile):
-    """The SQLite file of a run, or a temporary one for a plan (`path` None), deleted by SQLite itself."""
+    """A SQLite file of a run, or a temporary one for a plan (`path` None), deleted by SQLite itself."""
 
     def __init__(self, path: Path | None) -> None:
         """Open or make it; raises sqlite3.Error."""
         safety = "OFF" if path is None else "FULL"
         cache = "cache_size = -20000"  # 20 MB at most, whatever the data's size
-        super().__init__(path, _SCHEMA, f"synchronous = {safety}", cache)
+        # A step may be of another thread than the one that opened it; no two steps have the same spool.
+        super().__init__(path, _SCHEMA, f"synchronous = {safety}", cache, check_same_thread=False)
 
     def clear(self, store: Store, keep: Rule | None = None) -> None:
         """Forget what is known of the records of `store`, but of those of `keep`, before they are looked at again.
@@ -167,6 +172,39 @@ class Spool(SqliteFile):
                 LedgerLine(Store(store), Rule(rule), old, **{fate.value: count for fate, count in counts.items()})
             )
         return lines
+
+
+class Spools(Closing):
+    """The spools of a run, one for each store, whose steps may write at once: SQLite has one writer a file."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or make them in `folder`; raises sqlite3.Error."""
+        with ExitStack() as opened:
+            self._by_store = {
+                store: opened.enter_context(Spool(folder / f"spool.{store}.sqlite")) for store in _RUN_STORES
+            }
+            self._opened = opened.pop_all()
+
+    def of(self, store: Store) -> Spool:
+        """Return the spool of `store`."""
+        return self._by_store[store]
+
+    def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of `query` in each of the spools."""
+        for spool in self._by_store.values():
+            yield from spool.db.execute(query)
+
+    def extras(self) -> list[tuple[str, str, str, int]]:
+        """Return (store, source, field, records) of what goes to the archive."""
+        return sorted(extra for spool in self._by_store.values() for extra in spool.extras())
+
+    def ledger(self, now_ms: int) -> list[LedgerLine]:
+        """Return the fates by store and rule, as `Spool.ledger` does."""
+        return [line for spool in self._by_store.values() for line in spool.ledger(now_ms)]
+
+    def close(self) -> None:
+        """Close all of them."""
+        self._opened.close()
 
 
 def _utf8(text: str) -> str:

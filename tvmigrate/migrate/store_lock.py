@@ -100,6 +100,7 @@ class StoreLock:
         self._sure_until = 0.0
         self._lost = ""
         self._ended = threading.Event()
+        self._stays = False
         self._thread = threading.Thread(target=self._give_signs, name=SIGNS, daemon=True)
         self.holder: Holder | None = None
 
@@ -123,6 +124,9 @@ class StoreLock:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        if self._stays:
+            self._client.close()
+            return
         try:
             patiently(self._let_go, "Its removal from Elasticsearch", _GOING_SECONDS, self._warn)
         except LockLost:
@@ -141,6 +145,10 @@ class StoreLock:
             if self.holder is not None and self.holder.run != run:
                 self.holder = replace(self.holder, run=run)
                 self._renew()
+
+    def stays(self, stays: bool) -> None:
+        """Say whether the lock stays when its `with` ends: something of this process may still write until it ends."""
+        self._stays = stays
 
     def require(self) -> None:
         """Return if the lock is ours for long enough to write something; asks Elasticsearch only where it may not be.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tvmigrate.migrate.clickhouse_tables import DATABASE, rows, uuids
 from tvmigrate.migrate.journal import Journal, Run, State
 
 JOURNAL = "journal.sqlite"
+_JOINED = ", "
 LAST_STEP = "ledger"  # of a migration, in `plan.STEPS`
 
 
@@ -35,18 +37,30 @@ def current(clients: Clients, journal: Journal) -> Run | None:
     return None
 
 
-def glance(clients: Clients, state: Path) -> tuple[Run | None, str]:
-    """Return the newest run of these stores and the step it waits for, and change nothing; no run if there is none.
+def glance(clients: Clients, state: Path) -> tuple[Run | None, list[str]]:
+    """Return the newest run of these stores and the steps that it is at, and change nothing; no run if there is none.
 
-    The step is empty unless the run is under way.
+    There are none unless the run is under way.
     """
     if not (state / JOURNAL).is_file():
-        return None, ""
+        return None, []
     with Journal(state) as journal:
         run = journal.latest(identify(clients))
         if run is None or _lost(clients, journal, run):
-            return None, ""
-        return run, journal.noted(run.id, "step") or ""
+            return None, []
+        return run, steps_at(journal, run)
+
+
+def note_steps(journal: Journal, run: Run, names: Iterable[str]) -> None:
+    """Keep which steps are taken now."""
+    journal.note(run.id, "step", _JOINED.join(names))
+
+
+def steps_at(journal: Journal, run: Run) -> list[str]:
+    """Return those steps taken last that are not done; the last of them if all are."""
+    names = str(journal.noted(run.id, "step") or "").split(_JOINED)
+    begun = [name for name in names if name]
+    return [name for name in begun if not journal.done(run.id, name)] or begun[-1:]
 
 
 def noted(state: Path, run: Run, name: str) -> Any:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tvmigrate.contract.old_layout import OldLayout
+from tvmigrate.contract.outcome import Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Advanced, Listener, Said
 from tvmigrate.migrate.journal import Journal, Run
-from tvmigrate.migrate.spool import Spool
+from tvmigrate.migrate.spool import Spool, Spools
 from tvmigrate.workers import Workers
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ KEEP, REPLACE = "keep", "replace"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A run at work. `folder` holds its backup, its spool and what a rollback saved; `pool` does its partitions.
+    """A run at work. `folder` holds its backup, its spools and what a rollback saved; `pool` does its partitions.
 
-    `hold` returns if the stores are this run's alone, and raises LockLost if not: whoever takes a client or gives a
-    partition to a worker has made sure of it.
+    `store` is the one that a step is of, if it is of one. `hold` returns if the stores are this run's alone, and raises
+    LockLost if not: whoever takes a client or gives a partition to a worker has made sure of it.
     """
 
     endpoints: Endpoints
@@ -38,10 +39,22 @@ class Work:
     run: Run
     folder: Path
     journal: Journal
-    spool: Spool
+    spools: Spools
     listener: Listener
     pool: Workers
     hold: Callable[[], None]
+    store: Store | None = None
+
+    def of(self, store: Store | None) -> Work:
+        """Return the same for a step of `store`."""
+        return replace(self, store=store)
+
+    @property
+    def spool(self) -> Spool:
+        """The spool of the store that the step is of."""
+        if self.store is None:
+            raise TypeError("a step of no one store has no spool of its own")
+        return self.spools.of(self.store)
 
     @property
     def clients(self) -> Clients:

@@ -6,7 +6,6 @@ much they mostly work things out, one thread at a time, and would hold three sto
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from tvmigrate.engines.clients import Clients, unreachable
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Finished, Listener, Started
+from tvmigrate.side_by_side import at_once
 from tvmigrate.verify.check import Examination, Sheet, examine
 from tvmigrate.verify.context import Context, Reference
 from tvmigrate.verify.findings import CheckResult, State
@@ -145,31 +145,3 @@ class Examiner:
 def in_turn(work: Mapping[Store, Callable[[], T]]) -> dict[Store, T]:
     """Do all of `work`, one after the other; return what came of it, in its order."""
     return {store: do() for store, do in work.items()}
-
-
-def at_once(work: Mapping[Store, Callable[[], T]]) -> dict[Store, T]:
-    """Do all of `work`, each in a thread of its own; return what came of it, in its order.
-
-    An interrupt is passed on at once: the threads end when what they read from is closed, or with the process.
-
-    Raises:
-        Whatever one of them raises, when all have ended.
-    """
-    done: dict[Store, T] = {}
-    raised: dict[Store, BaseException] = {}
-
-    def run(store: Store, do: Callable[[], T]) -> None:
-        try:
-            done[store] = do()
-        except BaseException as error:  # noqa: BLE001 - raised below, by who waits
-            raised[store] = error
-
-    threads = [threading.Thread(target=run, args=item, name=f"look at {item[0]}", daemon=True) for item in work.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for store in work:
-        if store in raised:
-            raise raised[store]
-    return {store: done[store] for store in work}

@@ -13,7 +13,7 @@ from typing import Any
 import tvmigrate
 from tests.integrity.one_set import clear
 from tests.tool.migrate.killed import killed
-from tvmigrate.contract import new, old
+from tvmigrate.contract import new, old, values
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
@@ -194,19 +194,23 @@ def _same_key(name: str, was: Any, now: Any) -> bool:
     return type(was[2]) is type(now[2]) is int and abs(was[2] - now[2]) <= SAME_EXPIRY_S
 
 
-def meaning(picture: Picture, *, expiries: bool = False) -> Picture:
+def meaning(picture: Picture, *, expiries: bool = False, started_ns: int | None = None) -> Picture:
     """Return a picture of a migrated system without what is of one run: its id, uuids, instants of the archive.
 
-    Expiries are of one filling; without them it is only told which keys have one.
+    Expiries are of one filling; without them it is only told which keys have one. The instant of the run, which stands
+    in a hash whose old value had none, is `started_ns` since the epoch.
     """
     found = {}
+    instant = None if started_ns is None else values.rfc3339(started_ns)
     for name, value in picture.items():
         if name.startswith("clickhouse"):
             table = name.split()[1]
             own = table in {new.QUARANTINE.name, new.ARCHIVE.name} or "_old_" in table
             found[table.partition("_old_")[0] + ("_old" if "_old_" in table else "")] = None if own else value[2]
         elif name.startswith("redis"):
-            found[name] = value if expiries else (*value[:2], value[2] is None)
+            kind, text, expires = value
+            said = text if instant is None else text.replace(instant, "RUN")
+            found[name] = (kind, said, expires if expires is None or expiries else True)
         elif "_old_" not in name:
             found[name] = value
     return found

@@ -165,7 +165,7 @@ def test_without_a_cluster_statements_are_what_they_were() -> None:
 
 
 def test_an_interrupted_run_goes_on_where_it_was_begun(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "STEPS", ())
+    monkeypatch.setattr(run, "STAGES", ())
     monkeypatch.setattr(run.Journal, "set_state", lambda *found: None)
     run.apply(stores.endpoints, POLICY, None, stores.state, lambda event: None)
     with pytest.raises(UsageError) as refused:

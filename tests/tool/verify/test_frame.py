@@ -20,13 +20,13 @@ from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
 from tvmigrate.events import Event, Finished, Printed, Started, ignore
+from tvmigrate.side_by_side import at_once
 from tvmigrate.verify import command
 from tvmigrate.verify import rehearsal as rehearsal_module
 from tvmigrate.verify.balance import BALANCE
 from tvmigrate.verify.check import Check, Registry, Sheet, examine
 from tvmigrate.verify.context import Context, QuarantineKind
 from tvmigrate.verify.errors import NotReady, ReferenceFailed
-from tvmigrate.verify.examiner import at_once
 from tvmigrate.verify.findings import Direction, Finding, NotJudged, Phase, State
 from tvmigrate.verify.ledger import Book
 from tvmigrate.verify.reference import ReferenceEngine
