@@ -6,6 +6,7 @@ import hashlib
 import threading
 from dataclasses import replace
 from functools import partial
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.dying.between import Cut, Strike
 from tests.dying.conftest import Struck
 from tests.dying.table import Case, cases, in_turn, lasting
 from tests.tool.migrate.stores import FIXTURES
-from tvmigrate.contract import old
+from tvmigrate.contract import new, old
 from tvmigrate.dataset.errors import LoadError
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
@@ -148,7 +149,8 @@ def test_a_statement_that_an_earlier_try_left_at_work_is_waited_for(struck: Stru
 def test_an_insert_whose_answer_is_lost_makes_no_second_row(struck: Struck, share: Tell) -> None:
     """Assert that the driver sends no insert again by itself: whether the first was done, it cannot know."""
     share(RUN, "clickhouse: an insert of rows unanswered", ran=1, of=1)
-    lost = Strike(Cut.UNANSWERED, mark=b"INSERT INTO `tv_analytics`.`migration_quarantine", times=3)
+    statement = quote_plus(f"INSERT INTO `{new.DATABASE}`.`{new.QUARANTINE.name}__staging_")
+    lost = Strike(Cut.UNANSWERED, mark=statement.encode(), times=3)
     struck.apply(**{"build.quarantine": lost})
     assert lost.struck == 3
     struck.require_migrated()

@@ -88,7 +88,7 @@ def insert(work: Work, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
     def send() -> None:
         if batch:
             work.clients.clickhouse.raw_insert(
-                place(name), insert_block=bytes(batch), settings=settings, fmt="JSONEachRow"
+                place(name), insert_block=_once(bytes(batch)), settings=settings, fmt="JSONEachRow"
             )
             batch.clear()
 
@@ -97,6 +97,11 @@ def insert(work: Work, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
         if len(batch) >= _BLOCK_BYTES:
             send()
     send()
+
+
+def _once(block: bytes) -> Generator[bytes, None, None]:
+    """Yield a block so that the driver cannot send it again: after a lost answer it would, and rows would be twice."""
+    yield block
 
 
 def insert_file(work: Work, name: str, path: Path) -> None:
