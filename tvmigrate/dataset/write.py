@@ -99,6 +99,10 @@ class RedisWriter(PartWriter):
         """Append a key as `redis_form.dump` wrote it."""
         self._append(line, 1)
 
+    def write_lines(self, lines: bytes, count: int) -> None:
+        """Append the lines of `count` keys."""
+        self._append(lines, count)
+
 
 class DocumentsWriter(PartWriter):
     """Documents into `{index}.ndjson`."""

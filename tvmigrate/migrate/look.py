@@ -79,7 +79,12 @@ def _look(  # noqa: PLR0913, PLR0917 - the two above share it
     counting: Spool | None,
 ) -> Found:
     looks: tuple[tuple[str, Callable[[], Found]], ...] = (
-        ("redis", lambda: redis.inspect(clients, policy, spool, existing, time.time_ns(), workers)),
+        (
+            "redis",
+            lambda: redis.inspect(
+                clients, policy, spool, existing, time.time_ns(), workers, programs=counting is not None
+            ),
+        ),
         ("clickhouse", lambda: clickhouse.inspect(clients.clickhouse, policy, counting)),
         (
             "elasticsearch",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.contract.policy import Policy
@@ -18,7 +17,7 @@ from tvmigrate.migrate.moved import keep as keep_moved
 from tvmigrate.migrate.redis_assess import Assessed, Terms
 from tvmigrate.migrate.redis_keys import now_ms
 from tvmigrate.migrate.redis_pack import names
-from tvmigrate.migrate.redis_source import as_moved, changed, come_since, count_unrelated, old_keys, old_names
+from tvmigrate.migrate.redis_source import as_moved, changed, come_since, old_keys
 from tvmigrate.migrate.redis_spool import (
     EQUAL,
     WRITTEN,
@@ -38,24 +37,33 @@ _MARKED = 8  # pieces that are called begun in one synced step
 
 
 def inspect(  # noqa: PLR0913, PLR0917 - what a look is given
-    clients: Clients, policy: Policy, spool: Spool, existing: str | None, run_instant: int, workers: Workers
+    clients: Clients,
+    policy: Policy,
+    spool: Spool,
+    existing: str | None,
+    run_instant: int,
+    workers: Workers,
+    *,
+    programs: bool,
 ) -> Found:
-    """Read the live keys, and tell `spool` what becomes of them; targets that are in the way are blockers."""
+    """Read the live keys, and tell `spool` what becomes of them; targets that are in the way are blockers.
+
+    With `programs` it is told who becomes which program.
+    """
     found = Found()
     client = clients.redis
-    terms = Terms(policy, run_instant, now_ms(client), b"tvmigrate:", existing, programs=True)
+    terms = Terms(policy, run_instant, now_ms(client), b"tvmigrate:", existing, programs)
     count = 0
 
     def outcomes() -> Iterator[tuple[int, Assessed]]:
         nonlocal count
-        given = ((clients.endpoints.redis, names, terms) for names in old_names(client, spool, policy.layout))
+        given = ((clients.endpoints.redis, some, terms) for some in old_keys(clients, spool, policy.layout))
         for number, outcome in workers.each(redis_parts.assess_live, given):
             count += number
             yield 0, outcome
 
     with spool.together():
         found.blockers += _take(clients, spool, terms, outcomes())
-        count_unrelated(clients, spool, policy.layout)
     found.counts["old keys"] = count
     equal = sum(len(names(piece.commands, terms.temporary)) for piece in pieces(spool, (EQUAL,)))
     if equal:
@@ -79,17 +87,15 @@ def _take(clients: Clients, spool: Spool, terms: Terms, found: Iterable[tuple[in
 
 def backup(work: Work) -> None:
     """Write every old key, quarantined ones too, as lines of the dataset; TTLs count from a noted instant."""
-    client = work.clients.redis
-    epoch = now_ms(client)
+    epoch = now_ms(work.clients.redis)
     with work.spool.together():
         forget(work.spool, _temporary(work))
         with RedisWriter(work.backup / "redis.ndjson") as writer:
-            for lives in old_keys(client, work.spool, work.layout):
-                for live in lives:
-                    ttl = None if live.expires_ms is None else live.expires_ms - epoch
-                    writer.write(replace(live.key, ttl_ms=ttl))
+            names = old_keys(work.clients, work.spool, work.layout)
+            given = ((work.endpoints.redis, some, work.layout, epoch) for some in names)
+            for count, lines in work.workers.each(redis_parts.dumped, given):
+                writer.write_lines(lines, count)
                 work.advanced("backup.redis", writer.records)
-        count_unrelated(work.clients, work.spool, work.layout)
     keep(work, writer.close())
     work.note("redis.epoch_ms", epoch)
 

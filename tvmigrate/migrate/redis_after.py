@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tvmigrate.dataset.write import RedisWriter
+from tvmigrate.migrate import redis_parts
 from tvmigrate.migrate.moved import folder
 from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read_named, same_value
-from tvmigrate.migrate.redis_pack import created, names
-from tvmigrate.migrate.redis_parts import parts, removable
+from tvmigrate.migrate.redis_pack import names
 from tvmigrate.migrate.redis_spool import REPLACED, WRITTEN, pieces
 from tvmigrate.migrate.redis_targets import existing_changed
 from tvmigrate.migrate.work import Work, batches
@@ -45,24 +45,23 @@ def save_moved(work: Work, keys: Sequence[bytes]) -> None:
                     writer.write(replace(there.key, ttl_ms=ttl))
 
 
+def changed(work: Work, temporary: bytes) -> Iterator[tuple[Live, Live | None]]:
+    """Yield the new keys that are not as this run wrote them, each with what is there."""
+    given = ((work.endpoints.redis, piece, temporary) for piece in pieces(work.spool, WRITTEN, begun=True))
+    for found in work.workers.each(redis_parts.otherwise, given):
+        yield from found
+
+
 def _changed(work: Work, temporary: bytes) -> Iterator[Live]:
     client = work.clients.redis
-    for piece in pieces(work.spool, WRITTEN, begun=True):
-        for lives in batches(created(piece.commands, temporary), BATCH):
-            found = read_named(client, [live.key.key for live in lives])
-            for live, there in zip(lives, found, strict=True):
-                if there is not None and not same_value(live.key, there.key):
-                    yield there
+    for live, there in changed(work, temporary):
+        if there is not None and not same_value(live.key, there.key):
+            yield there
     replaced = {
         key for piece in pieces(work.spool, (REPLACED,), begun=True) for key in names(piece.commands, temporary)
     }
     for saved in existing_changed(work):
         if saved.key.key not in replaced and not work.spool.has("written", saved.key.key):
             yield from (there for there in read_named(client, [saved.key.key]) if there is not None)
-    for part in parts(work):
-        for pairs in batches(removable(part), BATCH):
-            now = read_named(client, [live.key.key for live, _ in pairs])
-            for (live, rest), there in zip(pairs, now, strict=True):
-                as_left = rest is not None and there is not None and same_value(rest.key, there.key)
-                if there is not None and not as_left and not same_value(live.key, there.key):
-                    yield there
+    for found in work.workers.each(redis_parts.not_as_left, redis_parts.parts(work)):
+        yield from found

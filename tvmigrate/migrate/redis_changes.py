@@ -16,8 +16,8 @@ from tvmigrate.migrate import after, inverse, redis_after, redis_parts
 from tvmigrate.migrate.after import CHANGED, DELETED, NEW, Carried
 from tvmigrate.migrate.inverse import NoWayBack
 from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read_named, same_expiry, same_value, scan
-from tvmigrate.migrate.redis_pack import created, names
-from tvmigrate.migrate.redis_spool import WRITTEN, pieces
+from tvmigrate.migrate.redis_pack import names
+from tvmigrate.migrate.redis_spool import pieces
 from tvmigrate.migrate.work import Work, batches
 
 _EAOS, _TRENDS, _EVENTS = (p.encode() for p in (new.EAOS_PREFIX, new.TRENDS_PREFIX, new.EVENTS_PREFIX))
@@ -48,15 +48,8 @@ def _changes(work: Work) -> Iterator[Line]:
     client = work.clients.redis
     if not work.journal.done(work.run.id, "compare.redis"):
         return  # not all that was begun is there, and nobody was let in
-    for piece in pieces(work.spool, WRITTEN, begun=True):
-        for lives in batches(created(piece.commands, temporary(work)), BATCH):
-            found = read_named(client, [live.key.key for live in lives])
-            clock = now_ms(client)
-            for live, there in zip(lives, found, strict=True):
-                if there is None and not live.gone(clock):
-                    yield _line(DELETED, live, None)
-                elif there is not None and not live.equals(there):
-                    yield _line(CHANGED, live, there)
+    for live, there in redis_after.changed(work, temporary(work)):
+        yield _line(DELETED if there is None else CHANGED, live, there)
     if not work.journal.done(work.run.id, "switch.redis"):
         return  # no application of the new layout was let in
     for keys in batches(_unknown(work), BATCH):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tvmigrate.contract import old
 from tvmigrate.contract.keys import NewKey, UnrelatedKey, classify
 from tvmigrate.contract.old_layout import OldLayout
 from tvmigrate.contract.policy import Policy
+from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.model import LIST, RedisKey
 from tvmigrate.engines.redis_opener import open_redis
 from tvmigrate.engines.redis_routed import Routed, create
@@ -73,12 +74,17 @@ def parts(work: Work, where: str = "true") -> Iterator[Part]:
 
 
 def assess_live(given: tuple[str, list[tuple[bytes, str]], Terms]) -> tuple[int, Assessed]:
-    """Map old keys (name, type) as they are now; return how many there are, and of `targets` those that are there."""
+    """Map old keys (name, type) as they are now; return how many there are, and of `targets` those that are there.
+
+    Where there is none of them, nobody needs to know the commands that would make them, and they are left out.
+    """
     url, names, terms = given
     with open_redis(url) as client:
         lives = read_old(client, names, terms.policy.layout)
         found = of_lives(lives, terms)
         found.targets = existing(client, found.targets)
+    if not found.targets:
+        found.commands, found.replies = b"", 0
     return len(lives), found
 
 
@@ -91,6 +97,20 @@ def read_old(client: redis.Redis, names: Sequence[tuple[bytes, str]], layout: Ol
 def is_old(key: bytes, kind: str, layout: OldLayout) -> bool:
     """Return whether a key of the old database is an old one, or of a wrong type."""
     return not isinstance(classify(old.REDIS_DB, key, kind, layout), UnrelatedKey | NewKey)
+
+
+# ----------------------------------------------------------------------------------------------------------- the backup
+
+
+def dumped(given: tuple[str, list[tuple[bytes, str]], OldLayout, int]) -> tuple[int, bytes]:
+    """Return old keys (name, type) as lines of the backup, whose TTLs count from an instant, and how many they are."""
+    url, names, layout, epoch_ms = given
+    lines: list[bytes] = []
+    with open_redis(url) as client:
+        for live in read_old(client, names, layout):
+            ttl = None if live.expires_ms is None else live.expires_ms - epoch_ms
+            lines.append(redis_form.dump(replace(live.key, ttl_ms=ttl)))
+    return len(lines), b"".join(lines)
 
 
 # ------------------------------------------------------------------------------------------------------------ the build
@@ -185,6 +205,35 @@ def how(live: Live, there: Live | None) -> str:
     if live.key.type != there.key.type:
         return "of another type"
     return "another time to live" if same_value(live.key, there.key) else "another value"
+
+
+def otherwise(given: tuple[str, Piece, bytes]) -> list[tuple[Live, Live | None]]:
+    """Return the new keys of a piece that are not as they were written, each with what is there; none that expired."""
+    url, piece, temporary = given
+    found: list[tuple[Live, Live | None]] = []
+    with open_redis(url) as client:
+        for lives in batches(created(piece.commands, temporary), BATCH):
+            there = read_expected(client, lives)
+            clock = now_ms(client)
+            pairs = zip(lives, there, strict=True)
+            found += [
+                (live, one) for live, one in pairs if not (live.equals(one) or (one is None and live.gone(clock)))
+            ]
+    return found
+
+
+def not_as_left(part: Part) -> list[Live]:
+    """Return what is there under the names of the old keys of a part that went, and is not what was left of them."""
+    found: list[Live] = []
+    with open_redis(part.url) as client:
+        for pairs in batches(removable(part), BATCH):
+            there = read_expected(client, [live for live, _ in pairs])
+            for (live, rest), one in zip(pairs, there, strict=True):
+                if one is None or same_value(live.key, one.key):
+                    continue
+                if rest is None or not same_value(rest.key, one.key):
+                    found.append(one)
+    return found
 
 
 def read_expected(client: redis.Redis, lives: Sequence[Live]) -> list[Live | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import redis
@@ -18,37 +19,40 @@ from tvmigrate.engines.clients import Clients
 from tvmigrate.migrate import redis_parts
 from tvmigrate.migrate.moved import ADDED, Moved
 from tvmigrate.migrate.redis_assess import lives_in
-from tvmigrate.migrate.redis_keys import BATCH, Live, expiries, kinds, scan
-from tvmigrate.migrate.spool import Spool
+from tvmigrate.migrate.redis_keys import BATCH, expiries, kinds, scan
+from tvmigrate.migrate.spool import NEVER, Spool
 from tvmigrate.migrate.work import Work
 
-_ITEMS = 50_000  # read at once; one key may have more
+_ITEMS = 10_000  # read at once; one key may have more
 
 
-def old_keys(client: redis.Redis, spool: Spool, layout: OldLayout) -> Iterator[list[Live]]:
-    """Yield old and wrong-type keys of the old database, each once, as they are now, in lists of a bounded size."""
-    for some in old_names(client, spool, layout):
-        yield redis_parts.read_old(client, some, layout)
+def old_keys(clients: Clients, spool: Spool, layout: OldLayout) -> Iterator[list[tuple[bytes, str]]]:
+    """Yield (name, type) of old and wrong-type keys of the old database, each once, in lists of a bounded size.
 
-
-def old_names(client: redis.Redis, spool: Spool, layout: OldLayout) -> Iterator[list[tuple[bytes, str]]]:
-    """Yield (key, type) of those keys, in lists of which the values together have a bounded size."""
-    for page in _once(client, spool):
-        ours = [(key, kind) for key, kind in page if redis_parts.is_old(key, kind, layout)]
-        yield from _in_bounds(client, ours)
-
-
-def count_unrelated(clients: Clients, spool: Spool, layout: OldLayout) -> None:
-    """Tell `spool` how many keys there are, in any database, that the migration has nothing to do with."""
-    for number in sorted(int(name.removeprefix("db")) for name in clients.redis.info("keyspace")):
+    That is the size of their values together. All other keys, of any database, are counted meanwhile: `spool` is told
+    how many the migration has nothing to do with, and which of the new layout are there before it.
+    """
+    others = {int(name.removeprefix("db")) for name in clients.redis.info("keyspace")} - {old.REDIS_DB}
+    for number in (old.REDIS_DB, *sorted(others)):
         client = clients.redis_db(number)
         for page in _once(client, spool):
-            found = [(key, classify(number, key, kind, layout)) for key, kind in page]
-            others = [key for key, kind in found if isinstance(kind, UnrelatedKey)]
-            there = [(key,) for key, kind in found if isinstance(kind, NewKey) and not spool.has("written", key)]
-            spool.db.executemany("INSERT OR IGNORE INTO bystander VALUES (?)", there)
-            for expires in expiries(client, others):
-                spool.fate(Rule.REDIS_UNRELATED, Store.REDIS, Fate.UNTOUCHED, 1, expires)
+            ours: list[tuple[bytes, str]] = []
+            unrelated: list[bytes] = []
+            bystanders: list[tuple[bytes]] = []
+            for key, kind in page:
+                whose = classify(number, key, kind, layout)
+                if isinstance(whose, UnrelatedKey):
+                    unrelated.append(key)
+                elif not isinstance(whose, NewKey):
+                    ours.append((key, kind))
+                elif not spool.has("written", key):
+                    bystanders.append((key,))
+            spool.db.executemany("INSERT OR IGNORE INTO bystander VALUES (?)", bystanders)
+            untouched = Counter(NEVER if expires is None else expires for expires in expiries(client, unrelated))
+            spool.fates(
+                (Store.REDIS, Rule.REDIS_UNRELATED, Fate.UNTOUCHED, expires, n) for expires, n in untouched.items()
+            )
+            yield from _in_bounds(client, ours)
 
 
 def changed(work: Work) -> Iterator[Moved]:
