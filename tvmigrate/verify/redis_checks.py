@@ -194,9 +194,9 @@ class _Examination:
                 looks[expected.role](expected, live)
             elif plain is None:
                 self._unexpected(live)
-            elif plain[2]:
+            elif plain[0]:
                 self._plain_there += 1
-                self._gone(gone_of_plain(self._expected.plain_keys(plain[0])[plain[1]]), live)
+                self._gone(gone_of_plain(live.key, plain[1]), live)
 
     def _is_expected(self, db: int, key: bytes) -> bool:
         """Count a live key; return whether it was looked at already, or is a plain one under its new name."""
@@ -204,7 +204,7 @@ class _Examination:
         if self._expected.was_seen(db, key):
             return True
         plain = self._expected.plain_named(key) if db == new.REDIS_DB else None
-        return plain is not None and not plain[2]
+        return plain is not None and not plain[0]
 
     def _looks(self) -> Mapping[str, Callable[[ExpectedKey, LiveKey], None]]:
         return {

@@ -19,7 +19,7 @@ from tvmigrate.verify.spool import Spool
 _SEEN = """
     CREATE TABLE seen (db INT, key BLOB, PRIMARY KEY (db, key)) WITHOUT ROWID;
     CREATE TABLE missing (part INT, n INT);
-    CREATE TABLE named (key BLOB PRIMARY KEY, part INT, n INT, is_old INT) WITHOUT ROWID"""
+    CREATE TABLE named (key BLOB PRIMARY KEY, is_old INT, deadline INT) WITHOUT ROWID"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ def of_plain(key: redis_plain.PlainKey) -> ExpectedKey:
     return ExpectedKey(new.REDIS_DB, key.key, HASH, Rule.REDIS_EAOS, show_bytes(key.old), key.state, key.deadline)
 
 
-def gone_of_plain(key: redis_plain.PlainKey) -> ExpectedKey:
+def gone_of_plain(old: bytes, deadline: int | None) -> ExpectedKey:
     """Return what is expected of the old key of a plain key: that it is gone."""
-    return ExpectedKey(new.REDIS_DB, key.old, GONE, Rule.REDIS_EAOS, show_bytes(key.old), {}, key.deadline)
+    return ExpectedKey(new.REDIS_DB, old, GONE, Rule.REDIS_EAOS, show_bytes(old), {}, deadline)
 
 
 class Expected:
@@ -158,18 +158,19 @@ class Expected:
 
     def name_plain(self) -> None:
         """Have all plain keys in a table, old names and new ones, for `plain_named`."""
-        for part, _ in self.plain_parts():
+        for _, packed in self.plain_parts():
+            olds = redis_plain.plain_names(packed.olds)
             rows = [
                 row
-                for n, one in enumerate(self.plain_keys(part))
-                for row in ((one.key, part, n, 0), (one.old, part, n, 1))
+                for old, (name, deadline) in zip(olds, redis_plain.plain_deadlines(packed), strict=True)
+                for row in ((name, 0, deadline), (old, 1, deadline))
             ]
-            self.spool.add("INSERT OR IGNORE INTO named VALUES (?, ?, ?, ?)", rows)
+            self.spool.add("INSERT OR IGNORE INTO named VALUES (?, ?, ?)", rows)
 
-    def plain_named(self, key: bytes) -> tuple[int, int, bool] | None:
-        """Return the part and position of the plain key with this old or new name, and whether it is the old one."""
-        found = self.spool.one("SELECT part, n, is_old FROM named WHERE key = ?", (key,))
-        return None if found is None else (found[0], found[1], bool(found[2]))
+    def plain_named(self, key: bytes) -> tuple[bool, int | None] | None:
+        """Return of the plain key with this old or new name whether it is the old one, and when it expires."""
+        found = self.spool.one("SELECT is_old, deadline FROM named WHERE key = ?", (key,))
+        return None if found is None else (bool(found[0]), found[1])
 
     # ----------------------------------------------------------------------------------------------------------- both
 
@@ -183,7 +184,7 @@ class Expected:
             yield expected_key(row)
         for _, packed in self.plain_parts() if role in {HASH, GONE} else ():
             for one in redis_plain.plain_keys(packed):
-                yield of_plain(one) if role == HASH else gone_of_plain(one)
+                yield of_plain(one) if role == HASH else gone_of_plain(one.old, one.deadline)
 
     def events(self, key: bytes) -> Iterator[ExpectedEvent]:
         """Yield the items of an events list in their order (`redis.metric`)."""
