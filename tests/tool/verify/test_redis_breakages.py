@@ -12,7 +12,7 @@ import pytest
 
 from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.contract.policy import Policy
-from tvmigrate.verify import redis_state
+from tvmigrate.verify import redis_plain, redis_state
 from tvmigrate.verify.context import OldEndState, QuarantineKind
 from tvmigrate.verify.findings import Direction, State
 from tvmigrate.verify.redis_events import compare_list
@@ -45,6 +45,27 @@ def test_the_right_state_has_a_balanced_ledger(migrated: World) -> None:
         "redis.metric": (10, 7, 0, 3, 0, 0),
         "redis.unrelated": (8, 0, 0, 0, 8, 0),
     }
+
+
+@pytest.mark.parametrize("loaded", [Store.REDIS], indirect=True)
+def test_old_keys_that_are_all_there_are_not_looked_up_in_a_whole_part_each(
+    loaded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Assert that the time it takes to judge a migration that does nothing does not grow with the keys' square."""
+    unpacked: list[int] = []
+
+    def counted(packed: redis_plain.Packed) -> list[redis_plain.PlainKey]:
+        keys = plain_keys(packed)
+        unpacked.append(len(keys))
+        return keys
+
+    plain_keys = redis_plain.plain_keys
+    monkeypatch.setattr(redis_plain, "plain_keys", counted)
+    results = loaded.judge("redis.")
+    plain = max(unpacked)
+    assert plain >= 10
+    assert results["redis.old-keys"].findings_total >= plain
+    assert len(unpacked) <= 3, unpacked
 
 
 @dataclass(frozen=True)
