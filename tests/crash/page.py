@@ -27,7 +27,7 @@ _MOMENTS = (Moment.BEFORE, Moment.HALFWAY, Moment.AFTER)
 _HEAD = """# What a killed run leaves
 
 Every write that `apply` and `rollback` send is counted as they run: commands on a Redis connection, requests to
-ClickHouse and Elasticsearch that may change something, commits of the journal and of the run's file of records, and
+ClickHouse and Elasticsearch that may change something, commits of the journal and of the run's files of records, and
 the system's calls that make, fill, sync, rename and remove files. Then the command is run again and killed with `kill
 -9` **just before** the n-th write, **halfway** (an engine was sent the request and has not answered; half of a file's
 bytes are written) and **just after** it (the engine answered, the call returned). After each:
