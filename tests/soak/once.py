@@ -3,7 +3,7 @@
 Generate, load, apply, verify, roll back, verify, with what the tool's own processes and the engines hold sampled every
 two seconds. The tool's peaks at both sizes are compared: exit code 1 if memory, open files or connections grew with the
 data, or anything was lost. A scale of 1 are 500,000 keys, 10 million rows and 200,000 documents. The benchmarks
-were run last at 0.3 (docs/benchmarks.md): ten times their data are `--scale 3`, twenty minutes.
+were run last at 0.3 (docs/benchmarks.md): ten times their data are `--scale 3`, half an hour.
 """
 
 from __future__ import annotations
