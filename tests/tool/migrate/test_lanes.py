@@ -76,8 +76,6 @@ def made(stores: Stores, done: run.Done) -> Picture:
 
 
 def test_it_comes_to_the_same_as_one_after_the_other(stores: Stores) -> None:
-    stores.fill("standard")
-    stores.outlive_brief_keys("standard")
     before = stores.picture()
     right = made(stores, stores.apply())
     stores.rollback()
