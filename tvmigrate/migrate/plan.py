@@ -37,77 +37,59 @@ class Step:
 
 
 _STORES = frozenset({Store.REDIS, Store.CLICKHOUSE, Store.ELASTICSEARCH})
+
+
+def _of_each(verb: str, **steps: Callable[[Work], None]) -> tuple[Step, ...]:
+    """Return a stage of one step for each store, in the order given."""
+    return tuple(Step(f"{verb}.{store}", run) for store, run in steps.items())
+
+
 # Steps of one stage have nothing to do with each other, and may be taken side by side.
 Stages = tuple[tuple[Step, ...], ...]
 # Expand, verify, switch, contract: nothing old is touched before every store's new data were compared. The switch is
 # one store after the other, so that its step says which have switched.
 STAGES: Stages = (
-    (
-        Step("backup.redis", redis.backup),
-        Step("backup.clickhouse", clickhouse.backup),
-        Step("backup.elasticsearch", elasticsearch.backup),
-    ),
+    _of_each("backup", redis=redis.backup, clickhouse=clickhouse.backup, elasticsearch=elasticsearch.backup),
     (Step("backup.verify", backup.verify),),
-    (
-        Step("build.redis", redis.build),
-        Step("build.clickhouse", clickhouse.build),
-        Step("build.elasticsearch", elasticsearch.build),
-    ),
+    _of_each("build", redis=redis.build, clickhouse=clickhouse.build, elasticsearch=elasticsearch.build),
     (Step("build.quarantine", quarantine.build),),
     (Step("compare.quarantine", quarantine.compare),),
-    (
-        Step("compare.redis", redis.compare),
-        Step("compare.elasticsearch", elasticsearch.compare),
-        Step("compare.clickhouse", clickhouse.compare),
-    ),
+    _of_each("compare", redis=redis.compare, elasticsearch=elasticsearch.compare, clickhouse=clickhouse.compare),
     (Step(source.STEP, source.compare),),
     (Step("switch.clickhouse", clickhouse.switch),),
     (Step("switch.elasticsearch", elasticsearch.switch),),
     (Step("switch.redis", redis.switch),),
-    (
-        Step("remove.clickhouse", clickhouse.remove),
-        Step("remove.elasticsearch", elasticsearch.remove),
-        Step("remove.redis", redis.remove),
-    ),
+    _of_each("remove", clickhouse=clickhouse.remove, elasticsearch=elasticsearch.remove, redis=redis.remove),
     (Step("ledger", ledger.write),),
     (Step("backup.pack", backup_pack.pack),),
     # What V2 had written before a rollback: nothing unless `reapply` says so.
-    (
-        Step("forward.redis", redis_changes.bring),
-        Step("forward.clickhouse", clickhouse_changes.bring),
-        Step("forward.elasticsearch", elasticsearch_changes.bring),
+    _of_each(
+        "forward",
+        redis=redis_changes.bring,
+        clickhouse=clickhouse_changes.bring,
+        elasticsearch=elasticsearch_changes.bring,
     ),
 )
 # Old data come back first; only then does anything new go.
 REVERSE_STAGES: Stages = (
     (Step("backup.unpack", lambda work: backup_pack.unpack(work.folder, "redis.ndjson")),),
-    (
-        Step("archive.redis", redis_changes.archive),
-        Step("archive.clickhouse", clickhouse_changes.archive),
-        Step("archive.elasticsearch", elasticsearch_changes.archive),
+    _of_each(
+        "archive",
+        redis=redis_changes.archive,
+        clickhouse=clickhouse_changes.archive,
+        elasticsearch=elasticsearch_changes.archive,
     ),
-    (
-        Step("restore.redis", redis.restore),
-        Step("restore.clickhouse", clickhouse.restore),
-        Step("restore.elasticsearch", elasticsearch.restore),
+    _of_each("restore", redis=redis.restore, clickhouse=clickhouse.restore, elasticsearch=elasticsearch.restore),
+    _of_each(
+        "carry",
+        redis=redis_changes.carry,
+        clickhouse=clickhouse_changes.carry,
+        elasticsearch=elasticsearch_changes.carry,
     ),
-    (
-        Step("carry.redis", redis_changes.carry),
-        Step("carry.clickhouse", clickhouse_changes.carry),
-        Step("carry.elasticsearch", elasticsearch_changes.carry),
-    ),
-    (
-        Step("clean.redis", redis.clean),
-        Step("clean.clickhouse", clickhouse.clean),
-        Step("clean.elasticsearch", elasticsearch.clean),
-    ),
+    _of_each("clean", redis=redis.clean, clickhouse=clickhouse.clean, elasticsearch=elasticsearch.clean),
 )
 FINISH_STAGES: Stages = (
-    (
-        Step("finish.clickhouse", clickhouse.finish),
-        Step("finish.elasticsearch", elasticsearch.finish),
-        Step("finish.redis", redis.finish),
-    ),
+    _of_each("finish", clickhouse=clickhouse.finish, elasticsearch=elasticsearch.finish, redis=redis.finish),
 )
 
 
