@@ -6,8 +6,25 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from tvmigrate.events import Event, Listener
+
 K = TypeVar("K")
 T = TypeVar("T")
+
+
+class GivenUp(Exception):  # noqa: N818 - no error: another piece failed, and its error is the one raised
+    """This piece goes no further, because another one failed or all are to end."""
+
+
+def one_at_a_time(listener: Listener) -> Listener:
+    """Return a listener for several threads, that tells `listener` one event after the other."""
+    lock = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with lock:
+            listener(event)
+
+    return tell
 
 
 def at_once(work: Mapping[K, Callable[[], T]]) -> dict[K, T]:

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Event as Flag
-from threading import Lock
 from typing import Protocol, TypeVar
 
 import elasticsearch
@@ -20,13 +19,14 @@ from tvmigrate.dataset.errors import DatasetError, LoadError
 from tvmigrate.dataset.load_clickhouse import ClickHouseLoader
 from tvmigrate.dataset.load_elasticsearch import ElasticsearchLoader
 from tvmigrate.dataset.load_redis import RedisLoader
-from tvmigrate.dataset.progress import SHOWN, Progress, Stopped
+from tvmigrate.dataset.progress import SHOWN, Progress
 from tvmigrate.dataset.read import Dataset
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.engines.quoting import unquoted
 from tvmigrate.errors import TvmigrateError
-from tvmigrate.events import Event, Listener, ignore
+from tvmigrate.events import Listener, ignore
+from tvmigrate.side_by_side import GivenUp, one_at_a_time
 
 T = TypeVar("T")
 
@@ -131,17 +131,6 @@ def load(
         )
 
 
-def one_at_a_time(listener: Listener) -> Listener:
-    """Return a listener for several threads, that tells `listener` one event after the other."""
-    lock = Lock()
-
-    def tell(event: Event) -> None:
-        with lock:
-            listener(event)
-
-    return tell
-
-
 def side_by_side(pool: ThreadPoolExecutor, stop: Flag, work: Mapping[str, Callable[[], T]]) -> dict[str, T]:
     """Run one piece of work a store; the first failure stops the others, and is raised."""
 
@@ -164,7 +153,7 @@ def side_by_side(pool: ThreadPoolExecutor, stop: Flag, work: Mapping[str, Callab
         wait(futures.values())
         raise
     if failures:
-        raise next((error for error in failures if not isinstance(error, Stopped)), failures[0])
+        raise next((error for error in failures if not isinstance(error, GivenUp)), failures[0])
     return {store: future.result() for store, future in futures.items()}
 
 

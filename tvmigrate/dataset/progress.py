@@ -6,12 +6,9 @@ import time
 from threading import Event as Flag
 
 from tvmigrate.events import Advanced, Finished, Listener, Said, Started
+from tvmigrate.side_by_side import GivenUp
 
 SHOWN = 5  # names in a sentence about many
-
-
-class Stopped(Exception):  # noqa: N818 - no error: another store's part failed, and its error is the one raised
-    """This part was given up because another one failed."""
 
 
 class Progress:
@@ -31,15 +28,15 @@ class Progress:
         self._listener(Started(self._task, total, self._unit))
 
     def step(self, records: int) -> None:
-        """Count `records` more as done; raises Stopped if another part failed."""
+        """Count `records` more as done; raises GivenUp if another part failed."""
         self.check()
         self._done += records
         self._listener(Advanced(self._task, self._done))
 
     def check(self) -> None:
-        """Raise Stopped if another part failed."""
+        """Raise GivenUp if another part failed."""
         if self._stop.is_set():
-            raise Stopped
+            raise GivenUp
 
     def warn(self, text: str) -> None:
         """Say what a person should know of, in a sentence."""

@@ -10,7 +10,7 @@ from functools import partial
 
 from tvmigrate.migrate.store_lock import StoreLock
 from tvmigrate.migrate.work import Work
-from tvmigrate.side_by_side import at_once
+from tvmigrate.side_by_side import GivenUp, at_once
 from tvmigrate.stopping import Stopped
 
 _LETS_GO_SECONDS = 5.0  # that steps get to see that they are to end, where the command is ended at once
@@ -53,7 +53,7 @@ class Lanes:
     def _take(self, step: Callable[[Work], None], ended: threading.Event) -> None:
         try:
             step(self._work)
-        except _GivenUp:
+        except GivenUp:
             return
         except Exception as error:  # noqa: BLE001 - raised by who waits for all
             self._failed.append(error)
@@ -63,9 +63,5 @@ class Lanes:
 
     def _hold(self) -> None:
         if self._given_up.is_set():
-            raise _GivenUp
+            raise GivenUp
         self._lock.require()
-
-
-class _GivenUp(Exception):  # noqa: N818 - it says what happened
-    """Another step of the stage failed, or all are to end: this one goes no further."""

@@ -20,7 +20,6 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from tvmigrate.contract.old_layout import CONTRACT
 from tvmigrate.contract.outcome import LedgerLine
 from tvmigrate.contract.policy import Policy
-from tvmigrate.dataset.load import one_at_a_time
 from tvmigrate.engines.clients import Clients, check_reachable, masked
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import UsageError
@@ -38,6 +37,7 @@ from tvmigrate.migrate.private import private, tighten
 from tvmigrate.migrate.spool import Spools
 from tvmigrate.migrate.store_lock import StoreLock, held
 from tvmigrate.migrate.work import Work
+from tvmigrate.side_by_side import one_at_a_time
 from tvmigrate.stopping import Ended, Stopped
 from tvmigrate.workers import ALONE, PartFailed, Workers
 
@@ -105,14 +105,16 @@ class _Open:
     def take(self, run: Run, stages: Stages, go_on: str) -> None:
         """Take the steps of `run` that the journal does not call done; `go_on` says how, where it is asked to stop.
 
-        With one worker all are taken one after the other, else those of a stage side by side.
+        With one worker, or one spool for all stores, they are taken one after the other, else those of a stage side by
+        side.
         """
         self.lock.tell(run.id)
         try:
             with self.work(run) as work:
+                together = self.workers.size > 1 and work.spools.apart
                 for stage in stages:
                     due = [step for step in stage if not self.journal.done(run.id, step.name)]
-                    if len(due) > 1 and self.workers.size > 1:
+                    if len(due) > 1 and together:
                         system.note_steps(self.journal, run, [step.name for step in due])
                         Lanes(work, self.lock).take({step.name: partial(self._take_one, step) for step in due})
                         continue

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS bystander (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 _RUN_STORES = (Store.REDIS, Store.ELASTICSEARCH, Store.CLICKHOUSE)  # in the ledger's order
+_SHARED = "spool.sqlite"  # of all stores, in runs begun before each had its own
 NEVER = 2**62  # an expiry, in ms since the epoch, of what does not expire: NULLs are never equal in a key
 
 
@@ -175,14 +176,22 @@ class Spool(SqliteFile):
 
 
 class Spools(Closing):
-    """The spools of a run, one for each store, whose steps may write at once: SQLite has one writer a file."""
+    """The spools of a run, one for each store, whose steps may write at once: SQLite has one writer a file.
+
+    A run begun when all stores shared one file goes on, and back, with that: its steps are not `apart`.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Open or make them in `folder`; raises sqlite3.Error."""
+        shared = folder / _SHARED
+        self.apart = not shared.exists()
         with ExitStack() as opened:
-            self._by_store = {
-                store: opened.enter_context(Spool(folder / f"spool.{store}.sqlite")) for store in _RUN_STORES
-            }
+            if self.apart:
+                by_store = {s: opened.enter_context(Spool(folder / f"spool.{s}.sqlite")) for s in _RUN_STORES}
+            else:
+                by_store = dict.fromkeys(_RUN_STORES, opened.enter_context(Spool(shared)))
+            self._by_store = by_store
+            self._all = list(dict.fromkeys(by_store.values()))
             self._opened = opened.pop_all()
 
     def of(self, store: Store) -> Spool:
@@ -191,16 +200,16 @@ class Spools(Closing):
 
     def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of `query` in each of the spools."""
-        for spool in self._by_store.values():
+        for spool in self._all:
             yield from spool.db.execute(query)
 
     def extras(self) -> list[tuple[str, str, str, int]]:
         """Return (store, source, field, records) of what goes to the archive."""
-        return sorted(extra for spool in self._by_store.values() for extra in spool.extras())
+        return sorted(extra for spool in self._all for extra in spool.extras())
 
     def ledger(self, now_ms: int) -> list[LedgerLine]:
         """Return the fates by store and rule, as `Spool.ledger` does."""
-        return [line for spool in self._by_store.values() for line in spool.ledger(now_ms)]
+        return [line for spool in self._all for line in spool.ledger(now_ms)]
 
     def close(self) -> None:
         """Close all of them."""

@@ -16,12 +16,11 @@ from typing import TypeVar
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tvmigrate.contract.outcome import Store
-from tvmigrate.dataset.load import one_at_a_time
 from tvmigrate.engines.clients import Clients, unreachable
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.errors import TvmigrateError
 from tvmigrate.events import Finished, Listener, Started
-from tvmigrate.side_by_side import at_once
+from tvmigrate.side_by_side import at_once, one_at_a_time
 from tvmigrate.verify.check import Examination, Sheet, examine
 from tvmigrate.verify.context import Context, Reference
 from tvmigrate.verify.findings import CheckResult, State

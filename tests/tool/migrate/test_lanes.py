@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from tvmigrate.events import Advanced, Event, Said
 from tvmigrate.migrate import lanes, run
 from tvmigrate.migrate.errors import NotEqual, SourceChanged, StoresBusy
 from tvmigrate.migrate.plan import STAGES, Step
+from tvmigrate.migrate.spool import Spool
 from tvmigrate.migrate.work import Work
 from tvmigrate.stopping import Stopped
 from tvmigrate.workers import Workers
@@ -201,3 +203,38 @@ def test_the_stores_stay_locked_until_a_step_that_does_not_end_at_once_has(
     assert "backup.redis" not in stage.ended
     on.apply(monkeypatch, run.Manner(take_over=True))
     assert "backup.redis" in on.ended
+
+
+def test_a_run_begun_when_all_stores_shared_a_spool_goes_on_and_back_with_it(stores: Stores) -> None:
+    """Assert it of a run in the middle of which the tool was brought up to date."""
+    before = stores.picture()
+    right = made(stores, stores.apply())
+    stores.rollback()
+
+    def stop() -> None:
+        raise Stopped(signal.SIGTERM)
+
+    with pytest.raises(Stopped):
+        stores.apply_with("compare.redis", stop)
+    shared = max((stores.state / "runs").iterdir())
+    share(shared)
+    with Workers(2) as workers:
+        done = run.apply(stores.endpoints, POLICY, None, stores.state, stores.hear, workers=workers)
+        assert different(right, made(stores, done)) == {}
+        assert all(line.balanced for line in done.ledger)
+        run.rollback(stores.endpoints, stores.state, stores.hear, workers)
+    assert different(before, stores.picture()) == {}
+    assert sorted(path.name for path in shared.glob("spool*")) == ["spool.sqlite"]
+
+
+def share(folder: Path) -> None:
+    """Put what a run knows into one file for all stores, as it was before each had its own."""
+    files = sorted(folder.glob("spool.*.sqlite"))
+    with Spool(folder / "spool.sqlite") as one:
+        for path in files:
+            one.db.execute("ATTACH ? AS other", (str(path),))
+            tables = one.db.execute("SELECT name FROM other.sqlite_master WHERE type = 'table'").fetchall()
+            for (table,) in tables:
+                one.db.execute(f"INSERT INTO main.{table} SELECT * FROM other.{table}")
+            one.db.execute("DETACH other")
+            path.unlink()

@@ -18,7 +18,7 @@ from tvmigrate.dataset.generate.files import batches, tables
 from tvmigrate.dataset.generate.index import MAPPINGS, SETTINGS
 from tvmigrate.dataset.generate.size import Recipe
 from tvmigrate.dataset.generate.source import Source, source
-from tvmigrate.dataset.load import one_at_a_time, side_by_side
+from tvmigrate.dataset.load import side_by_side
 from tvmigrate.dataset.load_elasticsearch import ASKED, Busy, reason
 from tvmigrate.dataset.load_redis import queue
 from tvmigrate.dataset.model import STRING, RedisKey
@@ -27,6 +27,7 @@ from tvmigrate.dataset.redis_form import parse_value
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.endpoints import Endpoints
 from tvmigrate.events import Listener, ignore
+from tvmigrate.side_by_side import one_at_a_time
 
 ROWS_A_STATEMENT = 500_000
 DOCUMENTS_A_REQUEST = 5_000  # some 2 MB
