@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tvmigrate.contract import new, old, rules, sql, values
+from tvmigrate.contract import new, old, sql, values
 from tvmigrate.contract.layout import Column, literal, quoted
 from tvmigrate.contract.old_layout import OldTable
-from tvmigrate.contract.outcome import Fate, Quarantined, Rule, Store
-from tvmigrate.contract.unicode import show_bytes
+from tvmigrate.contract.outcome import Fate, Rule, Store
 from tvmigrate.verify import clickhouse_sums
 from tvmigrate.verify.check import Check, Sheet, examines
-from tvmigrate.verify.clickhouse_canonical import Kind, as_double, expression, kind_of
+from tvmigrate.verify.clickhouse_canonical import Kind, expression, kind_of
 from tvmigrate.verify.clickhouse_rows import (
     Compared,
     Subject,
@@ -26,17 +25,14 @@ from tvmigrate.verify.clickhouse_rows import (
 )
 from tvmigrate.verify.clickhouse_schema import keeps_quarantine_tables
 from tvmigrate.verify.context import Context
-from tvmigrate.verify.errors import VerificationError
 from tvmigrate.verify.findings import Phase
 from tvmigrate.verify.made_rows import made_rows
-from tvmigrate.verify.old_record import Expected, of_row, row_form
+from tvmigrate.verify.old_record import Expected, row_form
 from tvmigrate.verify.quarantine import compare_archive, compare_quarantine
+from tvmigrate.verify.redis_names import by_weight
+from tvmigrate.verify.refused import Asked, old_value, reasons, record_key
 from tvmigrate.verify.set_aside import count_set_aside
 from tvmigrate.verify.spool import Spool
-
-
-class RulesDisagree(VerificationError):  # noqa: N818 - it says what happened, as in `errors`
-    """The contract's two forms of one rule differ on a row, so that neither can judge."""
 
 
 def _check(what: str, rule: Rule, claim: str) -> Check:
@@ -67,6 +63,7 @@ _SET_ASIDE = {
     )
     for name, rule in _RULES.items()
 }
+_PART_CHARACTERS = 1 << 19  # of old rows that are judged together
 _ARCHIVED = {
     name: _check(
         f"archive.{name}", rule, f"Assert that columns of {name} without a place in the new layout are in the archive."
@@ -196,9 +193,6 @@ def set_aside(context: Context, sheets: Mapping[str, Sheet]) -> None:
         compare_archive(context, sheet, Store.CLICKHOUSE, name, _archived(context, rule))
 
 
-_BY_ROW = {old.COMMENTS.name: rules.clickhouse_comment, old.EAOS_METRICS.name: rules.clickhouse_eaos_metric}
-
-
 def unmapped(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str]]:
     """Yield (record_key, reason) of each old row that does not map; SQL chooses them, Python says why.
 
@@ -239,31 +233,32 @@ def _all_metrics_map(context: Context, table: OldTable) -> bool:
 def _refused(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, str, str]]:
     there = _old_columns(context, rule.source)
     source, known_names = rule.source, rule.source.column_names
-    judge = _BY_ROW[source.role.name]
     place = {c.name: f"e{n}" for n, c in enumerate(there)}
     # Texts are read as they stand. JSON has no minus zero among its whole numbers, as which ClickHouse writes -0.0:
     # doubles are asked for bit by bit, and so are instants.
     read_as = {c.name: source.read_as(c.name) for c in there}
     plainly = {read_as[c.name] for c in there if c.type in {"String", "LowCardinality(String)"}} & set(known_names)
-    texts = [(place[source.their(name)], name) for name in known_names if name in plainly]
     exact = [c for c in source.columns if c.name not in plainly]
     extra = set(source.meaningless(place))
     exact += [Column(read_as[c.name], c.type) for c in there if c.name in extra and kind_of(c.type) is Kind.NUMBER]
     shown = [f"hex({expression(kind_of(c.type), quoted(c.name), c.type)}) AS k{n}" for n, c in enumerate(exact)]
     shown += [f"{quoted(read_as[c.name])} AS {place[c.name]}" for c in there]
     query = f"SELECT {', '.join(shown)} FROM {rule.source.read()} WHERE NOT ({rule.mapped})"
-    read = [(f"k{n}", c.name, kind_of(c.type)) for n, c in enumerate(exact)]
-    numbers = [c.name for c in there if kind_of(c.type) is Kind.NUMBER]
-    for found in context.reference.tables.rows(query):
-        told = {name: _old_value(kind, bytes.fromhex(found[at])) for at, name, kind in read}
-        row = {name: found[at].encode("utf-8", "surrogateescape") for at, name in texts}
-        row |= {name: told[name] for name in known_names if name in told}
-        outcome = judge(row, context.policy)
-        key = _record_key(rule.source, row)
-        if not isinstance(outcome, Quarantined):
-            raise RulesDisagree(f"{rule.source.name} {key} maps by the rules in Python, and not by those in SQL.")
-        record = {name: found[at] for name, at in place.items()} | {name: told[read_as[name]] for name in numbers}
-        yield key, str(outcome.reason), of_row(record)
+    asked = Asked(
+        source,
+        context.policy,
+        exact=[(f"k{n}", c.name, kind_of(c.type)) for n, c in enumerate(exact)],
+        texts=[(place[source.their(name)], name) for name in known_names if name in plainly],
+        place=place,
+        numbers=[(c.name, read_as[c.name]) for c in there if kind_of(c.type) is Kind.NUMBER],
+    )
+    parts = ((asked, some) for some in by_weight(context.reference.tables.rows(query), _weight, _PART_CHARACTERS))
+    for judged in context.workers.each(reasons, parts):
+        yield from judged
+
+
+def _weight(row: Mapping[str, Any]) -> int:
+    return sum(len(value) for value in row.values() if isinstance(value, str))
 
 
 def _old_columns(context: Context, table: OldTable) -> list[Column]:
@@ -271,23 +266,6 @@ def _old_columns(context: Context, table: OldTable) -> list[Column]:
     where = f"database = {literal(table.database)} AND table = {literal(table.name)}"
     found = context.reference.tables.query(f"SELECT name, type FROM system.columns WHERE {where} ORDER BY position")
     return [Column(str(row["name"]), str(row["type"])) for row in found]
-
-
-def _old_value(kind: Kind, canonical: bytes) -> Any:
-    """Return what the rules take: text as bytes, instants as nanoseconds."""
-    if canonical == b"-":
-        return None
-    if kind is Kind.NUMBER:
-        return as_double(canonical)
-    if kind is Kind.INSTANT:
-        return int(canonical[1:]) * values.NS_PER_MS
-    return int(canonical[1:]) if kind is Kind.COUNT else canonical[1:]
-
-
-def _record_key(table: OldTable, row: Mapping[str, Any]) -> str:
-    if table.is_comments:
-        return show_bytes(row["comment_id"])
-    return f"{show_bytes(row['entity'])}@{values.rfc3339(row['recorded_at'])}"
 
 
 def _archived(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -302,5 +280,5 @@ def _archived(context: Context, rule: sql.TableRule) -> Iterator[tuple[str, Mapp
     shown += [f"{quoted(rule.source.alias(name))} AS e{n}" for n, name in enumerate(extra)]
     query = f"SELECT {', '.join(shown)} FROM {rule.source.read()} WHERE {rule.mapped}"
     for row in context.reference.tables.rows(query):
-        named = {c.name: _old_value(kind_of(c.type), bytes.fromhex(row[f"k{n}"])) for n, c in enumerate(keys)}
-        yield _record_key(rule.source, named), {name: row[f"e{n}"] for n, name in enumerate(extra)}
+        named = {c.name: old_value(kind_of(c.type), bytes.fromhex(row[f"k{n}"])) for n, c in enumerate(keys)}
+        yield record_key(rule.source, named), {name: row[f"e{n}"] for n, name in enumerate(extra)}

@@ -105,6 +105,11 @@ def digest(form: str, record: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def digests(records: Sequence[tuple[str, str]]) -> list[bytes]:
+    """Return the digest of each (form, record)."""
+    return [digest(form, record) for form, record in records]
+
+
 def compared(form: str, wanted: str, found: str) -> Iterator[tuple[str, Any, Any]]:
     """Yield (field, expected, actual) of each place where a kept record differs; the field begins with `record`.
 

@@ -5,8 +5,9 @@ Both tables hold all three stores' records, so every store's checks compare its 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clickhouse_connect.driver.common import StreamContext
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -19,12 +20,17 @@ from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.compare import differences, shown
 from tvmigrate.verify.context import QuarantineKind
 from tvmigrate.verify.findings import Direction, Finding
-from tvmigrate.verify.old_record import ANY, Expected, compared, digest
+from tvmigrate.verify.old_record import ANY, Expected, compared, digests
+from tvmigrate.verify.redis_names import by_weight
 from tvmigrate.verify.spool import Spool
+from tvmigrate.workers import ALONE, Workers
 
 if TYPE_CHECKING:
     from tvmigrate.verify.context import Context
 
+R = TypeVar("R")
+_PART_CHARACTERS = 1 << 18  # of records whose digests are made together
+_ROW_CHARACTERS = 100  # that a row counts for besides those of its record: a part has not too many for one question
 _QUARANTINE = f"{quoted(new.DATABASE)}.{quoted(new.QUARANTINE.name)}"
 SCHEMA = """
     CREATE TABLE expected (key TEXT, reason TEXT, form TEXT, record TEXT, digest BLOB, optional INT);
@@ -62,7 +68,7 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
     if context.quarantine is QuarantineKind.NONE:
         return
     with Spool(SCHEMA) as spool:
-        keep_expected(spool, expected, optional)
+        keep_expected(spool, expected, optional, context.workers)
         due = spool.number("SELECT count(*) FROM expected WHERE NOT optional")
         sheet.old_side_has(due)
         query = (
@@ -75,7 +81,7 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
                 sheet.saw(due)
                 sheet.find(_no_table(store, rule, new.QUARANTINE.name, f"{due} records of {rule} do not map"))
             return
-        spool.add("INSERT INTO live VALUES (?, ?, ?, ?)", live_rows(spool, live))
+        spool.add("INSERT INTO live VALUES (?, ?, ?, ?)", live_rows(spool, live, context.workers))
         sheet.saw(max(1, due))
         spool.run("CREATE INDEX live_key ON live (key)")
         for finding in _quarantine_findings(spool, store, rule, context.policy.layout):
@@ -84,24 +90,56 @@ def compare_quarantine(  # noqa: PLR0913, PLR0917 - what is compared, and where 
             sheet.find(finding)
 
 
-def keep_expected(spool: Spool, expected: Iterable[Expected], optional: Iterable[Expected] = ()) -> None:
-    """Fill `expected` of `SCHEMA`."""
+def keep_expected(
+    spool: Spool, expected: Iterable[Expected], optional: Iterable[Expected] = (), workers: Workers = ALONE
+) -> None:
+    """Fill `expected` of `SCHEMA`; `workers` make the digests."""
     for records, is_optional in ((expected, 0), (optional, 1)):
-        rows = ((*one, _digest_due(one), is_optional) for one in records)
+        # Of a record of which only counts that it is there, any other is the one that is due.
+        due = ((one, (one.form, "any" if one.form == ANY else one.record)) for one in records)
+        rows = ((*one, found, is_optional) for one, found in _with_digests(workers, due))
         spool.add("INSERT INTO expected VALUES (?, ?, ?, ?, ?, ?)", rows)
     spool.run("CREATE INDEX expected_key ON expected (key)")
 
 
-def _digest_due(one: Expected) -> bytes:
-    """Return the digest that the kept record is to have; of one of which only counts that it is there, of any."""
-    return digest(one.form, "any" if one.form == ANY else one.record)
-
-
-def live_rows(spool: Spool, live: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def live_rows(
+    spool: Spool, live: Iterable[tuple[str, str, str]], workers: Workers = ALONE
+) -> Iterator[tuple[str, str, str, bytes]]:
     """Yield key, reason, record and digest of live rows; of a key that is not expected, no record."""
-    for key, reason, record in live:
-        form = spool.one("SELECT form FROM expected WHERE key = ? LIMIT 1", (key,))
-        yield (key, reason, "", b"") if form is None else (key, reason, record, digest(form[0], record))
+    for (key, reason, record), found in _with_digests(workers, _with_forms(spool, live)):
+        yield (key, reason, "", b"") if found is None else (key, reason, record, found)
+
+
+def _with_forms(
+    spool: Spool, live: Iterable[tuple[str, str, str]]
+) -> Iterator[tuple[tuple[str, str, str], tuple[str, str] | None]]:
+    """Yield live rows, each with form and record of which the digest is asked for; with None if it is not expected."""
+    for some in by_weight(live, _weight, _PART_CHARACTERS):
+        keys = {key for key, _, _ in some}
+        marks = ", ".join("?" * len(keys))
+        forms = dict(spool.rows(f"SELECT key, form FROM expected WHERE key IN ({marks})", list(keys)))
+        for row in some:
+            form = forms.get(row[0])
+            yield row, None if form is None else (form, row[2])
+
+
+def _weight(row: tuple[str, str, str]) -> int:
+    return _ROW_CHARACTERS + len(row[2])
+
+
+def _with_digests(workers: Workers, rows: Iterable[tuple[R, tuple[str, str] | None]]) -> Iterator[tuple[R, Any]]:
+    """Yield rows with the digest of the (form, record) that each comes with, None if it comes with none."""
+    waiting = deque[list[tuple[R, tuple[str, str] | None]]]()
+
+    def given() -> Iterator[list[tuple[str, str]]]:
+        for some in by_weight(rows, lambda one: _ROW_CHARACTERS + (len(one[1][1]) if one[1] else 0), _PART_CHARACTERS):
+            waiting.append(some)
+            yield [asked for _, asked in some if asked is not None]
+
+    for found in workers.each(digests, given()):
+        left = iter(found)
+        for row, asked in waiting.popleft():
+            yield row, None if asked is None else next(left)
 
 
 def record_findings(spool: Spool, store: Store, rule: Rule, layout: OldLayout = CONTRACT) -> Iterator[Finding]:

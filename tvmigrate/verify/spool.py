@@ -11,6 +11,7 @@ from typing import Any
 from tvmigrate.closing import Closing
 
 _BATCH = 1000
+_CACHE_KIB = 16_384  # the same whatever the data's size; SQLite's own 2 MB are too few for keys in no order
 
 
 class Spool(Closing):
@@ -30,6 +31,7 @@ class Spool(Closing):
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, uri=True)
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
+        self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         if kept is not None:
             self._db.execute("ATTACH ? AS kept", (f"{kept.as_uri()}?mode=ro",))
         self._db.execute("BEGIN")
