@@ -51,6 +51,11 @@ class Sheet:
         """Note a difference, which stands for `times` of its kind."""
         self._groups.add(finding, times)
 
+    @property
+    def differences(self) -> int:
+        """How many differences were found."""
+        return self._groups.total
+
     def result(self, error: str | None = None) -> CheckResult:
         """Close the sheet. `error` says why the check could not look to the end."""
         check, total = self.check, self._groups.total

@@ -36,29 +36,40 @@ _KNOWN = "CREATE TABLE known (side INT, program TEXT, PRIMARY KEY (side, program
 _LIVES = "CREATE TABLE lives (program TEXT, deadline INT)"  # until when a program of Redis is there at least, in ms
 _INSERT = "INSERT OR IGNORE INTO known VALUES (?, ?)"
 _UNKNOWN = f"""
-    SELECT program FROM {{known}} WHERE side = {REDIS} EXCEPT SELECT program FROM {{known}} WHERE side = {CLICKHOUSE}"""
+    SELECT program FROM {{redis}} WHERE side = {REDIS}
+    EXCEPT SELECT program FROM {{clickhouse}} WHERE side = {CLICKHOUSE}"""
+_LIVE, _DUE = "main.known", "kept.known"
 
 
 @examines(PROGRAMS)
 def programs(context: Context, sheets: Mapping[str, Sheet]) -> None:
-    """Find programs in Redis that ClickHouse does not know, though the old data did not differ so."""
+    """Find programs in Redis that ClickHouse does not know, though the old data did not differ so.
+
+    A store that this look has found to be just as it should be is not read again.
+    """
     sheet = sheets[PROGRAMS.id]
     with Spool(_KNOWN, kept=_kept_programs(context)) as spool:
-        spool.add(_INSERT, ((REDIS, program) for program in _redis_live(context)))
-        if all(map(context.book.is_as_due, _KNOWING)):
-            spool.run(f"INSERT INTO main.known SELECT * FROM kept.known WHERE side = {CLICKHOUSE}")
-        else:
-            spool.add(_INSERT, ((CLICKHOUSE, program) for program in _known_live(context)))
         # A program all of whose keys have run out by now is none that must be there.
         now_and_a_bit = now_ms(context.clients) + TTL_TOLERANCE_MS
-        there = "SELECT count(DISTINCT program) FROM kept.lives WHERE deadline IS NULL OR deadline > ?"
-        sheet.old_side_has(spool.number(there, (now_and_a_bit,)))
-        sheet.saw(spool.number(f"SELECT count(*) FROM main.known WHERE side = {REDIS}"))
-        before = _UNKNOWN.format(known="kept.known")
+        lives = "SELECT count(DISTINCT program) FROM kept.lives WHERE deadline IS NULL OR deadline > ?"
+        due = spool.number(lives, (now_and_a_bit,))
+        sheet.old_side_has(due)
+        redis = clickhouse = _DUE
+        if all(map(context.book.is_as_due, _PROGRAM_KEYS)):
+            sheet.saw(due)
+        else:
+            redis = _LIVE
+            spool.add(_INSERT, ((REDIS, program) for program in _redis_live(context)))
+            sheet.saw(spool.number(f"SELECT count(*) FROM {_LIVE} WHERE side = {REDIS}"))
+        if not all(map(context.book.is_as_due, _KNOWING)):
+            clickhouse = _LIVE
+            spool.add(_INSERT, ((CLICKHOUSE, program) for program in _known_live(context)))
+        before = _UNKNOWN.format(redis=_DUE, clickhouse=_DUE)
         for (program,) in spool.rows(f"SELECT program FROM ({before}) ORDER BY program"):
             note = f"{program} is a program in Redis, and ClickHouse has no row of it."
             context.book.inconsistent(Store.CROSS, Rule.CROSS_PROGRAMS, "unknown-to-clickhouse", program, note)
-        now = f"SELECT program FROM ({_UNKNOWN.format(known='main.known')}) EXCEPT SELECT program FROM ({before})"
+        unknown = _UNKNOWN.format(redis=redis, clickhouse=clickhouse)
+        now = f"SELECT program FROM ({unknown}) EXCEPT SELECT program FROM ({before})"
         for (program,) in spool.rows(f"SELECT program FROM ({now}) ORDER BY program"):
             note = f"{program} is a program in Redis that ClickHouse does not know, and the old data did not differ so."
             sheet.find(

@@ -65,6 +65,7 @@ def redis(context: Context, sheets: Mapping[str, Sheet]) -> None:
         examination.count_old_records()
         examination.look_at_live_keys()
         examination.look_at_missing_keys()
+        examination.tell_if_as_due()
         examination.look_at_quarantine_and_archive()
 
 
@@ -349,6 +350,12 @@ class _Examination:
                 self._new_key_missing(expected, expired)
             else:
                 self._old_key_missing(expected, expired)
+
+    def tell_if_as_due(self) -> None:
+        """Write into the book that the new keys, and those that were there before, are just those that are due."""
+        if not any(self._sheet(check).differences for check in (EAOS, TREND, METRIC, SCHEMA, EXTRA, UNRELATED_KEYS)):
+            for rule in _RECORD_RULES:
+                self._context.book.as_due(rule)
 
     def _new_key_missing(self, expected: ExpectedKey, expired: bool) -> None:
         if expected.role == EVENTS:

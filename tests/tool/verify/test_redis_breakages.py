@@ -31,6 +31,7 @@ def test_the_right_state_passes_every_check(migrated: World) -> None:
     results = migrated.judge("redis.")
     assert {name: (r.findings, r.error) for name, r in results.items() if r.state is not State.PASS} == {}
     assert len(results) == 10
+    assert all(map(migrated.book.is_as_due, (EAOS, TREND, METRIC)))
 
 
 def test_the_right_state_has_a_balanced_ledger(migrated: World) -> None:
@@ -286,6 +287,8 @@ def test_a_breakage_is_found_by_store_rule_key_and_field(migrated: World, name: 
     breakage = BREAKAGES[name]
     breakage.do(migrated)
     result = migrated.judge("redis.")[breakage.check]
+    of_new_keys = breakage.check in {f"redis.{name}" for name in ("eaos", "trend", "metric", "schema", "extra")}
+    assert not (of_new_keys and migrated.book.is_as_due(EAOS))
     wanted = (Store.REDIS, breakage.rule, breakage.direction, breakage.old, breakage.new, breakage.field)
     found = [(f.store, f.rule, f.direction, f.old, f.new, f.field) for f in result.findings]
     assert result.state is State.FAIL

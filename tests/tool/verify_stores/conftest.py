@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.integrity.one_set import clear
 from tests.tool.verify.sound import require_sound
-from tvmigrate.contract.outcome import Store
+from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.contract.policy import Policy
 from tvmigrate.dataset.load import load
 from tvmigrate.dataset.read import Dataset
@@ -42,9 +42,14 @@ class World:
     context: Context
     events: list[Event] = field(default_factory=list)
 
-    def judge(self, *prefixes: str, **changes: object) -> dict[str, CheckResult]:
-        """Run our checks whose ids start with one of `prefixes` (all without); return results by id."""
+    def judge(self, *prefixes: str, as_due: Iterable[Rule] = (), **changes: object) -> dict[str, CheckResult]:
+        """Run our checks whose ids start with one of `prefixes` (all without); return results by id.
+
+        What stands where the records of `as_due` go has been found right by others.
+        """
         book = Book()
+        for rule in as_due:
+            book.as_due(rule)
         context = replace(self.context, book=book, listener=self.events.append, **changes)  # type: ignore[arg-type]
         results: dict[str, CheckResult] = {}
         # Across stores last, as in a rehearsal.

@@ -87,6 +87,25 @@ def test_a_program_of_redis_that_clickhouse_does_not_know_is_found(world: World)
     assert {finding.new for finding in findings} == {"contestant_1", "contestant_1:part"}
 
 
+def test_a_program_that_clickhouse_lost_is_found_where_redis_was_found_right_and_is_not_read_again(
+    world: World,
+) -> None:
+    right = (Rule.REDIS_EAOS, Rule.REDIS_METRIC)
+    redis, extra = world.state.clients.redis, "eaos:current:contestant_1"
+    redis.hset(extra, "score", "1")  # the look that found Redis right would have found it
+    try:
+        results = world.judge("cross.programs", as_due=right)
+        assert failed(results) == set()
+        seen = results["cross.programs"].examined
+    finally:
+        redis.delete(extra)
+    assert world.judge("cross.programs")["cross.programs"].examined == seen
+    gone = "program_id != 'the_voice/contestant_1'"
+    with remade(world, new.RAW_COMMENTS, where=gone), remade(world, new.EAOS_METRICS, where=gone):
+        finding = only(world.judge("cross.programs", as_due=right), "cross.programs")
+    assert finding.new == "the_voice/contestant_1"
+
+
 def test_without_the_new_table_each_shared_comment_is_missing(world: World) -> None:
     world.state.sql("DROP TABLE tv_analytics.raw_comments SYNC")
     try:
