@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,19 @@ from tvmigrate.deep import deeply
 from tvmigrate.verify.check import Sheet
 from tvmigrate.verify.compare import ABSENT, differences, plain_number, shown
 from tvmigrate.verify.context import Context
-from tvmigrate.verify.elasticsearch_live import by_ids, scan
+from tvmigrate.verify.elasticsearch_live import by_ids
+from tvmigrate.verify.elasticsearch_sums import BUCKETS, digests_within, moment_of
 from tvmigrate.verify.elasticsearch_whole import refresh
 from tvmigrate.verify.findings import Direction, Finding
 from tvmigrate.verify.law import Law
+from tvmigrate.verify.redis_names import by_weight
 from tvmigrate.verify.spool import Spool
 
 # What Elasticsearch gives an index itself (contract §3, Rollback).
 _OWN_SETTINGS = ("index.uuid", "index.creation_date", "index.provided_name", "index.routing_partition_size")
 _OWN_PREFIXES = ("index.version.", "index.resize.")
 _BLOCK = "index.blocks."
+_PART_CHARACTERS = 1 << 20  # of sources that are digested together
 
 
 def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> None:
@@ -36,9 +39,7 @@ def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> N
             sheet.find(law.finding(Direction.MISSING, note, old=index, new=index, field="index", expected=index))
             return
         refresh(client, index)
-        spool.add(
-            "INSERT INTO live VALUES (?, ?)", ((hit["_id"], _digest(hit["_source"])) for hit in scan(client, index))
-        )
+        spool.add("INSERT INTO live VALUES (?, ?)", _live(context, index))
         sheet.saw(max(spool.number(f"SELECT count(*) FROM {side}") for side in ("kept.expected", "live")))
         spool.run("CREATE INDEX live_id ON live (id)")
         missing = "SELECT id FROM kept.expected WHERE id NOT IN (SELECT id FROM live) ORDER BY id"
@@ -64,18 +65,31 @@ def compare_documents(context: Context, sheet: Sheet, index: str, law: Law) -> N
                 )  # fmt: skip
 
 
+def _live(context: Context, index: str) -> Iterator[tuple[str, bytes]]:
+    """Yield id and digest of every live document."""
+    with moment_of(context.clients, index) as moment:
+        yield from digests_within(context.workers, moment, _of_hit, frozenset(range(BUCKETS)))
+
+
+def _of_hit(_: str, source: Mapping[str, Any]) -> bytes:
+    return _digest(source)
+
+
 def _kept_documents(context: Context, index: str) -> Path:
     """Return the spool with id, digest and source of every document of the dataset's index, in `expected`."""
 
     def fill(spool: Spool) -> None:
-        spool.add(
-            "INSERT OR REPLACE INTO expected VALUES (?, ?, ?)",
-            ((d.id, _digest(_parsed(d.source)), d.source.encode("utf-8", "surrogatepass"))
-             for d in context.reference.dataset.documents(index)),
-        )  # fmt: skip
+        parts = by_weight(context.reference.dataset.documents(index), lambda one: len(one.source), _PART_CHARACTERS)
+        for told in context.workers.each(_told, ([(d.id, d.source) for d in some] for some in parts)):
+            spool.add("INSERT OR REPLACE INTO expected VALUES (?, ?, ?)", told)
 
     schema = "CREATE TABLE expected (id TEXT PRIMARY KEY, digest BLOB, source BLOB)"
     return context.reference.kept.spool("documents as they were", index, schema, fill)
+
+
+def _told(documents: Sequence[tuple[str, str]]) -> list[tuple[str, bytes, bytes]]:
+    """Return id, digest and source of documents of the dataset, given as id and source."""
+    return [(name, _digest(_parsed(text)), text.encode("utf-8", "surrogatepass")) for name, text in documents]
 
 
 def definition_findings(

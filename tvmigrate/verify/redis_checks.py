@@ -8,7 +8,6 @@ from itertools import groupby
 
 from tvmigrate.contract import new
 from tvmigrate.contract.outcome import LEDGER_RULES, Fate, Rule, Store
-from tvmigrate.engines.redis_client import pages
 from tvmigrate.verify import redis_plain_live
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.context import Context, OldEndState, QuarantineKind
@@ -29,7 +28,7 @@ from tvmigrate.verify.redis_laws import (
     TTL,
     UNRELATED_KEYS,
 )
-from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, LiveKey, databases, now_ms, read, walk
+from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, LiveKey, live_names, now_ms, read, walk
 from tvmigrate.verify.redis_names import Names, any_field_expires, batches, by_weight
 from tvmigrate.verify.redis_outcomes import (
     EVENTS,
@@ -177,12 +176,7 @@ class _Examination:
     def _look_for_others(self, there: Names) -> None:
         """Look for keys that were not expected; where the live names are just those that were, there is none."""
         known = {db for (db,) in self._expected.spool.rows("SELECT DISTINCT db FROM kept.keys")} | {new.REDIS_DB}
-        found = Names()
-        count = 0
-        for db in databases(self._context.clients, known):
-            for page in pages(self._context.clients.redis_db(db)):
-                found.add(db, page)
-                count += len(page)
+        found, count = live_names(self._context.clients, known)
         if found == there:
             self._sheet(EXTRA).saw(count)
             return

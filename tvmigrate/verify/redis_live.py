@@ -12,7 +12,7 @@ from tvmigrate.dataset.redis_lengths import lengths
 from tvmigrate.engines.clients import Clients
 from tvmigrate.engines.redis_client import pages
 from tvmigrate.verify import redis_state
-from tvmigrate.verify.redis_names import by_weight
+from tvmigrate.verify.redis_names import Names, by_weight
 from tvmigrate.verify.spool import Spool
 
 TTL_TOLERANCE_MS = 1000  # contract §3, Rollback: to a second
@@ -34,6 +34,16 @@ def databases(clients: Clients, known: set[int]) -> list[int]:
     """Return the numbers of the databases that hold keys, and those `known` to have held some."""
     listed: dict[str, Any] = clients.redis.info("keyspace")
     return sorted(known | {int(name.removeprefix("db")) for name in listed if name.startswith("db")})
+
+
+def live_names(clients: Clients, known: set[int]) -> tuple[Names, int]:
+    """Return the fingerprint of all live names, and how many there are; `known` as `databases` has it."""
+    found, count = Names(), 0
+    for db in databases(clients, known):
+        for page in pages(clients.redis_db(db)):
+            found.add(db, page)
+            count += len(page)
+    return found, count
 
 
 def now_ms(clients: Clients) -> int:

@@ -32,6 +32,11 @@ class Names:
         count, total = self._found[db]
         self._found[db] = (count - len(keys), total - sum(map(hash, keys)))
 
+    @property
+    def databases(self) -> set[int]:
+        """Those that keys were taken in of."""
+        return set(self._found)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Names) and self._held() == other._held()
 

@@ -17,10 +17,10 @@ TTL_TOLERANCE_MS = 1000  # contract §3, Rollback: to a second
 _BATCH = 1000
 _CLOCK = 100  # keys between two looks at the server's clock
 _NAMES = tuple(name.encode() for name in new.EAOS_FIELDS)
-_TIME = pack(b"TIME")
-_PTTL = b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n"
+TIME = pack(b"TIME")
+PTTL = b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n"
 _HGETALL = b"*2\r\n$7\r\nHGETALL\r\n$%d\r\n%b\r\n"
-_NEVER = b":-1\r\n"  # the answer to PTTL of a key that does not expire
+NEVER = b":-1\r\n"  # the answer to PTTL of a key that does not expire
 _LRANGE = b"*4\r\n$6\r\nLRANGE\r\n$%d\r\n%b\r\n$1\r\n0\r\n$%d\r\n%d\r\n"
 _HPEXPIRETIME = (b"FIELDS", b"%d" % len(_NAMES), *_NAMES)
 
@@ -47,8 +47,8 @@ def _unlike_values(
     """
     lasting = [n for n in range(len(names)) if n not in deadlines]
     commands = [_HGETALL % (len(name), name) for name in names]
-    commands += [_PTTL % (len(names[n]), names[n]) for n in lasting]
-    wanted = packed.answers + _NEVER * len(lasting)
+    commands += [PTTL % (len(names[n]), names[n]) for n in lasting]
+    wanted = packed.answers + NEVER * len(lasting)
     answers = ask_unless(client, b"".join(commands), len(commands), wanted) if commands else None
     if answers is None:
         return
@@ -62,10 +62,10 @@ def _unlike_values(
 
 def _unlike_deadlines(client: redis.Redis, names: Sequence[bytes], deadlines: Mapping[int, int]) -> Iterator[int]:
     for some in batches(deadlines.items(), _CLOCK):
-        commands = [_TIME, *(_PTTL % (len(names[n]), names[n]) for n, _ in some)]
+        commands = [TIME, *(PTTL % (len(names[n]), names[n]) for n, _ in some)]
         clock, *answers = ask(client, b"".join(commands), len(commands))
         for (n, deadline), left in zip(some, answers, strict=True):
-            if not _same_deadline(deadline, _ms(clock), left):
+            if not same_deadline(deadline, clock_ms(clock), left):
                 yield n
 
 
@@ -82,18 +82,19 @@ def unlike_lists(given: tuple[str, Sequence[tuple[bytes, Sequence[str], int | No
     commands: list[bytes] = []
     for key, items, _ in lists:
         last = b"%d" % len(items)  # one more than there should be
-        commands += (_TIME, _PTTL % (len(key), key), _LRANGE % (len(key), key, len(last), len(items)))
+        commands += (TIME, PTTL % (len(key), key), _LRANGE % (len(key), key, len(last), len(items)))
     with open_redis(url) as client:
         answers = iter(ask(client, b"".join(commands), len(commands)))
     unlike = []
     for _, items, deadline in lists:
-        clock, left, found = _ms(next(answers)), next(answers), next(answers)
-        right = _same_deadline(deadline, clock, left) and found == [item.encode() for item in items]
+        clock, left, found = clock_ms(next(answers)), next(answers), next(answers)
+        right = same_deadline(deadline, clock, left) and found == [item.encode() for item in items]
         unlike.append(not right)
     return unlike
 
 
-def _same_deadline(deadline: int | None, clock: int, left: Any) -> bool:
+def same_deadline(deadline: int | None, clock: int, left: Any) -> bool:
+    """Return whether a key that has `left` ms by PTTL at `clock` expires at `deadline`, both in ms since the epoch."""
     if deadline is None:
         return bool(left == -1)
     return isinstance(left, int) and left >= 0 and abs(clock + left - deadline) <= TTL_TOLERANCE_MS
@@ -111,7 +112,8 @@ def _none_expires(answer: Any) -> bool:
     return not answer or all(at <= 0 for at in answer)
 
 
-def _ms(clock: Any) -> int:
+def clock_ms(clock: Any) -> int:
+    """Return what TIME answered in ms since the epoch; raises the error that it answered instead."""
     if isinstance(clock, Exception):
         raise clock
     seconds, microseconds = clock

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 
 from tvmigrate.contract.outcome import Rule, Store
 from tvmigrate.dataset.model import RedisKey
+from tvmigrate.dataset.read import redis_key
 from tvmigrate.verify import redis_state
 from tvmigrate.verify.check import Check, Sheet, examines
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding, Phase
-from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, now_ms, walk
+from tvmigrate.verify.redis_live import TTL_TOLERANCE_MS, live_names, now_ms, read, walk
+from tvmigrate.verify.redis_names import Names, by_weight
 from tvmigrate.verify.redis_outcomes import UNRELATED, ExpectedKey, key_name, state_before
+from tvmigrate.verify.redis_plain import cut
 from tvmigrate.verify.redis_records import ttl_finding, untouched_findings
+from tvmigrate.verify.redis_same import same
 from tvmigrate.verify.spool import Spool
 
 _RULE = Rule.ROLLBACK_REDIS
@@ -28,22 +34,40 @@ TTLS = _check("-ttl", "Assert that every Redis key expires when it would have wi
 EXTRA = _check("-extra", "Assert that Redis holds no key that was not there before the migration.")
 _SCHEMA = "CREATE TABLE keys (db INT, key BLOB, state TEXT, deadline INT, PRIMARY KEY (db, key)) WITHOUT ROWID"
 _SEEN = "CREATE TABLE seen (db INT, key BLOB, PRIMARY KEY (db, key)) WITHOUT ROWID"
+_NAMES = "CREATE TABLE names (db INT, key BLOB, PRIMARY KEY (db, key)) WITHOUT ROWID"
+_DB = 0
+_KEY_CHARACTERS = 1000  # that a key counts for besides those of its state
+_BATCH_CHARACTERS = 500 * _KEY_CHARACTERS
 _BACK = "A rollback brings every key back as it was."
 
 
 @examines(VALUES, TTLS, EXTRA)
 def redis(context: Context, sheets: Mapping[str, Sheet]) -> None:
-    """Compare every live key with the dataset's."""
-
-    def fill(kept: Spool) -> None:
-        rows = (_row(context, key) for key in context.reference.dataset.redis_keys())
-        kept.add("INSERT INTO keys VALUES (?, ?, ?, ?)", rows)
-
-    with Spool(_SEEN, kept=context.reference.kept.spool("redis as it was", None, _SCHEMA, fill)) as spool:
+    """Compare every live key with the dataset's: most by whole parts, in workers, and the rest one by one."""
+    with Spool(f"{_SCHEMA}; {_SEEN}") as spool:
+        there = Names()
+        right = _look_at_parts(context, spool, there)
         for check in (VALUES, TTLS):
-            sheets[check.id].old_side_has(spool.number("SELECT count(*) FROM kept.keys"))
-        _look_at_live_keys(context, sheets, spool)
+            sheets[check.id].old_side_has(right + spool.number("SELECT count(*) FROM keys"))
+            sheets[check.id].saw(right)
+        _look_at_the_rest(context, sheets, spool, there)
         _look_at_missing_keys(context, sheets, spool)
+        _look_for_others(context, sheets, there)
+
+
+def _look_at_parts(context: Context, spool: Spool, there: Names) -> int:
+    """Return how many keys are there as the dataset has them; of all others `keys` says what they were."""
+    dataset, right = context.reference.dataset, 0
+    if dataset.redis is None:
+        return 0
+    url = context.clients.endpoints.redis
+    parts = ((url, part) for part in cut(dataset.redis, context.reference.redis_epoch_ms, context.policy))
+    for found in context.workers.each(same, parts):
+        there.add(_DB, found.names)
+        right += len(found.names)
+        others = (redis_key(dataset.redis, number, line) for number, line in found.others)
+        spool.add("INSERT INTO keys VALUES (?, ?, ?, ?)", (_row(context, key) for key in others if key is not None))
+    return right
 
 
 def _row(context: Context, key: RedisKey) -> tuple[int, bytes, str, int | None]:
@@ -51,34 +75,55 @@ def _row(context: Context, key: RedisKey) -> tuple[int, bytes, str, int | None]:
     return key.db, key.key, redis_state.text(state_before(context.reference, key)), deadline
 
 
-def _look_at_live_keys(context: Context, sheets: Mapping[str, Sheet], spool: Spool) -> None:
-    known = {db for (db,) in spool.rows("SELECT DISTINCT db FROM kept.keys")}
-    sheets[EXTRA.id].saw()  # the whole of Redis, where it is empty
-    for live in walk(context.clients, known, context.reference.baseline.redis_dumps):
-        sheets[EXTRA.id].saw()
-        found = spool.one("SELECT state, deadline FROM kept.keys WHERE db = ? AND key = ?", (live.db, live.key))
-        if found is None:
+def _look_at_the_rest(context: Context, sheets: Mapping[str, Sheet], spool: Spool, there: Names) -> None:
+    dumped = context.reference.baseline.redis_dumps
+    rows = spool.rows("SELECT db, key, state, deadline FROM keys ORDER BY db, key")
+    for some in by_weight(rows, lambda row: _KEY_CHARACTERS + len(row[2]), _BATCH_CHARACTERS):
+        for db, group in groupby(some, key=itemgetter(0)):
+            expected = {row[1]: _expected(*row) for row in group}
+            for live in read(context.clients.redis_db(db), db, list(expected), dumped):
+                there.add(db, [live.key])
+                spool.run("INSERT INTO seen VALUES (?, ?)", (db, live.key))
+                for check in (VALUES, TTLS):
+                    sheets[check.id].saw()
+                for finding in untouched_findings(expected[live.key], live, _BACK):
+                    sheets[VALUES.id].find(finding)
+                if late := ttl_finding(expected[live.key], live, _RULE):
+                    sheets[TTLS.id].find(late)
+
+
+def _look_for_others(context: Context, sheets: Mapping[str, Sheet], there: Names) -> None:
+    """Look for keys that were not there before; where the live names are just those that were, there is none."""
+    sheet, clients = sheets[EXTRA.id], context.clients
+    sheet.saw()  # the whole of Redis, where it is empty
+    known = {_DB} | there.databases
+    found, count = live_names(clients, known)
+    if found == there:
+        sheet.saw(count)
+        return
+
+    def fill(kept: Spool) -> None:
+        kept.add(
+            "INSERT INTO names VALUES (?, ?)", ((key.db, key.key) for key in context.reference.dataset.redis_keys())
+        )
+
+    with Spool(kept=context.reference.kept.spool("names in redis", None, _NAMES, fill)) as spool:
+
+        def was_there(db: int, key: bytes) -> bool:
+            sheet.saw()
+            return spool.one("SELECT 1 FROM kept.names WHERE db = ? AND key = ?", (db, key)) is not None
+
+        for live in walk(clients, known, context.reference.baseline.redis_dumps, was_there):
             name = key_name(live.db, live.key)
             note = f"{name} ({live.type}) was not there before the migration. A rollback leaves nothing new behind."
-            sheets[EXTRA.id].find(
-                Finding(Store.REDIS, _RULE, Direction.EXTRA, note, new=name, field="key", actual=live.type)
-            )
-            continue
-        spool.run("INSERT OR IGNORE INTO seen VALUES (?, ?)", (live.db, live.key))
-        expected = _expected(live.db, live.key, *found)
-        for check in (VALUES, TTLS):
-            sheets[check.id].saw()
-        for finding in untouched_findings(expected, live, _BACK):
-            sheets[VALUES.id].find(finding)
-        if late := ttl_finding(expected, live, _RULE):
-            sheets[TTLS.id].find(late)
+            sheet.find(Finding(Store.REDIS, _RULE, Direction.EXTRA, note, new=name, field="key", actual=live.type))
 
 
 def _look_at_missing_keys(context: Context, sheets: Mapping[str, Sheet], spool: Spool) -> None:
     sheet = sheets[VALUES.id]
     now = now_ms(context.clients) + TTL_TOLERANCE_MS
     for db, key, state, deadline in spool.rows(
-        "SELECT db, key, state, deadline FROM kept.keys WHERE (db, key) NOT IN (SELECT db, key FROM seen) ORDER BY 1, 2"
+        "SELECT db, key, state, deadline FROM keys WHERE (db, key) NOT IN (SELECT db, key FROM seen) ORDER BY 1, 2"
     ):
         sheet.saw()
         if deadline is not None and deadline <= now:
