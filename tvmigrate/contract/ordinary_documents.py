@@ -191,9 +191,8 @@ def _says_nothing_twice(raw: bytes, texts: int) -> bool:
     """Return whether `raw` has just the strings that were read of it: of a name said twice only one is."""
     quotes = raw.count(b'"')
     if b"\\" in raw:
-        if b"\\\\" in raw:
-            return False  # a quote behind two backslashes may be one or none
-        quotes -= raw.count(b'\\"')
+        # Of a run of backslashes each two are one of the text, from the left; what is left escapes what follows.
+        quotes -= raw.replace(b"\\\\", b"").count(b'\\"')
     return quotes == 2 * texts
 
 
@@ -216,7 +215,7 @@ def _texts_within(value: Any, depth: int = 0) -> int:
 
 def _of_double(raw: bytes, name: str, field: str, value: float) -> Any:
     if field == "timestamp":
-        _require_written(raw, name, value)
+        _require_written(raw, name, value, zeros=True)
         digits = repr(value)
         whole, _, fraction = digits.partition(".")
         if not 0 <= value < values.SECONDS_BELOW or "e" in digits or len(fraction) > _NANOSECONDS:
@@ -229,8 +228,8 @@ def _of_double(raw: bytes, name: str, field: str, value: float) -> Any:
     return value
 
 
-def _require_written(raw: bytes, name: str, value: float) -> None:
-    """See that a number's digits in `raw` are just those of its double: then none is lost.
+def _require_written(raw: bytes, name: str, value: float, *, zeros: bool = False) -> None:
+    """See that a number's digits in `raw` are just those of its double: then none is lost. `zeros` may follow them.
 
     With one brace in all there is one object, so that a name not within a string is the document's. A name such as a
     comma could also be what is between two strings.
@@ -243,6 +242,8 @@ def _require_written(raw: bytes, name: str, value: float) -> None:
         begin = raw.find(wanted)
         if begin > 0:
             end = begin + len(wanted)
+            while zeros and raw[end : end + 1] == b"0":  # behind a point: `digits` has one
+                end += 1
             if raw[begin - 1 : begin] in _BEFORE_A_NAME and raw[end : end + 1] in _AFTER_A_NUMBER:
                 return
     raise _Unusual

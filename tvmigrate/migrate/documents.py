@@ -123,6 +123,7 @@ class _Page:
     after: list[Any] | None
 
 
+_ANY = json.JSONDecoder()
 _HITS = b'"hits":['
 _SOURCE = b'"_source":'
 _SORT = b',"sort":['
@@ -165,6 +166,10 @@ def _is_an_object(source: bytes) -> bool:
     try:
         return type(orjson.loads(source)) is dict
     except orjson.JSONDecodeError:
+        pass  # half a surrogate pair, as one document has that a store took: Python's own parser takes it too
+    try:
+        return type(deeply(_ANY.decode, source.decode())) is dict
+    except ValueError:
         return False
 
 
@@ -182,9 +187,6 @@ def _hits(hits: str) -> Iterator[dict[str, str]]:
     raw = next((raw for name, _, raw in members(hits) if name == "hits"), "[]")
     for hit in _each(raw):
         yield {name: text for name, _, text in members(hit)}
-
-
-_ANY = json.JSONDecoder()
 
 
 def _each(array: str) -> Iterator[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -75,3 +76,11 @@ def test_an_ordinary_page_is_cut_at_its_marks() -> None:
     assert page is not None
     assert page.pairs == [(b'"a"', b'{"n":1.50}'), (b'"b"', b'{"t":"x"}')]
     assert page.after == [1]
+
+
+@pytest.mark.parametrize("source", ['{"t":"half \\ud83d"}', '{"n":1e400}', '{"a":1,"a":2}'])
+def test_a_document_that_only_a_store_takes_does_not_have_its_page_read_with_care(source: str) -> None:
+    """Assert it of what the quick parser refuses: one such document made all of its page slow."""
+    page = documents._quick_page(answer([("a", '{"n":1}', []), ("b", source, [])]))
+    assert page is not None
+    assert page.pairs[1] == (b'"b"', source.encode())
