@@ -44,6 +44,7 @@ from tvmigrate.verify.redis_outcomes import (
 )
 from tvmigrate.verify.redis_plain import Packed
 from tvmigrate.verify.redis_records import hash_findings, trend_findings, ttl_finding, untouched_findings
+from tvmigrate.verify.redis_same import are_there
 from tvmigrate.verify.redis_state import unshown
 
 _RECORD_RULES = (Rule.REDIS_EAOS, Rule.REDIS_TREND, Rule.REDIS_METRIC)
@@ -54,6 +55,10 @@ _PART_BYTES = 1 << 20
 _STAYS = "A key whose records do not map stays untouched, so that nothing of it is lost."
 _NOT_OURS = "It is none of the migration's keys, and those stay bit for bit."
 _TAKEN_ALONG = "FLUSHDB, or DEL of what KEYS finds, takes such keys along."
+
+
+def _characters(one: tuple[ExpectedKey, str]) -> int:
+    return _KEY_CHARACTERS + len(one[1])
 
 
 @examines(EAOS, TREND, METRIC, SCHEMA, TTL, OLD_KEYS, UNRELATED_KEYS, QUARANTINE, ARCHIVE, EXTRA)
@@ -101,6 +106,7 @@ class _Examination:
         there = Names()
         self._look_at_plain_keys(there)
         self._look_at_lists(there)
+        self._look_at_states(there)
         self._look_at_the_rest(there)
         self._look_for_others(there)
         self._now = now_ms(self._context.clients) + TTL_TOLERANCE_MS
@@ -160,6 +166,37 @@ class _Examination:
             items = sum(n for _, n in right)
             self._sheet(METRIC).saw(items)
             self._fate(Rule.REDIS_METRIC, Fate.MAPPED, items)
+
+    def _look_at_states(self, there: Names) -> None:
+        """Look at keys of which the whole state is known; those that are not just so are left to be looked at alone."""
+        url, waiting = self._context.clients.endpoints.redis, deque[list[ExpectedKey]]()
+
+        def given() -> Iterator[tuple[str, list[tuple[bytes, int | None, str]]]]:
+            for some in by_weight(self._expected.of_one_state(), _characters, _BATCH * _KEY_CHARACTERS):
+                waiting.append([expected for expected, _ in some])
+                yield url, [(expected.key, expected.deadline, state) for expected, state in some]
+
+        for found in self._context.workers.each(are_there, given()):
+            right = [expected for expected, is_there in zip(waiting.popleft(), found, strict=True) if is_there]
+            there.add(new.REDIS_DB, [expected.key for expected in right])
+            self._expected.saw((new.REDIS_DB, expected.key) for expected in right)
+            for expected in right:
+                self._is_right(expected)
+
+    def _is_right(self, expected: ExpectedKey) -> None:
+        """Count a key that is there with just the state and the time to live that are due."""
+        if expected.role == UNRELATED:
+            self._sheet(UNRELATED_KEYS).saw()
+            self._fate(expected.rule, Fate.UNTOUCHED)
+            return
+        self._sheet(TTL).saw()
+        if expected.role in {KEPT, REST}:
+            self._sheet(OLD_KEYS).saw()
+            return
+        records = len(expected.state["value"]) if expected.role == ZSET else 1
+        self._sheet(SCHEMA).saw()
+        self._sheet(_OF_ROLE[expected.role]).saw(records)
+        self._fate(expected.rule, Fate.MAPPED, records)
 
     def _look_at_the_rest(self, there: Names) -> None:
         looks = self._looks()

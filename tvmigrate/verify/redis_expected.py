@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.verify import old_record, redis_plain
 from tvmigrate.verify.context import Context
 from tvmigrate.verify.findings import Direction, Finding
-from tvmigrate.verify.redis_outcomes import GONE, HASH, ExpectedKey, expected_key, kept_outcomes, key_name
+from tvmigrate.verify.redis_outcomes import EVENTS, GONE, HASH, ExpectedKey, expected_key, kept_outcomes, key_name
 from tvmigrate.verify.spool import Spool
 
 _SEEN = """
@@ -89,6 +90,21 @@ class Expected:
     def was_seen(self, db: int, key: bytes) -> bool:
         """Return whether a key was seen."""
         return self.spool.one("SELECT 1 FROM seen WHERE db = ? AND key = ?", (db, key)) is not None
+
+    def of_one_state(self) -> Iterator[tuple[ExpectedKey, str]]:
+        """Yield, by key, what is to be there in the contract's database with a state of which the JSON is told.
+
+        Without lists of events, and without hashes of which a field was filled.
+        """
+        query = f"""
+            SELECT * FROM kept.keys WHERE db = {new.REDIS_DB} AND role NOT IN ('{GONE}', '{EVENTS}') ORDER BY key"""
+        for row in self.spool.rows(query):
+            expected = expected_key(row)
+            if expected.role != HASH:
+                yield expected, row[5]
+            elif not expected.state["filled"]:
+                fields = {show_bytes(name.encode()): text for name, text in expected.state["fields"].items()}
+                yield expected, json.dumps({"type": "hash", "value": fields})
 
     def to_look_at(self, *, old_kept: bool) -> Iterator[tuple[ExpectedKey, int]]:
         """Yield, by database and key, what is to be there and was not seen yet, and how many characters its state has.

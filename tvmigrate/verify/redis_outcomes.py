@@ -21,7 +21,7 @@ from typing import Any
 
 from tvmigrate.contract import exact_json, new, rules
 from tvmigrate.contract.keys import NewKey, OldKey, UnrelatedKey, WrongTypeKey, classify
-from tvmigrate.contract.outcome import Quarantined, Reason, Rule
+from tvmigrate.contract.outcome import Mapped, Quarantined, Reason, Rule
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset import redis_form
 from tvmigrate.dataset.model import DUMP, RedisKey
@@ -136,7 +136,7 @@ class _Outcomes:
         dataset = self._reference.dataset
         if dataset.redis is None:
             return False
-        parts = redis_plain.cut(dataset.redis, self._reference.redis_epoch_ms, self._policy)
+        parts = redis_plain.cut(dataset.redis, self._reference.redis_epoch_ms, self._policy, self._run_ns)
         try:
             for found in self._workers.each(redis_plain.work_out, parts):
                 self._take(found, dataset.redis)
@@ -191,6 +191,8 @@ class _Outcomes:
         self._spool.add("INSERT INTO inconsistent VALUES (?, ?, ?)", ((eaos, *row) for row in found.inconsistent))
         for key, items in found.lists:
             self._list(key, items, redis_state.of_dataset(key), self._deadline(key))
+        for key, outcome in found.judged:
+            self._eaos(key, outcome, redis_state.of_dataset(key), self._deadline(key))
         for number, line in found.others:
             other = redis_key(path, number, line)
             if other is not None:
@@ -216,29 +218,31 @@ class _Outcomes:
             held = old_record.of_redis_key(key, state)
             self._quarantine(kind.rule, show_bytes(key.key), Reason.WRONG_TYPE, held, deadline)
             self._add(key, KEPT, kind.rule, state, deadline)
+        elif kind.rule is Rule.REDIS_EAOS:
+            outcome = rules.redis_eaos(kind.name, key.value, self._policy, self._run_ns)
+            self._eaos(key, outcome, state, deadline)
         else:
-            {Rule.REDIS_EAOS: self._eaos, Rule.REDIS_TREND: self._trend, Rule.REDIS_METRIC: self._metric}[kind.rule](
-                key, kind, state, deadline
-            )
+            (self._trend if kind.rule is Rule.REDIS_TREND else self._metric)(key, kind, state, deadline)
 
-    def _eaos(self, key: RedisKey, kind: OldKey, state: dict[str, Any], deadline: int | None) -> None:
-        name = show_bytes(key.key)
-        self._records[kind.rule] += 1
-        mapped = rules.redis_eaos(kind.name, key.value, self._policy, self._run_ns)
+    def _eaos(
+        self, key: RedisKey, mapped: Mapped[rules.Hash] | Quarantined, state: dict[str, Any], deadline: int | None
+    ) -> None:
+        name, rule = show_bytes(key.key), Rule.REDIS_EAOS
+        self._records[rule] += 1
         if isinstance(mapped, Quarantined):
-            self._quarantine(kind.rule, name, mapped.reason, old_record.of_redis_key(key, state), deadline)
-            self._add(key, KEPT, kind.rule, state, deadline)
+            self._quarantine(rule, name, mapped.reason, old_record.of_redis_key(key, state), deadline)
+            self._add(key, KEPT, rule, state, deadline)
             return
         if mapped.inconsistency:
-            self._spool.run("INSERT INTO inconsistent VALUES (?, ?, ?)", (str(kind.rule), name, mapped.inconsistency))
+            self._spool.run("INSERT INTO inconsistent VALUES (?, ?, ?)", (str(rule), name, mapped.inconsistency))
         if mapped.archived:
             self._spool.run(
                 "INSERT INTO archive VALUES (?, ?, ?, ?)",
-                (str(kind.rule), name, exact_json.dump(mapped.archived), deadline),
+                (str(rule), name, exact_json.dump(mapped.archived), deadline),
             )
-        self._add(key, GONE, kind.rule, state, deadline)
+        self._add(key, GONE, rule, state, deadline)
         target = {"fields": dict(mapped.value.fields), "filled": list(mapped.filled), "kept_updated_at": None}
-        self._produce(ExpectedKey(new.REDIS_DB, mapped.value.key.encode(), HASH, kind.rule, name, target, deadline))
+        self._produce(ExpectedKey(new.REDIS_DB, mapped.value.key.encode(), HASH, rule, name, target, deadline))
 
     def _trend(self, key: RedisKey, kind: OldKey, state: dict[str, Any], deadline: int | None) -> None:
         name = show_bytes(key.key)

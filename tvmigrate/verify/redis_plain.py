@@ -19,7 +19,7 @@ from tvmigrate.contract.policy import Policy
 from tvmigrate.contract.unicode import show_bytes
 from tvmigrate.dataset import eaos_lines, redis_form
 from tvmigrate.dataset.errors import bad_line
-from tvmigrate.dataset.model import LIST, RedisKey
+from tvmigrate.dataset.model import LIST, STRING, RedisKey
 from tvmigrate.dataset.read import redis_key
 from tvmigrate.engines.redis_wire import values
 
@@ -75,6 +75,7 @@ class Lines:
     lines: bytes
     epoch_ms: int
     policy: Policy
+    run_ns: int
 
 
 # What became of an item of a metrics list: its event as (key, ns, body, fate), or the reason why there is none.
@@ -83,7 +84,7 @@ Item = tuple[str, int, str, str] | Reason
 
 @dataclass(slots=True)
 class Outcomes:
-    """What became of a part: of plain keys all together, of metrics lists item by item.
+    """What became of a part: of plain keys all together, of metrics lists item by item, of other eaos keys by the rule.
 
     `others` are lines that are looked at one by one, with their numbers.
     """
@@ -94,16 +95,17 @@ class Outcomes:
     archive: list[tuple[str, str, int | None]] = field(default_factory=list)
     inconsistent: list[tuple[str, str]] = field(default_factory=list)
     lists: list[tuple[RedisKey, list[Item]]] = field(default_factory=list)
+    judged: list[tuple[RedisKey, Mapped[rules.Hash] | Quarantined]] = field(default_factory=list)
     others: list[tuple[int, bytes]] = field(default_factory=list)
 
 
-def cut(path: Path, epoch_ms: int, policy: Policy) -> Iterator[Lines]:
-    """Yield the lines of a dataset's Redis file in parts."""
+def cut(path: Path, epoch_ms: int, policy: Policy, run_ns: int) -> Iterator[Lines]:
+    """Yield the lines of a dataset's Redis file in parts; `run_ns` is the instant of the run (ns since the epoch)."""
     number = 1
     with path.open("rb") as file:
         while lines := file.read(_PART_BYTES):
             lines += file.readline()
-            yield Lines(path, number, lines, epoch_ms, policy)
+            yield Lines(path, number, lines, epoch_ms, policy, run_ns)
             number += lines.count(b"\n")
 
 
@@ -153,9 +155,11 @@ def _closely(found: Outcomes, part: Lines, number: int, line: bytes) -> eaos_lin
         raise NotPlain
     if ttl is not None and ttl <= 0:
         return None
-    mapped = quick.eaos(key[len(prefix) :], value, part.policy)
+    name = key[len(prefix) :]
+    mapped = quick.eaos(name, value, part.policy)
     if mapped is None:
-        found.others.append((number, line))
+        outcome = rules.redis_eaos(name, value, part.policy, part.run_ns)
+        found.judged.append((RedisKey(old.REDIS_DB, key, STRING, ttl, value, number), outcome))
         return None
     program_id, texts, filled, archived, says = mapped
     return key, ttl, _EAOS_NEW + program_id.encode(), texts, filled, archived, says

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import Any
 
 import redis
 
@@ -43,6 +45,15 @@ class _Line:
     line: bytes
     key: RedisKey
     deadline: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A key, when it expires (ms since the epoch; None: never), and its state (`redis_state`)."""
+
+    key: bytes
+    deadline: int | None
+    state: dict[str, Any]
 
 
 def same(given: tuple[str, Lines]) -> Same:
@@ -98,19 +109,30 @@ def _same_strings(client: redis.Redis, lines: Sequence[_Line]) -> Iterator[int]:
 def _same_others(client: redis.Redis, lines: Iterable[_Line]) -> Iterator[int]:
     """Yield the line numbers of those keys of other types that are there."""
     for some in batches(lines, _BATCH):
-        names = [one.key.key for one in some]
-        commands = b"".join([TIME, *(_TYPE % (len(name), name) + PTTL % (len(name), name) for name in names)])
-        clock, *answers = ask(client, commands, 1 + 2 * len(some))
-        right = [
-            one
-            for one, kind, left in zip(some, answers[::2], answers[1::2], strict=True)
-            if redis_state.type_name(kind) == one.key.type and same_deadline(one.deadline, clock_ms(clock), left)
-        ]
-        known = lengths(client, ((one.key.key, one.key.type) for one in right))
-        weighed = ((one, known.get(one.key.key, 1)) for one in right)
-        for pairs in by_weight(weighed, itemgetter(1), _ITEMS):
-            few = [one for one, _ in pairs]
-            states = redis_state.live_states(client, [(one.key.key, one.key.type, False) for one in few])
-            for one, state in zip(few, states, strict=True):
-                if state == redis_state.of_dataset(one.key):
-                    yield one.number
+        due = [Due(one.key.key, one.deadline, redis_state.of_dataset(one.key)) for one in some]
+        for one, right in zip(some, _are_there(client, due), strict=True):
+            if right:
+                yield one.number
+
+
+def are_there(given: tuple[str, Sequence[tuple[bytes, int | None, str]]]) -> list[bool]:
+    """Return of each key (name, deadline, JSON of its state) whether it is there just so."""
+    url, keys = given
+    with open_redis(url) as client:
+        return _are_there(client, [Due(key, deadline, json.loads(state)) for key, deadline, state in keys])
+
+
+def _are_there(client: redis.Redis, keys: Sequence[Due]) -> list[bool]:
+    commands = [TIME, *(_TYPE % (len(one.key), one.key) + PTTL % (len(one.key), one.key) for one in keys)]
+    clock, *answers = ask(client, b"".join(commands), 1 + 2 * len(keys))
+    right = [
+        one
+        for one, kind, left in zip(keys, answers[::2], answers[1::2], strict=True)
+        if redis_state.type_name(kind) == one.state["type"] and same_deadline(one.deadline, clock_ms(clock), left)
+    ]
+    sizes = lengths(client, ((one.key, one.state["type"]) for one in right))
+    same_keys: set[bytes] = set()
+    for pairs in by_weight(((one, sizes.get(one.key, 1)) for one in right), itemgetter(1), _ITEMS):
+        states = redis_state.live_states(client, [(one.key, one.state["type"], False) for one, _ in pairs])
+        same_keys.update(one.key for (one, _), state in zip(pairs, states, strict=True) if state == one.state)
+    return [one.key in same_keys for one in keys]

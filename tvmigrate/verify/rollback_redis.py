@@ -61,8 +61,8 @@ def _look_at_parts(context: Context, spool: Spool, there: Names) -> int:
     if dataset.redis is None:
         return 0
     url = context.clients.endpoints.redis
-    parts = ((url, part) for part in cut(dataset.redis, context.reference.redis_epoch_ms, context.policy))
-    for found in context.workers.each(same, parts):
+    parts = cut(dataset.redis, context.reference.redis_epoch_ms, context.policy, context.began_ns)
+    for found in context.workers.each(same, ((url, part) for part in parts)):
         there.add(_DB, found.names)
         right += len(found.names)
         others = (redis_key(dataset.redis, number, line) for number, line in found.others)
