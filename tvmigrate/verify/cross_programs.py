@@ -98,7 +98,7 @@ def _redis_expected(context: Context) -> Iterator[tuple[str, int | None]]:
     """
     with Expected(context) as expected:
         rows = expected.spool.rows
-        for _, packed in expected.plain_parts():
+        for packed in expected.plain_parts():
             for key, deadline in plain_deadlines(packed):
                 yield _program_of(key, Rule.REDIS_EAOS), deadline
         for key, deadline in rows("SELECT key, deadline FROM kept.keys WHERE role = ?", (HASH,)):

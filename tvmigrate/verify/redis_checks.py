@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
+from pathlib import Path
 
 from tvmigrate.contract import new
 from tvmigrate.contract.outcome import LEDGER_RULES, Fate, Rule, Store
@@ -42,7 +43,7 @@ from tvmigrate.verify.redis_outcomes import (
     ExpectedKey,
     key_name,
 )
-from tvmigrate.verify.redis_plain import Packed
+from tvmigrate.verify.redis_plain import plain_names, read_packed
 from tvmigrate.verify.redis_records import hash_findings, trend_findings, ttl_finding, untouched_findings
 from tvmigrate.verify.redis_same import are_there
 from tvmigrate.verify.redis_state import unshown
@@ -112,17 +113,17 @@ class _Examination:
         self._now = now_ms(self._context.clients) + TTL_TOLERANCE_MS
 
     def _look_at_plain_keys(self, there: Names) -> None:
-        url, parts = self._context.clients.endpoints.redis, deque[int]()
+        url, parts = self._context.clients.endpoints.redis, deque[tuple[int, Path]]()
 
-        def given() -> Iterator[tuple[str, Packed, bool]]:
+        def given() -> Iterator[tuple[str, Path, bool]]:
             fields_expire = any_field_expires(self._context.clients)
-            for part, keys in self._expected.plain_parts():
-                parts.append(part)
-                yield url, keys, fields_expire
+            for part, file in self._expected.plain_files():
+                parts.append((part, file))
+                yield url, file, fields_expire
 
         for unlike in self._context.workers.each(redis_plain_live.unlike_hashes, given()):
-            part = parts.popleft()
-            there.add(new.REDIS_DB, self._expected.plain_names(part))
+            part, file = parts.popleft()
+            there.add(new.REDIS_DB, plain_names(read_packed(file).names))
             if unlike:
                 self._look_at_unlike_keys(there, part, unlike)
         total, filled = self._expected.plain()

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tvmigrate.contract import exact_json, new
@@ -141,23 +142,20 @@ class Expected:
         total = self.spool.one("SELECT coalesce(sum(n), 0), coalesce(sum(filled), 0) FROM kept.plain")
         return total if total is not None else (0, 0)
 
-    def plain_parts(self) -> Iterator[tuple[int, redis_plain.Packed]]:
-        """Yield the parts of plain keys, one in memory: id, and their keys."""
-        for (part,) in list(self.spool.rows("SELECT id FROM kept.plain ORDER BY id")):
-            yield part, self._packed(part)
+    def plain_files(self) -> Iterator[tuple[int, Path]]:
+        """Yield the parts of plain keys: id, and the file that they are in."""
+        for part, file in list(self.spool.rows("SELECT id, file FROM kept.plain ORDER BY id")):
+            yield part, Path(file)
 
-    def _packed(self, part: int) -> redis_plain.Packed:
-        found = self.spool.one("SELECT names, olds, answers, uncommon FROM kept.plain WHERE id = ?", (part,))
-        return redis_plain.Packed(*found) if found else redis_plain.pack_keys(())
-
-    def plain_names(self, part: int) -> list[bytes]:
-        """Return the new names of a part of plain keys."""
-        found = self.spool.one("SELECT names FROM kept.plain WHERE id = ?", (part,))
-        return redis_plain.plain_names(found[0]) if found else []
+    def plain_parts(self) -> Iterator[redis_plain.Packed]:
+        """Yield the parts of plain keys, one in memory."""
+        for _, file in self.plain_files():
+            yield redis_plain.read_packed(file)
 
     def plain_keys(self, part: int) -> list[redis_plain.PlainKey]:
         """Return a part of plain keys."""
-        return redis_plain.plain_keys(self._packed(part))
+        found = self.spool.one("SELECT file FROM kept.plain WHERE id = ?", (part,))
+        return redis_plain.plain_keys(redis_plain.read_packed(Path(found[0]))) if found else []
 
     def plain_missing(self, part: int, positions: Iterable[int]) -> None:
         """Note that plain keys are not there."""
@@ -174,7 +172,7 @@ class Expected:
 
     def name_plain(self) -> None:
         """Have all plain keys in a table, old names and new ones, for `plain_named`."""
-        for _, packed in self.plain_parts():
+        for packed in self.plain_parts():
             olds = redis_plain.plain_names(packed.olds)
             rows = [
                 row
@@ -198,7 +196,7 @@ class Expected:
         """Yield the expected keys of one role, by database and key, then those that are plain."""
         for row in self.spool.rows("SELECT * FROM kept.keys WHERE role = ? ORDER BY db, key", (role,)):
             yield expected_key(row)
-        for _, packed in self.plain_parts() if role in {HASH, GONE} else ():
+        for packed in self.plain_parts() if role in {HASH, GONE} else ():
             for one in redis_plain.plain_keys(packed):
                 yield of_plain(one) if role == HASH else gone_of_plain(one.old, one.deadline)
 

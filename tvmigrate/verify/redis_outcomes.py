@@ -8,7 +8,7 @@ A key's role says what is expected of it:
 - `kept`: an old key that is quarantined whole, and untouched;
 - `unrelated`: any other key, untouched.
 
-Plain eaos keys (`redis_plain`) have no rows: they are kept part by part, old key and hash together.
+Plain eaos keys (`redis_plain`) have no rows: a file beside the spool has those of a part, old key and hash together.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ _SCHEMA = """
     CREATE TABLE keys (
         db INT, key BLOB, role TEXT, rule TEXT, old TEXT, state TEXT, deadline INT,
         PRIMARY KEY (db, key)) WITHOUT ROWID;
-    CREATE TABLE plain (
-        id INTEGER PRIMARY KEY, n INT, filled INT, names BLOB, olds BLOB, answers BLOB, uncommon BLOB);
+    CREATE TABLE plain (id INTEGER PRIMARY KEY, n INT, filled INT, file TEXT);
     CREATE TABLE existing (key BLOB PRIMARY KEY, state TEXT, deadline INT);
     CREATE TABLE events (
         key BLOB, at TEXT, metric TEXT, position INT, old TEXT, body TEXT, deadline INT, fate TEXT,
@@ -124,6 +123,7 @@ class _Outcomes:
         self._policy = context.policy
         self._workers = context.workers
         self._run_ns = context.began_ns
+        self._folder = spool.path.with_suffix(".parts")
 
     def work_out(self) -> None:
         """Work out what is expected, key by key."""
@@ -137,8 +137,9 @@ class _Outcomes:
         if dataset.redis is None:
             return False
         parts = redis_plain.cut(dataset.redis, self._reference.redis_epoch_ms, self._policy, self._run_ns)
+        self._folder.mkdir()
         try:
-            for found in self._workers.each(redis_plain.work_out, parts):
+            for found in self._workers.each(redis_plain.work_out, ((part, self._folder) for part in parts)):
                 self._take(found, dataset.redis)
         except redis_plain.NotPlain:
             for table in ("plain", "keys", "existing", "events", "quarantine", "archive", "collisions", "inconsistent"):
@@ -154,28 +155,28 @@ class _Outcomes:
         if self._spool.one("SELECT 1 FROM existing LIMIT 1") is None:
             return
         there = "SELECT 1 FROM existing WHERE key = ?"
-        for (part,) in list(self._spool.rows("SELECT id FROM plain")):
-            (names,) = self._spool.one("SELECT names FROM plain WHERE id = ?", (part,)) or (b"",)
-            found = {name for name in redis_plain.plain_names(names) if self._spool.one(there, (name,))}
+        for part, file in list(self._spool.rows("SELECT id, file FROM plain")):
+            packed = redis_plain.read_packed(Path(file))
+            found = {name for name in redis_plain.plain_names(packed.names) if self._spool.one(there, (name,))}
             if found:
-                self._take_out(part, found)
+                self._take_out(part, Path(file), packed, found)
 
-    def _take_out(self, part: int, names: set[bytes]) -> None:
+    def _take_out(self, part: int, file: Path, packed: redis_plain.Packed, names: set[bytes]) -> None:
         """Give keys of a plain part rows of their own."""
-        packed = self._spool.one("SELECT names, olds, answers, uncommon FROM plain WHERE id = ?", (part,))
-        keys = redis_plain.plain_keys(redis_plain.Packed(*packed)) if packed else []
+        keys = redis_plain.plain_keys(packed)
         left = [one for one in keys if one.key not in names]
         self._spool.run("DELETE FROM plain WHERE id = ?", (part,))
-        self._keep_plain(len(left), sum(1 for one in left if one.filled), redis_plain.pack_keys(left))
+        redis_plain.pack_keys(left).keep(file)
+        self._keep_plain(len(left), sum(1 for one in left if one.filled), file)
         for one in keys:
             if one.key in names:
                 name, rule = show_bytes(one.old), Rule.REDIS_EAOS
                 self._produce(ExpectedKey(new.REDIS_DB, one.old, GONE, rule, name, {}, one.deadline))
                 self._produce(ExpectedKey(new.REDIS_DB, one.key, HASH, rule, name, one.state, one.deadline))
 
-    def _keep_plain(self, count: int, filled: int, packed: redis_plain.Packed) -> None:
+    def _keep_plain(self, count: int, filled: int, file: Path | None) -> None:
         if count:
-            self._spool.run("INSERT INTO plain VALUES (NULL, ?, ?, ?, ?, ?, ?)", (count, filled, *packed))
+            self._spool.run("INSERT INTO plain VALUES (NULL, ?, ?, ?)", (count, filled, str(file)))
 
     def _settle(self) -> None:
         self._settle_lists()

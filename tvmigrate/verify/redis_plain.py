@@ -65,6 +65,15 @@ class Packed(NamedTuple):
     answers: bytes
     uncommon: bytes
 
+    def keep(self, path: Path) -> None:
+        """Write them to the file `path`, for whatever process looks at them; raises OSError."""
+        path.write_bytes(pickle.dumps(tuple(self)))
+
+
+def read_packed(path: Path) -> Packed:
+    """Return what `Packed.keep` wrote; raises OSError."""
+    return Packed(*pickle.loads(path.read_bytes()))  # noqa: S301 - our own
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
@@ -86,12 +95,13 @@ Item = tuple[str, int, str, str] | Reason
 class Outcomes:
     """What became of a part: of plain keys all together, of metrics lists item by item, of other eaos keys by the rule.
 
+    `plain` is the file that the `count` plain keys are kept in, None if there are none.
     `others` are lines that are looked at one by one, with their numbers.
     """
 
     count: int = 0
     filled: int = 0
-    plain: Packed = field(default_factory=lambda: pack_keys(()))
+    plain: Path | None = None
     archive: list[tuple[str, str, int | None]] = field(default_factory=list)
     inconsistent: list[tuple[str, str]] = field(default_factory=list)
     lists: list[tuple[RedisKey, list[Item]]] = field(default_factory=list)
@@ -109,13 +119,14 @@ def cut(path: Path, epoch_ms: int, policy: Policy, run_ns: int) -> Iterator[Line
             number += lines.count(b"\n")
 
 
-def work_out(part: Lines) -> Outcomes:
-    """Map the keys of a part.
+def work_out(given: tuple[Lines, Path]) -> Outcomes:
+    """Map the keys of a part, and keep the plain ones in a file of the folder that is given.
 
     Raises:
         DatasetError: a line is not of the form.
         NotPlain: two of the dataset's keys may have one target.
     """
+    part, folder = given
     found, packing = Outcomes(), _Packing()
     if not part.lines.endswith(b"\n"):
         number = part.first + part.lines.count(b"\n")
@@ -140,7 +151,10 @@ def work_out(part: Lines) -> Outcomes:
             found.archive.append((show_bytes(key), exact_json.dump(archived), deadline))
         if says:
             found.inconsistent.append((show_bytes(key), says))
-    found.count, found.plain = len(packing.names), packing.packed()
+    found.count = len(packing.names)
+    if found.count:
+        found.plain = folder / f"{part.first}.plain"
+        packing.packed().keep(found.plain)
     return found
 
 

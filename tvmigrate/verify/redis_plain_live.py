@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -11,7 +12,7 @@ from tvmigrate.contract import new
 from tvmigrate.engines.redis_opener import open_redis
 from tvmigrate.engines.redis_wire import ask, ask_unless, of_hash, pack, values
 from tvmigrate.verify.redis_names import batches
-from tvmigrate.verify.redis_plain import Packed, plain_names, uncommon_of
+from tvmigrate.verify.redis_plain import Packed, plain_names, read_packed, uncommon_of
 
 TTL_TOLERANCE_MS = 1000  # contract §3, Rollback: to a second
 _BATCH = 1000
@@ -25,9 +26,10 @@ _LRANGE = b"*4\r\n$6\r\nLRANGE\r\n$%d\r\n%b\r\n$1\r\n0\r\n$%d\r\n%d\r\n"
 _HPEXPIRETIME = (b"FIELDS", b"%d" % len(_NAMES), *_NAMES)
 
 
-def unlike_hashes(given: tuple[str, Packed, bool]) -> list[int]:
-    """Return which of the plain keys are not there just as expected; `fields_expire` if any hash has such fields."""
-    url, packed, fields_expire = given
+def unlike_hashes(given: tuple[str, Path, bool]) -> list[int]:
+    """Return which of the plain keys in a file are not there just as expected; `fields_expire` if any hash has such."""
+    url, file, fields_expire = given
+    packed = read_packed(file)
     names = plain_names(packed.names)
     deadlines = {n: deadline for n, (_, deadline) in uncommon_of(packed).items() if deadline is not None}
     with open_redis(url) as client:

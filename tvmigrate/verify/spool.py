@@ -27,6 +27,7 @@ class Spool(Closing):
         if path is None:
             self._directory = tempfile.TemporaryDirectory(prefix="tvmigrate-verify-")
             path = Path(self._directory.name) / "spool.sqlite"
+        self.path = path
         # One examination may be run by another thread than the one that opened the spool, never by two at once.
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, uri=True)
         self._db.execute("PRAGMA journal_mode = OFF")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tvmigrate.verify import redis_plain_live
 from tvmigrate.verify.redis_plain import PlainKey, pack_keys
 from tvmigrate.verify.redis_plain_live import unlike_hashes
 
+Keep = Callable[[list[PlainKey]], Path]
 _FAR_MS = 10**9
 FIRST, LAST = new.EAOS_FIELDS[0], new.EAOS_FIELDS[-1]
 COMMANDS = pack(b"HGETALL", b"h") + pack(b"PTTL", b"h") + pack(b"GET", b"h") + pack(b"ECHO", b"\r\n" * 20)
@@ -38,6 +40,17 @@ def plain_keys(client: redis.Redis) -> list[PlainKey]:
     return keys
 
 
+@pytest.fixture
+def kept(tmp_path: Path) -> Keep:
+    """Keep keys in a file, as the working out does."""
+
+    def keep(keys: list[PlainKey]) -> Path:
+        pack_keys(keys).keep(tmp_path / "keys")
+        return tmp_path / "keys"
+
+    return keep
+
+
 BREAKING: dict[str, Callable[[redis.Redis, bytes], Any]] = {
     "first-value": lambda client, key: client.hset(key, FIRST, "2"),
     "last-value": lambda client, key: client.hset(key, LAST, client.hget(key, LAST)[:-1] + b"2"),
@@ -53,10 +66,10 @@ BREAKING: dict[str, Callable[[redis.Redis, bytes], Any]] = {
 @pytest.mark.parametrize("how", BREAKING)
 @pytest.mark.parametrize("broken", [[0], [1], [39], [3, 4, 5, 20]], ids=str)
 def test_just_the_keys_that_are_not_as_expected_are_named(
-    how: str, broken: list[int], empty_engines: Endpoints, clients: Clients
+    how: str, broken: list[int], empty_engines: Endpoints, clients: Clients, kept: Keep
 ) -> None:
     keys = plain_keys(clients.redis)
-    given = (empty_engines.redis, pack_keys(keys), False)
+    given = (empty_engines.redis, kept(keys), False)
     assert unlike_hashes(given) == []
     for n in broken:
         BREAKING[how](clients.redis, keys[n].key)
@@ -64,25 +77,27 @@ def test_just_the_keys_that_are_not_as_expected_are_named(
 
 
 def test_keys_that_are_as_expected_are_not_even_read(
-    empty_engines: Endpoints, clients: Clients, monkeypatch: pytest.MonkeyPatch
+    empty_engines: Endpoints, clients: Clients, monkeypatch: pytest.MonkeyPatch, kept: Keep
 ) -> None:
     keys = [one for one in plain_keys(clients.redis) if one.deadline is None]
     monkeypatch.setattr(redis_plain_live, "_is_hash", None)  # raises if it is called
-    assert unlike_hashes((empty_engines.redis, pack_keys(keys), False)) == []
+    assert unlike_hashes((empty_engines.redis, kept(keys), False)) == []
 
 
-def test_a_driver_of_the_older_protocol_is_answered_as_well(empty_engines: Endpoints, clients: Clients) -> None:
+def test_a_driver_of_the_older_protocol_is_answered_as_well(
+    empty_engines: Endpoints, clients: Clients, kept: Keep
+) -> None:
     keys = plain_keys(clients.redis)
     clients.redis.hset(keys[7].key, FIRST, "2")
-    assert unlike_hashes((f"{empty_engines.redis}?protocol=2", pack_keys(keys), False)) == [7]
+    assert unlike_hashes((f"{empty_engines.redis}?protocol=2", kept(keys), False)) == [7]
 
 
-def test_fields_in_another_order_are_as_expected(empty_engines: Endpoints, clients: Clients) -> None:
+def test_fields_in_another_order_are_as_expected(empty_engines: Endpoints, clients: Clients, kept: Keep) -> None:
     keys = plain_keys(clients.redis)
     for one in keys[1:3]:
         clients.redis.delete(one.key)
         clients.redis.hset(one.key, mapping=dict(reversed(list(zip(new.EAOS_FIELDS, one.texts, strict=True)))))
-    assert unlike_hashes((empty_engines.redis, pack_keys(keys), False)) == []
+    assert unlike_hashes((empty_engines.redis, kept(keys), False)) == []
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 18])
