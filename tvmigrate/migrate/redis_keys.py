@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,11 +16,11 @@ from tvmigrate.contract.values import count, instant
 from tvmigrate.dataset.model import DUMP, HASH, LIST, SET, STREAM, STRING, ZSET, RedisKey
 from tvmigrate.engines.redis_client import pages
 from tvmigrate.engines.redis_routed import Routed
-from tvmigrate.engines.redis_wire import ask, of_hash, of_scores, pack
+from tvmigrate.engines.redis_wire import ask, ask_unless, of_hash, of_scores, pack
 
 BATCH = 1000
 SAME_EXPIRY_MS = 1000
-_NONE = b"none"
+_NO_EXPIRY = b":-1\r\n"  # what PTTL answers
 _CLOCK = 100  # keys between two looks at the server's clock
 _TIME = pack(b"TIME")
 _PAGE = b"2000"
@@ -145,6 +145,43 @@ def read(client: redis.Redis, keys: Sequence[tuple[bytes, str]], db: int = 0) ->
         else:
             found.append(live_of(db, key, kind, _sure(value), expires))
     return found
+
+
+def read_expected(client: redis.Redis, lives: Sequence[Live]) -> list[Live | None]:
+    """Return keys as they are, asked for as what they are expected to be; None for one that is not there.
+
+    Where strings and hashes that do not expire answer just what is expected of them, to the byte, nothing is made of
+    that: they are as they are expected. A server that answers otherwise, or another order of fields, costs a second
+    question.
+    """
+    plain = [live for live in lives if _is_plain(live)]
+    if not plain or isinstance(client, Routed) or not _answer_so(client, plain):
+        return read(client, [(live.key.key, live.key.type) for live in lives])
+    others = [(live.key.key, live.key.type) for live in lives if not _is_plain(live)]
+    found = iter(read(client, others) if others else ())
+    return [live if _is_plain(live) else next(found) for live in lives]
+
+
+def _is_plain(live: Live) -> bool:
+    return live.expires_ms is None and live.key.type in {STRING, HASH}
+
+
+def _answer_so(client: redis.Redis, lives: Sequence[Live]) -> bool:
+    """Return whether the answers for strings and hashes, in RESP3, are just those of keys that never expire."""
+    commands = b"".join([
+        _PTTL % (len(live.key.key), live.key.key) + _VALUE[live.key.type] % (len(live.key.key), live.key.key)
+        for live in lives
+    ])  # fmt: skip
+    wanted = b"".join([_NO_EXPIRY + _answer(live.key.value) for live in lives])
+    return ask_unless(client, commands, 2 * len(lives), wanted) is None
+
+
+def _answer(value: bytes | Mapping[bytes, bytes]) -> bytes:
+    """Return what GET or HGETALL answers (https://redis.io/docs/latest/develop/reference/protocol-spec/)."""
+    if isinstance(value, bytes):
+        return b"$%d\r\n%b\r\n" % (len(value), value)
+    pairs = [b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(k), k, len(v), v) for k, v in value.items()]
+    return b"%%%d\r\n%b" % (len(value), b"".join(pairs))
 
 
 def read_named(client: redis.Redis, keys: Sequence[bytes], db: int = 0) -> list[Live | None]:

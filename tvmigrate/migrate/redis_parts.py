@@ -24,7 +24,7 @@ from tvmigrate.engines.redis_routed import Routed, create
 from tvmigrate.engines.redis_wire import ask, pack, unpack
 from tvmigrate.migrate.redis_assess import STAYS, WHOLE, Assessed, Terms, lives_in, of_lines, of_lives
 from tvmigrate.migrate.redis_compare_delete import remove_each
-from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read, same_value, says_the_same
+from tvmigrate.migrate.redis_keys import BATCH, Live, now_ms, read, read_expected, same_value, says_the_same
 from tvmigrate.migrate.redis_pack import created, creating
 from tvmigrate.migrate.redis_spool import KEPT, WRITTEN, Piece
 from tvmigrate.migrate.spool import Spool
@@ -168,7 +168,7 @@ def differing(given: tuple[str, Piece, Policy, bytes]) -> list[bytes]:
     found: list[bytes] = []
     with open_redis(url) as client:
         for lives in batches(created(piece.commands, temporary), BATCH):
-            there = read(client, [(live.key.key, live.key.type) for live in lives])
+            there = read_expected(client, lives)
             clock = now_ms(client)
             for live, one in zip(lives, there, strict=True):
                 if not (one is None and live.gone(clock)) and not _as_wanted(piece.state, live, one, policy):
@@ -227,18 +227,13 @@ def not_as_left(part: Part) -> list[Live]:
     found: list[Live] = []
     with open_redis(part.url) as client:
         for pairs in batches(removable(part), BATCH):
-            there = read_expected(client, [live for live, _ in pairs])
+            there = read(client, [(live.key.key, live.key.type) for live, _ in pairs])
             for (live, rest), one in zip(pairs, there, strict=True):
                 if one is None or same_value(live.key, one.key):
                     continue
                 if rest is None or not same_value(rest.key, one.key):
                     found.append(one)
     return found
-
-
-def read_expected(client: redis.Redis, lives: Sequence[Live]) -> list[Live | None]:
-    """Return keys as they are, asked for as what they are expected to be; None for one that is not there."""
-    return read(client, [(live.key.key, live.key.type) for live in lives])
 
 
 # ------------------------------------------------------------------------------------------- what goes, and comes back
@@ -327,7 +322,7 @@ def bring_back(given: tuple[Part, bytes]) -> None:
     with open_redis(part.url) as client:
         for batch in batches(removable(part), BATCH):
             lives = [live for live, _ in batch]
-            found = read_expected(client, lives)
+            found = read(client, [(live.key.key, live.key.type) for live in lives])
             put(client, [live for live, there in zip(lives, found, strict=True) if not live.equals(there)], temporary)
 
 
