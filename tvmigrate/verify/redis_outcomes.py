@@ -40,6 +40,8 @@ _SCHEMA = """
         PRIMARY KEY (db, key)) WITHOUT ROWID;
     CREATE TABLE plain (id INTEGER PRIMARY KEY, n INT, filled INT, file TEXT);
     CREATE TABLE existing (key BLOB PRIMARY KEY, state TEXT, deadline INT);
+    CREATE TABLE coming (
+        key BLOB, at TEXT, metric TEXT, position INT, old TEXT, body TEXT, deadline INT, fate TEXT);
     CREATE TABLE events (
         key BLOB, at TEXT, metric TEXT, position INT, old TEXT, body TEXT, deadline INT, fate TEXT,
         PRIMARY KEY (key, at, metric, position, old)) WITHOUT ROWID;
@@ -48,6 +50,7 @@ _SCHEMA = """
     CREATE TABLE collisions (rule TEXT, old TEXT, new TEXT, other TEXT);
     CREATE TABLE inconsistent (rule TEXT, old TEXT, note TEXT);
     CREATE TABLE records (rule TEXT, n INT)"""
+_BY_RECORD = ("plain", "keys", "existing", "coming", "quarantine", "archive", "collisions", "inconsistent")
 _INSERT_KEY = "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)"
 _BATCH = 1000
 _NEVER = 2**62  # sorts after every deadline
@@ -142,7 +145,7 @@ class _Outcomes:
             for found in self._workers.each(redis_plain.work_out, ((part, self._folder) for part in parts)):
                 self._take(found, dataset.redis)
         except redis_plain.NotPlain:
-            for table in ("plain", "keys", "existing", "events", "quarantine", "archive", "collisions", "inconsistent"):
+            for table in _BY_RECORD:
                 self._spool.run(f"DELETE FROM {table}")
             self._records.clear()
             return False
@@ -279,7 +282,7 @@ class _Outcomes:
                 continue
             target, at, body, fate = item
             rows.append((target.encode(), f"{at + _YEAR_1_NS:021}", metric, position, record, body, deadline, fate))
-        self._spool.add("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._spool.add("INSERT INTO coming VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         if not rest:
             self._add(key, GONE, rule, state, deadline)
         elif len(rest) == len(key.value):
@@ -290,6 +293,9 @@ class _Outcomes:
 
     def _settle_lists(self) -> None:
         """Expect each list that items map to; it lives as long as the longest-lived of its sources."""
+        # Put in order once: in the order in which they come SQLite would look for the place of each.
+        self._spool.run("INSERT INTO events SELECT * FROM coming ORDER BY key, at, metric, position, old")
+        self._spool.run("DROP TABLE coming")
         query = f"SELECT key, max(coalesce(deadline, {_NEVER})), min(old) FROM events GROUP BY key"
         for some in batches(self._spool.rows(query), _BATCH):
             marks = ", ".join("?" * len(some))

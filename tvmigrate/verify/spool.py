@@ -11,7 +11,7 @@ from typing import Any
 from tvmigrate.closing import Closing
 
 _BATCH = 1000
-_CACHE_KIB = 16_384  # the same whatever the data's size; SQLite's own 2 MB are too few for keys in no order
+_CACHE_KIB = 6_144  # the same whatever the data's size; SQLite's own 2 MB are too few for keys in no order
 
 
 class Spool(Closing):
