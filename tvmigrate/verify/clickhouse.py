@@ -63,7 +63,7 @@ _SET_ASIDE = {
     )
     for name, rule in _RULES.items()
 }
-_PART_CHARACTERS = 1 << 19  # of old rows that are judged together
+_PART_CHARACTERS = 1 << 17  # of old rows that are judged together
 _ARCHIVED = {
     name: _check(
         f"archive.{name}", rule, f"Assert that columns of {name} without a place in the new layout are in the archive."

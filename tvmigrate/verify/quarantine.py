@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tvmigrate.verify.context import Context
 
 R = TypeVar("R")
-_PART_CHARACTERS = 1 << 18  # of records whose digests are made together
+_PART_CHARACTERS = 1 << 17  # of records whose digests are made together
 _ROW_CHARACTERS = 100  # that a row counts for besides those of its record: a part has not too many for one question
 _QUARANTINE = f"{quoted(new.DATABASE)}.{quoted(new.QUARANTINE.name)}"
 SCHEMA = """

@@ -53,6 +53,7 @@ _OF_ROLE = {HASH: EAOS, ZSET: TREND, EVENTS: METRIC}
 _BATCH = 500
 _KEY_CHARACTERS = 1000  # that a key counts for besides those of its state
 _PART_BYTES = 1 << 20
+_STATE_CHARACTERS = 1 << 18
 _STAYS = "A key whose records do not map stays untouched, so that nothing of it is lost."
 _NOT_OURS = "It is none of the migration's keys, and those stay bit for bit."
 _TAKEN_ALONG = "FLUSHDB, or DEL of what KEYS finds, takes such keys along."
@@ -173,7 +174,7 @@ class _Examination:
         url, waiting = self._context.clients.endpoints.redis, deque[list[ExpectedKey]]()
 
         def given() -> Iterator[tuple[str, list[tuple[bytes, int | None, str]]]]:
-            for some in by_weight(self._expected.of_one_state(), _characters, _BATCH * _KEY_CHARACTERS):
+            for some in by_weight(self._expected.of_one_state(), _characters, _STATE_CHARACTERS):
                 waiting.append([expected for expected, _ in some])
                 yield url, [(expected.key, expected.deadline, state) for expected, state in some]
 
