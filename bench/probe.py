@@ -16,6 +16,8 @@ import psutil  # type: ignore[import-untyped]
 from bench.model import Usage
 
 EVERY_S = 0.1
+# To ask what a process holds, the kernel looks at each of its pages: ten times a second that takes a core.
+MEMORY_EVERY_S = 1.0
 TOOL = "tool"
 # The verifier's own ClickHouse is an engine, though the verifier starts it.
 _CHDB = "tvmigrate.verify.reference_engine"
@@ -24,11 +26,13 @@ CHDB = "chdb"
 
 @dataclass(slots=True)
 class _Seen:
-    """One process: to whom it belongs, CPU seconds when it was first and last seen."""
+    """One process: whose it is, CPU seconds when it was first and last seen, bytes held when that was asked last."""
 
     group: str
     first: tuple[float, float]
     last: tuple[float, float]
+    held: int = 0
+    asked: float = -1e9
 
 
 @dataclass(slots=True)
@@ -43,7 +47,7 @@ class _Sample:
 class Probe:
     """Watches a process and its children, and the engines, for the time of a `with` block.
 
-    A process that lives shorter than a tenth of a second may go unseen.
+    A process that lives shorter than a tenth of a second may go unseen, and a peak of memory shorter than a second.
     """
 
     def __init__(self, engines: Mapping[str, int], root: int | None = None) -> None:
@@ -95,13 +99,15 @@ class Probe:
         for group, pid in self._processes():
             try:
                 process = psutil.Process(pid)
-                times, memory = process.cpu_times(), _held(process)
+                times = process.cpu_times()
+                now = (times.user, times.system)
+                seen = self._seen.setdefault(pid, _Seen(group, now if first else (0.0, 0.0), now))
+                if sample.at - seen.asked >= MEMORY_EVERY_S:
+                    seen.held, seen.asked = _held(process), sample.at
             except (psutil.Error, OSError):
                 continue
-            now = (times.user, times.system)
-            seen = self._seen.setdefault(pid, _Seen(group, now if first else (0.0, 0.0), now))
             seen.last = now
-            sample.held[group] = sample.held.get(group, 0) + memory
+            sample.held[group] = sample.held.get(group, 0) + seen.held
         for seen in self._seen.values():
             user, system = sample.used.get(seen.group, (0.0, 0.0))
             sample.used[seen.group] = (user + seen.last[0] - seen.first[0], system + seen.last[1] - seen.first[1])
