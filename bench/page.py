@@ -56,6 +56,7 @@ python -m bench growth --scale 1 --turns 1 --add
 The engines are the three embedded ones. `elasticdump` is installed by `npm`, `reladiff` with DuckDB by `pip` into an environment of
 its own, both once, below the user's cache directory; where one cannot be, its row says so. CPU is read ten times a
 second and memory once: of the side's own processes, and of each engine; of pages that processes share, each has its part. A ClickHouse that the verifier runs in a child (`chdb`) counts as an engine.
+Groups of commits before 9596e70 were read with memory ten times a second too, which takes a part of a core from either side.
 `tvmigrate generate` has a chdb in its own process, and its memory is mostly that: the bound in MB is not for it.
 """
 
